@@ -34,7 +34,7 @@ pools: {app: {policy: first, upstreams: ["${A}", "${B}"]}}
 		want string
 	}{
 		{[]string{"drain", a.address}, "pool app, " + a.address + ": drain"},
-		{[]string{"status"}, "drained by the operator"},
+		{[]string{"status"}, "drained by an operator"},
 	} {
 		if got := g.command(t, append(step.args, "--admin", admin)...); !strings.Contains(got, step.want) {
 			t.Errorf("goodgate %v: %q, want %q in it", step.args, got, step.want)

@@ -62,7 +62,7 @@ func TestDashboard(t *testing.T) {
 	b.run(chromedp.Navigate("http://" + address + "/"))
 	token := chromedp.CSS("#token")
 	b.run(chromedp.WaitVisible(token), chromedp.SendKeys(token, "wrong"+kb.Enter))
-	b.waitText("#denied", "That is not the token.")
+	b.waitText("#denied", "This token is wrong.")
 	b.run(chromedp.SendKeys(token, dashboardToken+kb.Enter), chromedp.WaitVisible(chromedp.CSS("#wrong")))
 	for _, want := range []string{"connect_refused", "upstream_status", "dns_error", "overloaded", "nowhere.invalid", "Next:"} {
 		b.agree("what is wrong", func() string { return want }, func() string { // folded or not

@@ -143,10 +143,10 @@ func TestDeployBroken(t *testing.T) {
 		methods  []string
 		says     []string
 	}{
-		"crashes": {"python", mixed, []string{"not ready within 1s", "going back", "went back"}},
-		"errors":  {"node", mixed, []string{"the new version failed for", "GET /load/", "clients saw 0"}},
-		"slow":    {"python", mixed, []string{"the new version takes", "the old one took"}},
-		"leaks":   {"node", safe, []string{"going back: the new version"}},
+		"crashes": {"python", mixed, []string{"not ready within 1s", "rolling back", "rolled back"}},
+		"errors":  {"node", mixed, []string{"the new version failed", "GET /load/", "clients saw 0"}},
+		"slow":    {"python", mixed, []string{"the new version takes", "the old version took"}},
+		"leaks":   {"node", safe, []string{"rolling back: the new version"}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -296,7 +296,7 @@ func TestDocsDeploy(t *testing.T) {
 	if a := ask(t, s.address, "GET", "/"); !strings.Contains(a.body, "version 2") {
 		t.Errorf("after it: %q", a.body)
 	}
-	if code, out := s.deploy(t, append(quickly, "--to", "http://"+version("3", "broken"))...); code != 5 || !strings.Contains(out, "going back") {
+	if code, out := s.deploy(t, append(quickly, "--to", "http://"+version("3", "broken"))...); code != 5 || !strings.Contains(out, "rolling back") {
 		t.Errorf("the broken version: exit code %d:\n%s", code, out)
 	}
 	if out := clients.out.String(); !strings.Contains(out, " 0 failed") || regexp.MustCompile(`[1-9]\d* failed`).MatchString(out) {

@@ -43,7 +43,7 @@ pools: {app: {upstreams: ["${OLD}"], health: {interval: 100ms, fast_interval: 50
 		{"0123456789abcdef", quick, []string{"app", next.url()}, 0, "app: done, 100 %"},
 		{"0123456789abcdef", quick, []string{"app", "http://" + freeAddress(t)}, 1, "app: back"},
 		{"0123456789abcdef", quick, []string{"none", next.url()}, 2, "404"},
-		{"another-token-000", quick, []string{"app", old.url()}, 2, "401 a token is needed"},
+		{"another-token-000", quick, []string{"app", old.url()}, 2, "401 this needs a token"},
 		{"0123456789abcdef", "", []string{"app"}, 2, "GOODGATE_API="},
 	} {
 		if said, code := deploy(step.token, step.options, step.to...); code != step.code || !strings.Contains(said, step.says) {

@@ -42,7 +42,7 @@ func TestSplitGoesBack(t *testing.T) {
 		user := fmt.Sprint("User: ", users)
 		side[user] = ask(t, g.address, "GET", "/", user).Header.Get("X-App")
 		if users%20 == 0 {
-			if out, _, _ := command(t, "", "split", "shop", "--admin", admin); strings.Contains(out, "the guard has sent everything back to v1: v2 is slower than v1") {
+			if out, _, _ := command(t, "", "split", "shop", "--admin", admin); strings.Contains(out, "the guard sent all requests back to v1: v2 is slower than v1") {
 				break
 			}
 		}
@@ -69,7 +69,7 @@ func TestSplitGoesBack(t *testing.T) {
 	g.wait()
 
 	again := startGateIn(t, dir, splitConfig, env...)
-	wantCommand(t, 0, "the guard has sent everything back to v1", "status", "--admin", admin)
+	wantCommand(t, 0, "the guard sent all requests back to v1", "status", "--admin", admin)
 	if got := ask(t, again.address, "GET", "/", "User: any").Header.Get("X-App"); got != "v1" {
 		t.Errorf("after a kill: %s", got)
 	}

@@ -59,7 +59,7 @@ type Event struct {
 //   - After a nudge ([balancer.Upstream.Nudged]), for example if live traffic cannot
 //     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval)
 //     after the start of the previous probe.
-//   - It does not probe an upstream that is switched off by the operator or terminating.
+//   - It does not probe an upstream that is switched off by an operator or terminating.
 //     It notices the end of that within FastInterval.
 //
 // A slow probe does not stretch its interval. But at least half an interval passes

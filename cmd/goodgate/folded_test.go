@@ -24,7 +24,7 @@ func TestStatusFolds(t *testing.T) {
 	}
 	for n, want := range map[int]string{
 		3:  "warning: p0 10.0.0.1:80: The upstream refuses connections\n  Nothing listens there.\n  Next step: Start it.\n\nwarning: p1 10.0.0.1:80: The",
-		4:  "warning: 4 upstreams in 4 pools refuse connections\n  The first, p0 10.0.0.1:80: Nothing listens there. All of them: p0 10.0.0.1:80, p1 10.0.0.1:80, p2 10.0.0.1:80, p3 10.0.0.1:80.\n  Next step: Start it.\n\nnotice: goodgate: goodgate is shutting down\n  It finishes.\n",
+		4:  "warning: 4 upstreams in 4 pools refuse connections\n  The first one, p0 10.0.0.1:80: Nothing listens there. All of them: p0 10.0.0.1:80, p1 10.0.0.1:80, p2 10.0.0.1:80, p3 10.0.0.1:80.\n  Next step: Start it.\n\nnotice: goodgate: goodgate is shutting down\n  It finishes.\n",
 		30: "p23 10.0.0.1:80, and 6 more.\n",
 	} {
 		var b strings.Builder

@@ -232,7 +232,7 @@ func TestOrders(t *testing.T) {
 	}
 	u := status.Pools[0].Upstreams
 	if status.State != "serving" || status.Config.Reloads != 3 || status.Pools[0].Available != 0 ||
-		u[0].Why != "drained by the operator" || u[1].Why != "switched off by the operator" {
+		u[0].Why != "drained by an operator" || u[1].Why != "switched off by an operator" {
 		t.Errorf("status: %s", body)
 	}
 	call(s, "POST", "/v1/upstreams", `{"upstream": "a.example", "state": "ready"}`)
@@ -301,10 +301,10 @@ func TestWhy(t *testing.T) {
 		},
 	}
 	want := `POST shop.example/buy, at 2026-01-02T03:04:05Z: the client got 502 (closed_before_response), "The server closed the connection without an answer", after 62 ms.
-Attempt 1: 10.0.0.1:80, failed after 300 µs with connect_refused: connection refused; it had got nothing of the request. It was sent again.
-Attempt 2: 10.0.0.2:80, on a connection unused for 3 s, failed after 60 ms with closed_before_response. It was not sent again: it may have been executed, and its method does not allow that twice.
-The cause: The upstream closes idle connections as they are used. 10.0.0.2:80 ended connections that had been idle at the moment a request was sent: its keep-alive timeout is shorter than the pool's.
-Next step: Set timeouts.keepalive of the pool below the application's keep-alive timeout, or raise that.
+Attempt 1: 10.0.0.1:80, failed after 300 µs with connect_refused: connection refused; it had received nothing of the request. It was retried.
+Attempt 2: 10.0.0.2:80, on a connection idle for 3 s, failed after 60 ms with closed_before_response. It was not retried: it may have been executed, and its method must not run twice.
+The cause: The upstream closes idle connections just as goodgate reuses them. 10.0.0.2:80 closed idle connections at the moment goodgate sent a request on them: its keep-alive timeout is shorter than the pool's.
+Next step: Set the pool's timeouts.keepalive below the application's keep-alive timeout, or raise the application's.
 What would have saved it: retry_safe on the route, if the application may run it twice.`
 	if got := strings.Join(explain(r), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -321,9 +321,9 @@ func TestWhyOfAHedge(t *testing.T) {
 		},
 	}
 	want := `GET shop.example/, at 2026-01-02T03:04:05Z: the client got 200 after 12 ms.
-Attempt 1: 127.0.0.1:3903: still no answer after 10.2 ms; abandoned, since another upstream had answered. The other was asked because it was late.
+Attempt 1: 127.0.0.1:3903: no answer after 10.2 ms; abandoned because another upstream had answered. The other one was asked because it was late.
 Attempt 2: 127.0.0.1:3901, answered 200 after 2 ms. This answer went to the client.
-Nothing failed: another upstream answered first, so that the answer came sooner.`
+Nothing failed: another upstream answered first, so the client got its answer sooner.`
 	if got := strings.Join(explain(r), "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -66,13 +66,13 @@ func (s *Server) cacheEndpoints() []Endpoint {
 	return []Endpoint{{
 		Pattern: "DELETE /v1/cache", Answers: Purged{}, Handler: s.purge, Refuses: []int{400, 404},
 		Query: []Param{
-			{"url", "A URL or a path, as clients or the upstream have it. Without a query it stands for every query.", ""},
+			{"url", "A URL or a path, as in the requests of clients or to the upstream. Without a query string it matches all query strings.", ""},
 			{"prefix", "The same for everything below a path.", ""},
 			{"pool", "The pool; without it, all pools.", ""},
-			{"all", "Drops everything, of the pool if that is given. Without url and prefix it is required.", "boolean"},
+			{"all", "Purges everything, or everything of the pool if that is given. Required without url and prefix.", "boolean"},
 			{"why", "The reason, for the log.", ""},
 		},
-		Does: "Drops kept responses of this instance.",
+		Does: "Purges cached responses of this instance.",
 	}}
 }
 
@@ -99,7 +99,7 @@ func (s *Server) purge(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 404, s.noPool(p.Pool))
 		return
 	case len(done.Pools) == 0:
-		refuse(w, 404, "nothing is kept: cache and stale are off")
+		refuse(w, 404, "nothing to purge: cache and stale are off")
 		return
 	}
 	s.opts.Control.Purged(p, done, authorOf(r), printable.Text(q.Get("why")))
@@ -111,11 +111,11 @@ func purgeOf(q url.Values) (p Purge, err error) {
 	p.Pool = q.Get("pool")
 	all, err := strconv.ParseBool(q.Get("all"))
 	if err != nil && q.Has("all") {
-		return p, errors.New("all is true or false")
+		return p, errors.New("all must be true or false")
 	}
 	for name := range q {
 		if !slices.Contains([]string{"url", "prefix", "pool", "all", "why"}, name) {
-			return p, fmt.Errorf("%q is no parameter: expected url, prefix, pool, all and why", name)
+			return p, fmt.Errorf("unknown parameter %q: expected url, prefix, pool, all or why", name)
 		}
 	}
 	given := 0
@@ -148,7 +148,7 @@ func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
 	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
 		return s, errors.New("expected http or https")
 	case prefix && (u.RawQuery != "" || u.ForceQuery):
-		return s, errors.New("a prefix has no query")
+		return s, errors.New("a prefix cannot have a query string")
 	}
 	s.Host, s.Path, s.Prefix = strings.ToLower(u.Host), u.RequestURI(), prefix
 	return s, nil

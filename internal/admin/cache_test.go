@@ -62,8 +62,8 @@ func TestPurge(t *testing.T) {
 		{"url=ftp://a/b", 400, "http or https", 4},
 		{"url=/a&prefix=/b", 400, "one of url, prefix and all", 4},
 		{"url=/a&all=true", 400, "one of url, prefix and all", 4},
-		{"prefix=/a%3Fx", 400, "no query", 4},
-		{"uri=/a", 400, "no parameter", 4},
+		{"prefix=/a%3Fx", 400, "cannot have a query", 4},
+		{"uri=/a", 400, "unknown parameter", 4},
 		{"url=%zz", 400, "malformed", 4},
 	} {
 		f, s := caching(t, "/a", "/a?x", "/b/c", "/b/d")
@@ -80,7 +80,7 @@ func TestPurge(t *testing.T) {
 		}
 	}
 	_, s := newTest(t, Options{})
-	if status, body := call(s, "DELETE", "/v1/cache?all=true", ""); status != 404 || !strings.Contains(body, "nothing is kept") {
+	if status, body := call(s, "DELETE", "/v1/cache?all=true", ""); status != 404 || !strings.Contains(body, "nothing to purge") {
 		t.Errorf("without a cache: got %d %s", status, body)
 	}
 }

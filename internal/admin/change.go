@@ -54,10 +54,10 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	until, err := ending(o.For)
 	switch {
 	case o.State != "" && !slices.Contains(states, o.State):
-		refuse(w, 400, fmt.Sprintf("state %q: it is ready, drain or off", o.State))
+		refuse(w, 400, fmt.Sprintf("state %q: it must be ready, drain or off", o.State))
 		return
 	case o.Weight < 0 || o.Weight > 1000:
-		refuse(w, 400, fmt.Sprintf("weight %d: it is from 1 to 1000", o.Weight))
+		refuse(w, 400, fmt.Sprintf("weight %d: it must be from 1 to 1000", o.Weight))
 		return
 	case err != nil:
 		refuse(w, 400, err.Error())
@@ -134,9 +134,9 @@ func (s *Server) last(found []*balancer.Upstream) *refusal {
 		if left > 0 || !u.Available() {
 			continue
 		}
-		text := fmt.Sprintf("%s is the last upstream of pool %s that takes requests", u.Addr(), pool)
+		text := fmt.Sprintf("%s is the last available upstream of pool %s", u.Addr(), pool)
 		if now, _ := s.left(pool, nil); now > 1 {
-			text = fmt.Sprintf("these %d upstreams are the last of pool %s that take requests", now, pool)
+			text = fmt.Sprintf("these %d upstreams are the last available ones of pool %s", now, pool)
 		}
 		return &refusal{409, problem{Code: LastUpstream, Of: of, Error: fmt.Sprintf("%s (of %d): without it, requests wait, and then fail with 503", text, of)}}
 	}

@@ -68,7 +68,7 @@ func says(c changes.Change) string {
 	case changes.Pause:
 		return fmt.Sprintf("pool %s is paused", c.Pool)
 	case changes.Deploy:
-		return fmt.Sprintf("pool %s is being deployed to", c.Pool)
+		return fmt.Sprintf("a deploy to pool %s is in progress", c.Pool)
 	}
 	return string(c.Kind)
 }
@@ -173,7 +173,7 @@ func (s *Server) subjects(o Wish) ([]changes.Subject, *refusal) {
 		return s.newcomer(o)
 	case changes.Removed, changes.State, changes.Weight:
 	default:
-		return nil, &refusal{400, problem{Error: fmt.Sprintf("kind %q: here it is added, removed, state or weight; others have endpoints of their own", o.Kind)}}
+		return nil, &refusal{400, problem{Error: fmt.Sprintf("kind %q: this endpoint takes added, removed, state and weight; other kinds have endpoints of their own", o.Kind)}}
 	}
 	found, missing := s.find(o.Pool, o.Upstream)
 	if missing == nil && o.KeepLast && o.Kind != changes.Weight && string(o.Value) != `"ready"` {
@@ -225,7 +225,7 @@ func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	for _, c := range s.opts.Changes.All() {
 		if c.ID == id && c.Kind == changes.Deploy { // the deploy would continue, and a restart would lose it
-			refuse(w, 409, fmt.Sprintf("a deploy is no change to take back: goodgate deploy back %s ends it", c.Pool))
+			refuse(w, 409, fmt.Sprintf("a deploy cannot be undone as a change: goodgate deploy back %s ends it", c.Pool))
 			return
 		}
 	}

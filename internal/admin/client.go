@@ -83,7 +83,7 @@ func (c Client) do(ctx context.Context, method, path string, in, out any) error 
 		return err
 	}
 	if err := answer.Decode(out); err != nil {
-		return &NotGoodgate{c.Address, errors.New("its answer is no JSON")}
+		return &NotGoodgate{c.Address, errors.New("its answer is not JSON")}
 	}
 	return nil
 }

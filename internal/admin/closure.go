@@ -29,7 +29,7 @@ func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).Str
 func (s *Span) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no duration, such as 30s or 5m", text)
+		return fmt.Errorf("%q is not a duration such as 30s or 5m", text)
 	}
 	*s = Span(d)
 	return nil
@@ -46,7 +46,7 @@ func (t *Term) UnmarshalText(text []byte) error {
 		return err
 	}
 	if *t == 0 {
-		return fmt.Errorf("%q is no time: leave it out for the default", text)
+		return fmt.Errorf("%q is not a time: leave it out for the default", text)
 	}
 	return nil
 }
@@ -156,10 +156,10 @@ const (
 
 func (s *Server) closureEndpoints() []Endpoint {
 	return []Endpoint{
-		{Pattern: "POST /v1/pauses", Takes: PauseOrder{}, Answers: PauseState{}, Handler: s.pause, Refuses: []int{400, 404, 409}, Does: "Pauses a pool: new requests wait, those under way finish. Another order gives the pause other terms."},
+		{Pattern: "POST /v1/pauses", Takes: PauseOrder{}, Answers: PauseState{}, Handler: s.pause, Refuses: []int{400, 404, 409}, Does: "Pauses a pool: new requests wait, requests in flight finish. A second request changes the terms of the pause."},
 		{Pattern: "DELETE /v1/pauses/{pool}", Answers: Reopened{}, Handler: s.resume, Refuses: []int{404, 409}, Does: "Ends the pause of a pool."},
-		{Pattern: "POST /v1/maintenance", Takes: MaintenanceOrder{}, Answers: MaintenanceState{}, Handler: s.maintain, Refuses: []int{400, 404, 409}, MaxBody: maxPageBody, Does: "Puts a pool into maintenance, or ends that."},
-		{Pattern: "DELETE /v1/maintenance/{pool}", Answers: Reopened{}, Handler: s.endMaintenance, Refuses: []int{404, 409}, Does: "Takes an order about the maintenance of a pool back."},
+		{Pattern: "POST /v1/maintenance", Takes: MaintenanceOrder{}, Answers: MaintenanceState{}, Handler: s.maintain, Refuses: []int{400, 404, 409}, MaxBody: maxPageBody, Does: "Puts a pool into maintenance, or ends the maintenance."},
+		{Pattern: "DELETE /v1/maintenance/{pool}", Answers: Reopened{}, Handler: s.endMaintenance, Refuses: []int{404, 409}, Does: "Undoes a request about the maintenance of a pool."},
 	}
 }
 
@@ -168,7 +168,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		refuse(w, 400, "the body is no order: "+err.Error())
+		refuse(w, 400, "the body is not valid: "+err.Error())
 		return false
 	}
 	return true
@@ -179,7 +179,7 @@ func between[T Span | int | int64](w http.ResponseWriter, name string, n, least,
 	if n >= least && n <= most {
 		return true
 	}
-	refuse(w, 400, fmt.Sprintf("%s %v: it is from %v to %v", name, shown(n), shown(least), shown(most)))
+	refuse(w, 400, fmt.Sprintf("%s %v: it must be from %v to %v", name, shown(n), shown(least), shown(most)))
 	return false
 }
 
@@ -216,7 +216,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	refuse(w, 409, "the pause has ended already")
+	refuse(w, 409, "the pause has already ended")
 }
 
 // refused answers an order that failed with err. If err is nil it returns false, and
@@ -310,7 +310,7 @@ func (t *MaintenanceTerms) allow(text string) error {
 		name = strings.TrimPrefix(name, "header:")
 	}
 	if !ok || value == "" || name == "" || strings.ContainsAny(name, " \t\r\n:;,/()<>@\"") {
-		return fmt.Errorf("allow %q: it is an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE", name)
+		return fmt.Errorf("allow %q: expected an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE", name)
 	}
 	t.Passes = append(t.Passes, Pass{of, name, PageName([]byte(value))})
 	return nil

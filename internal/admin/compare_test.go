@@ -100,7 +100,7 @@ func TestSlowHiddenByHedges(t *testing.T) {
 	y.answers("a", 20, -20*time.Second, 20*time.Millisecond, 200)
 	y.answers("b", 50, -20*time.Second, 20*time.Millisecond, 200)
 	y.late("a", "b", 9)
-	y.want("hidden", y.told(0, "a", "b"), "warning a The upstream answers slowly... 9 of 29 attempts that were late... another upstream was asked as well and answered first... no answer after 70 ms")
+	y.want("hidden", y.told(0, "a", "b"), "warning a The upstream answers slowly... 9 of 29 attempts that were late...asked another upstream as well, which answered first... no answer after 70 ms")
 	y.answers("a", 9, 10*time.Second, time.Millisecond, 200)
 	y.want("fast again", y.told(20*time.Second, "a", "b"), "notice a The upstream answered slowly")
 	y.late("b", "a", 20)

@@ -28,12 +28,12 @@ type RollbackOrder struct {
 
 func (s *Server) configEndpoints() []Endpoint {
 	return []Endpoint{
-		{Pattern: "GET /v1/config/history", Answers: []ConfigVersion{}, Handler: s.configHistory, Does: "The earlier configurations, the latest first."},
-		{Pattern: "GET /v1/config/history/{n}", Media: "application/yaml", Handler: s.configVersion, Refuses: []int{404, 409}, Does: "One earlier configuration, with defaults, without secrets."},
+		{Pattern: "GET /v1/config/history", Answers: []ConfigVersion{}, Handler: s.configHistory, Does: "The earlier configurations, latest first."},
+		{Pattern: "GET /v1/config/history/{n}", Media: "application/yaml", Handler: s.configVersion, Refuses: []int{404, 409}, Does: "One earlier configuration, with defaults and without secrets."},
 		{Pattern: "GET /v1/config/diff", Answers: ConfigDiff{}, Handler: s.configDiff, Refuses: []int{404, 409}, Does: "The differences between two configurations.",
 			Query: []Param{{"a", "n of the earlier version; default the configuration in use.", "integer"}, {"b", "n of the later one; default the configuration in use.", "integer"}}},
 		{Pattern: "POST /v1/config/rollback", Takes: RollbackOrder{}, Answers: Reloaded{}, Handler: s.rollback, Refuses: []int{400, 404, 422},
-			Does: "Rolls back to an earlier configuration, until the next reload of the file. The file stays as it is."},
+			Does: "Rolls back to an earlier configuration until the next reload of the file. Does not change the file."},
 	}
 }
 
@@ -55,7 +55,7 @@ func (s *Server) kept(w http.ResponseWriter, text string) (int, bool) {
 			}
 		}
 	}
-	refuse(w, 404, "version "+text+" of the configuration is not kept: see goodgate config history")
+	refuse(w, 404, "version "+text+" of the configuration no longer exists: goodgate config history lists the versions")
 	return 0, false
 }
 

@@ -100,7 +100,7 @@ func (s *Server) onePoolDetail(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("from"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			refuse(w, 400, "from "+text+": it is a time in seconds since 1970")
+			refuse(w, 400, "from "+text+": expected a time in seconds since 1970")
 			return
 		}
 		from = n

@@ -72,8 +72,8 @@ func (s *Server) endpoints() []Endpoint {
 // probeEndpoints serve load balancers, supervisors and browsers.
 func (s *Server) probeEndpoints() []Endpoint {
 	return []Endpoint{
-		{Pattern: livePattern, Open: true, Handler: s.live, Does: "Says that the process runs."},
-		{Pattern: readyPattern, Open: true, Handler: s.ready, Refuses: []int{503}, Does: "Says whether requests may be sent here: not while the process drains."},
+		{Pattern: livePattern, Open: true, Handler: s.live, Does: "Reports that the process runs."},
+		{Pattern: readyPattern, Open: true, Handler: s.ready, Refuses: []int{503}, Does: "Reports whether this instance accepts requests. It does not while it drains."},
 		{Pattern: indexPattern, Open: true, Handler: s.index, Media: "text/html", Does: "The dashboard."},
 		{Pattern: pagePattern, Open: true, Handler: s.pageFile, Media: "*/*", Refuses: []int{404}, Does: "A file of the dashboard."},
 	}
@@ -82,19 +82,19 @@ func (s *Server) probeEndpoints() []Endpoint {
 // lookEndpoints change nothing.
 func (s *Server) lookEndpoints() []Endpoint {
 	return []Endpoint{
-		{Pattern: "GET /v1/status", Answers: Status{}, Handler: s.wholeStatus, Does: "Everything that is known: what is wrong, configuration, pools, upstreams, recent failures."},
+		{Pattern: "GET /v1/status", Answers: Status{}, Handler: s.wholeStatus, Does: "The whole status: what is wrong, configuration, pools, upstreams, recent failures."},
 		{Pattern: "GET /v1/pools", Answers: []Pool{}, Handler: s.allPools, Does: "The pools and their upstreams."},
 		{Pattern: "GET /v1/pools/{pool}", Answers: Pool{}, Handler: s.onePool, Refuses: []int{404}, Does: "One pool and its upstreams."},
-		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, troubles put together, the latest events: for screens that ask often."},
+		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, grouped troubles, and the latest events. It is cheap to request often."},
 		{Pattern: "GET /v1/overview/{pool}", Answers: Detail{}, Handler: s.onePoolDetail, Refuses: []int{400, 404},
-			Query: []Param{{"from", "Unix time in seconds: slots that begin before it are left out.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
-		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "Events of pools, upstreams and goodgate itself, the latest first."},
-		{Pattern: "GET /v1/fleet", Answers: Fleet{}, Handler: s.wholeFleet, Refuses: []int{404}, Does: "The instances that serve the same traffic, and in what they differ from this one."},
-		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the end of their certificates, and routes."},
-		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, defaults filled in, without what may be a secret."},
-		{Pattern: "GET /v1/requests", Answers: []*Request{}, Handler: s.requests, Does: "The latest requests that an upstream failed, hidden from the client or not."},
-		{Pattern: "GET /v1/requests/{id}", Answers: Request{}, Handler: s.request, Refuses: []int{404}, Does: "One request in which something failed, in plain words as well."},
-		{Pattern: "GET /v1/events", Media: "text/event-stream", Handler: s.events, Refuses: []int{503}, Does: "The status as server-sent events, every second. The data of each is the answer of /v1/status."},
+			Query: []Param{{"from", "Unix time in seconds: the answer has only slots that begin at or after it.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
+		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "Events of pools, upstreams and goodgate itself, latest first."},
+		{Pattern: "GET /v1/fleet", Answers: Fleet{}, Handler: s.wholeFleet, Refuses: []int{404}, Does: "The instances that serve the same traffic, and how they differ from this one."},
+		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the expiry of their certificates, and routes."},
+		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, with defaults and without secrets."},
+		{Pattern: "GET /v1/requests", Answers: []*Request{}, Handler: s.requests, Does: "The latest requests in which an upstream failed, whether or not the client saw it."},
+		{Pattern: "GET /v1/requests/{id}", Answers: Request{}, Handler: s.request, Refuses: []int{404}, Does: "One request in which something failed, also in plain words."},
+		{Pattern: "GET /v1/events", Media: "text/event-stream", Handler: s.events, Refuses: []int{503}, Does: "The status as server-sent events, one a second. The data of each event is the answer of /v1/status."},
 		{Pattern: "GET /v1/openapi.json", Answers: map[string]any{}, Handler: s.describe, Does: "This description."},
 	}
 }
@@ -103,11 +103,11 @@ func (s *Server) lookEndpoints() []Endpoint {
 func (s *Server) orderEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: "POST /v1/upstreams", Takes: Order{}, Answers: Changed{}, Handler: s.change, Refuses: []int{400, 404, 409}, Does: "Changes the state or the weight of an upstream."},
-		{Pattern: "GET /v1/changes", Answers: InForce{}, Handler: s.allChanges, Does: "The changes by operators, and how they differ from the configuration file."},
+		{Pattern: "GET /v1/changes", Answers: InForce{}, Handler: s.allChanges, Does: "The changes by operators, that is, how the state differs from the configuration file."},
 		{Pattern: "POST /v1/changes", Takes: Wish{}, Answers: Ordered{}, Handler: s.wish, Refuses: []int{400, 404, 409}, Does: "Adds or removes an upstream of a pool, or changes its state or weight."},
-		{Pattern: "DELETE /v1/changes/{id}", Answers: Ordered{}, Handler: s.takeBack, Refuses: []int{404, 409}, Query: []Param{{"why", "Why it is taken back, for the log.", ""}}, Does: "Undoes a change, and follows the configuration again."},
+		{Pattern: "DELETE /v1/changes/{id}", Answers: Ordered{}, Handler: s.takeBack, Refuses: []int{404, 409}, Query: []Param{{"why", "The reason, for the log.", ""}}, Does: "Undoes a change, so that the configuration file applies again."},
 		{Pattern: "POST /v1/reload", Answers: Reloaded{}, Handler: s.reload, Refuses: []int{422}, Does: "Reloads the configuration file."},
-		{Pattern: "POST /v1/drain", Answers: Draining{}, Status: http.StatusAccepted, Handler: s.drain, Does: "Drains and ends the process, as SIGTERM does."},
+		{Pattern: "POST /v1/drain", Answers: Draining{}, Status: http.StatusAccepted, Handler: s.drain, Does: "Drains and ends the process, like SIGTERM."},
 	}
 }
 
@@ -115,6 +115,6 @@ func (s *Server) orderEndpoints() []Endpoint {
 func (s *Server) debugEndpoints() []Endpoint {
 	return append(profileEndpoints(), Endpoint{
 		Pattern: "GET /debug/flight", Media: binary, Handler: s.flight, Refuses: []int{404},
-		Does: "The latest execution, for go tool trace; with admin.flight.",
+		Does: "The latest seconds of execution, for go tool trace. Needs admin.flight.",
 	})
 }

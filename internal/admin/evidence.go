@@ -85,7 +85,7 @@ func (m *Minute) attempts(id situation.ID, s *sighting, now time.Time) string {
 	}
 	text := fmt.Sprintf("%s of %s in the last minute %s%s, %s.", number(s.n), counted(m.Attempts, "attempt"), verb, s.to(), times(s.first, s.last, now, s.n))
 	if others := m.Failed - s.n; others > 0 {
-		text += fmt.Sprintf(" %s failed otherwise (%s).", number(others), m.otherReasons(id))
+		text += fmt.Sprintf(" %s failed in other ways (%s).", number(others), m.otherReasons(id))
 	}
 	return text + " " + m.noticed("it")
 }

@@ -118,5 +118,5 @@ func (s *Server) wholeFleet(w http.ResponseWriter, _ *http.Request) {
 		reply(w, 200, f)
 		return
 	}
-	refuse(w, 404, "this instance is alone: there is no fleet in its configuration")
+	refuse(w, 404, "this instance is not in a fleet: its configuration has no fleet section")
 }

@@ -87,7 +87,7 @@ func (g *Group) Evidence() string {
 	if more := g.Count - len(names); more > 0 {
 		list += fmt.Sprintf(", and %d more", more)
 	}
-	return fmt.Sprintf("The first, %s: %s All of them: %s.", names[0], g.Text, list)
+	return fmt.Sprintf("The first one, %s: %s All of them: %s.", names[0], g.Text, list)
 }
 
 func spot(pool, upstream string) string { return strings.TrimSpace(pool + " " + upstream) }
@@ -156,8 +156,8 @@ var manyWords = map[situation.ID]string{
 	situation.CertUnknownCA:   "have a certificate from an unknown authority",
 	situation.ClosedEarly:     "close connections without an answer",
 	situation.ClosesAll:       "close every connection without an answer",
-	situation.KeepAliveRace:   "close idle connections as they are used",
-	situation.StreamRefused:   "turn requests away",
+	situation.KeepAliveRace:   "close idle connections just as goodgate reuses them",
+	situation.StreamRefused:   "refuse requests",
 	situation.ResponseTimeout: "do not answer in time",
 	situation.Hangs:           "hang",
 	situation.NotHTTP:         "send answers that are not HTTP",
@@ -167,29 +167,29 @@ var manyWords = map[situation.ID]string{
 	situation.AnswersError:    "answer with errors of their own",
 	situation.PassedOn:        "answer some requests with an error of their own",
 	situation.CheckStatus:     "answer their health check with an error",
-	situation.CheckWrong:      "do not give the expected answer to their health check",
+	situation.CheckWrong:      "answer their health check differently than expected",
 	situation.CheckFails:      "fail their health check",
 	situation.Leaving:         "are about to shut down",
-	situation.FoundUnready:    "are not ready, by the place where they were found",
-	situation.FoundEnding:     "are about to end, by the place where they were found",
-	situation.BreakerOpen:     "were taken out because requests to them failed",
+	situation.FoundUnready:    "are not ready, according to their discovery source",
+	situation.FoundEnding:     "are terminating, according to their discovery source",
+	situation.BreakerOpen:     "are ejected because requests to them failed",
 	situation.Trial:           "are being tried again",
-	situation.EarlyTrial:      "are tried early, because no other is left",
+	situation.EarlyTrial:      "are tried early because no other is left",
 	situation.NotChecked:      "have not been checked yet",
 	situation.Slow:            "answer slowly",
-	situation.Flapping:        "come and go",
+	situation.Flapping:        "are flapping",
 	situation.Drained:         "were drained by an operator",
 	situation.SwitchedOff:     "were switched off by an operator",
 
 	situation.NoUpstream:    "have requests that find no upstream",
-	situation.HoldExpired:   "have requests that wait in vain for an upstream",
+	situation.HoldExpired:   "have requests that wait for an upstream and fail",
 	situation.LookupUnknown: "have a name that does not resolve",
 	situation.LookupSilent:  "have a name for which the resolver does not answer",
 	situation.PoolEmpty:     "have no upstreams",
 	situation.NoneAvailable: "have no available upstream",
-	situation.AllTakenOut:   "have upstreams that were all taken out by an operator",
+	situation.AllTakenOut:   "have only upstreams that an operator took out of service",
 	situation.Overloaded:    "are overloaded",
-	situation.Queueing:      "have requests that queue for a place",
+	situation.Queueing:      "have requests that queue",
 	situation.HeldOver:      "have requests that wait for an upstream",
 	situation.AtLimit:       "are at their limit",
 	situation.AllSlow:       "have upstreams that all answer slowly",

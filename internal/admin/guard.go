@@ -32,12 +32,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		by, known := s.knows(r)
 		switch {
 		case !s.knownHost(r.Host):
-			refuse(w, http.StatusMisdirectedRequest, "this Host is not known: ask by the address, or put the name into admin.hosts")
+			refuse(w, http.StatusMisdirectedRequest, "unknown Host: use the address, or add the name to admin.hosts")
 		case protection.Check(r) != nil || !open && s.foreign(r):
-			refuse(w, http.StatusForbidden, "a page of another site may not do this")
+			refuse(w, http.StatusForbidden, "pages of other sites may not do this")
 		case !open && !known:
 			h.Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, "a token is needed: Authorization: Bearer ...")
+			refuse(w, http.StatusUnauthorized, "this needs a token: Authorization: Bearer ...")
 		default:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), author{}, by)))
 		}

@@ -26,6 +26,6 @@ func hangs(because string) bool { return because == "hung" || because == "not_ac
 var suspicions = map[string]string{
 	"late":             "it was late",
 	"not_sent":         "there was no connection to it yet",
-	"not_acknowledged": "its machine acknowledged nothing: the connection or the network was dead",
-	"hung":             "it left a health check unanswered, too",
+	"not_acknowledged": "its machine acknowledged no data: the connection or the network was dead",
+	"hung":             "it did not answer a health check either",
 }

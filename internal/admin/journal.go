@@ -66,11 +66,11 @@ func (j *Journal) Found(pool string, f balancer.Finding) {
 	case f.Kind == balancer.Slow && f.Over:
 		e.Kind = evSteady
 	case f.Kind == balancer.Slow:
-		e.Kind, e.Text = evSlow, fmt.Sprintf("takes %s, the others %s: it gets fewer requests", round(time.Duration(f.Own)), round(time.Duration(f.Others)))
+		e.Kind, e.Text = evSlow, fmt.Sprintf("takes %s, the others take %s: it gets fewer requests", round(time.Duration(f.Own)), round(time.Duration(f.Others)))
 	case f.Kind == balancer.Alike && f.Over:
 		e.Kind = evUnalike
 	case f.Kind == balancer.Alike:
-		e.Kind, e.Text = evAlike, fmt.Sprintf("%.0f of %.0f upstreams fail alike: none is ejected", f.Own, f.Others)
+		e.Kind, e.Text = evAlike, fmt.Sprintf("%.0f of %.0f upstreams fail in the same way, so none is ejected", f.Own, f.Others)
 	default:
 		return // the breaker reports that
 	}
@@ -91,9 +91,9 @@ func (j *Journal) Reloaded(cause string, changes []string, err error) {
 
 // Certificate records that a certificate was read again; err is nil if it is in use.
 func (j *Journal) Certificate(file string, err error) {
-	e := Event{Time: time.Now(), Kind: evCertificate, Text: file + " was read again"}
+	e := Event{Time: time.Now(), Kind: evCertificate, Text: file + " was reloaded"}
 	if err != nil {
-		e.Text = file + " is not used, the one before is kept: " + err.Error()
+		e.Text = file + " could not be loaded, so the previous one stays in use: " + err.Error()
 	}
 	j.line.note(e)
 }

@@ -20,7 +20,7 @@ const errNoMirror = "no route of this name has a mirror"
 
 func (s *Server) mirrorEndpoints() []Endpoint {
 	return []Endpoint{
-		{Pattern: "GET /v1/mirrors", Answers: []Mirror{}, Handler: s.allMirrors, Does: "Routes that are mirrored to another pool: how its answers differ, with samples."},
+		{Pattern: "GET /v1/mirrors", Answers: []Mirror{}, Handler: s.allMirrors, Does: "Routes that are mirrored to another pool: how the answers differ, with samples."},
 		{Pattern: "GET /v1/mirrors/{route}", Answers: Mirror{}, Handler: s.oneMirror, Refuses: []int{404}, Does: "The mirror of one route."},
 	}
 }

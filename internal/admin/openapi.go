@@ -46,14 +46,14 @@ func describe(endpoints []Endpoint) object {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "goodgate's admin API", "version": "1",
-			"description": "Fields may be added to answers under /v1; what is there stays. Any request may be refused with 401 (no token), 403 (a page of another site) or 421 (an unknown name as Host).",
+			"description": "Later versions may add fields to answers under /v1; existing fields stay. Any request may get 401 (no token), 403 (a page of another site) or 421 (an unknown name as Host).",
 		},
 		"paths":    paths,
 		"security": []object{{"token": []string{}}, {}},
 		"components": object{
 			"schemas":         known,
 			"responses":       object{"Refused": refused},
-			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "admin.token; none is asked for without one."}},
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "The value of admin.token. Not needed if admin.token is not set."}},
 		},
 	}
 }

@@ -29,10 +29,10 @@ func TestUnresolvedOnce(t *testing.T) {
 	p.SourceError, p.Available, p.answered = "", 1, true
 	p.Upstreams = []Upstream{{Address: "10.0.0.1:80", Name: "app.test", Available: true, Operator: "ready", state: situation.Healthy}}
 	all = ranked(p.troubles(now.Add(20 * time.Second)))
-	if len(all) != 1 || !all[0].Over || !strings.Contains(all[0].Text, "knew no address for app.test.") {
+	if len(all) != 1 || !all[0].Over || !strings.Contains(all[0].Text, "found no address for app.test.") {
 		t.Errorf("once it resolves again: %+v", all)
 	}
-	if story := explain(&r); !slices.ContainsFunc(story, func(s string) bool { return strings.Contains(s, "knows no address for app.test.") }) {
+	if story := explain(&r); !slices.ContainsFunc(story, func(s string) bool { return strings.Contains(s, "found no address for app.test.") }) {
 		t.Errorf("why: %q", story)
 	}
 }
@@ -45,7 +45,7 @@ func TestWaitIsOver(t *testing.T) {
 	v := y.minute("app", at+2)
 	p := Pool{Name: "app", Available: 1, Minute: v.minute, seen: v.seen, Upstreams: []Upstream{{Address: "a", Available: true, Operator: "ready", state: situation.Healthy, Since: now.Add(time.Second)}}}
 	all := ranked(p.troubles(now.Add(2 * time.Second)))
-	if len(all) != 1 || !all[0].Over || all[0].Level != "warning" || all[0].Headline != "Requests waited in vain for an upstream" {
+	if len(all) != 1 || !all[0].Over || all[0].Level != "warning" || all[0].Headline != "Requests waited for an upstream and failed" {
 		t.Errorf("got %+v", all)
 	}
 }
@@ -67,7 +67,7 @@ func TestDownIsNotFlapping(t *testing.T) {
 		pool Pool
 		want string
 	}{
-		"a moment ago":         {pool(1, time.Second), "The upstream comes and goes"},
+		"a moment ago":         {pool(1, time.Second), "The upstream is flapping"},
 		"a minute ago":         {pool(1, time.Minute), "The upstream refuses connections"},
 		"and no other is left": {pool(0, time.Second), "The upstream refuses connections"},
 	} {

@@ -139,9 +139,9 @@ func TestClientsWait(t *testing.T) {
 		crowd Crowd
 		want  string // level, headline and a part of the text
 	}{
-		"a moment": {Crowd{Clients: 20, Waits: true, Since: now, Last: now}, "warning New clients wait to be accepted The listeners together may have 20 connections of clients at once, and all of them are in use."},
-		"for long": {Crowd{Listener: ":80", Clients: 5, Waits: true, Since: now.Add(-time.Hour), Last: now.Add(-time.Hour)}, "error New clients wait to be accepted Listener :80 may have 5 connections"},
-		"lately":   {Crowd{Clients: 20, Since: now.Add(-50 * time.Second), Last: now.Add(-20 * time.Second)}, "notice New clients waited to be accepted The listeners together may have 20 connections of clients at once, and all of them were in use. It was met last at"},
+		"a moment": {Crowd{Clients: 20, Waits: true, Since: now, Last: now}, "warning New clients wait to be accepted The listeners together may have 20 client connections at once, and all of them are in use."},
+		"for long": {Crowd{Listener: ":80", Clients: 5, Waits: true, Since: now.Add(-time.Hour), Last: now.Add(-time.Hour)}, "error New clients wait to be accepted Listener :80 may have 5 client connections"},
+		"lately":   {Crowd{Clients: 20, Since: now.Add(-50 * time.Second), Last: now.Add(-20 * time.Second)}, "notice New clients waited to be accepted The listeners together may have 20 client connections at once, and all of them were in use. The last time was"},
 		"long ago": {Crowd{Clients: 20, Last: now.Add(-2 * time.Minute)}, ""},
 	} {
 		f, s := newTest(t, Options{})

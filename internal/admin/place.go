@@ -96,7 +96,7 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	case pool == "":
 		pool = what.pool
 	case what.pool != "" && what.pool != pool:
-		return nil, missing("%s is of pool %s, and pool %s is asked for", upstream, what.pool, pool)
+		return nil, missing("%s belongs to pool %s, not to pool %s", upstream, what.pool, pool)
 	}
 	var found []*balancer.Upstream
 	var pools, all []string
@@ -122,7 +122,7 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	case len(all) == 0 && pool != "":
 		return nil, missing("there is no upstream %s: pool %s has none", upstream, pool)
 	case len(all) == 0:
-		return nil, missing("there is no upstream %s: none is known", upstream)
+		return nil, missing("there is no upstream %s: no upstream is known", upstream)
 	}
 	return nil, missing("there is no upstream %s%s The upstreams are %s", upstream, meant(what.nearest(all)), listed(all))
 }

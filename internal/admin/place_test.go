@@ -150,7 +150,7 @@ func TestUnknownUpstream(t *testing.T) {
 		{Order{Upstream: "elsewhere:1"}, "there is no upstream elsewhere:1. The upstreams are "},
 		{Order{Upstream: "elsewhere:1"}, " and 32 more"},
 		{Order{Upstream: "127.0.0.1:3901", Pool: "ap"}, `there is no pool "ap": did you mean app? The pools are `},
-		{Order{Upstream: "app/127.0.0.1:3901", Pool: "big"}, "of pool app, and pool big is asked for"},
+		{Order{Upstream: "app/127.0.0.1:3901", Pool: "big"}, "belongs to pool app, not to pool big"},
 		{Order{Upstream: "127.0.0.1:3901", Pool: "empty"}, "pool empty has none"},
 		{Order{}, "no upstream is named"},
 	} {
@@ -242,7 +242,7 @@ func TestReach(t *testing.T) {
 		"unix:" + filepath.Join(dir, "x"):       "no goodgate answers at unix:" + dir + "/x: is it running",
 		strings.TrimPrefix(html.URL, "http://"): "is not goodgate's admin API",
 		strings.TrimPrefix(lost.URL, "http://"): "is not goodgate's admin API (it said 404 Not Found)",
-		"nowhere.invalid:9900":                  "cannot be looked up",
+		"nowhere.invalid:9900":                  "does not resolve",
 	} {
 		var s Status
 		err := (Client{Address: address}).Get(t.Context(), "/v1/status", &s)

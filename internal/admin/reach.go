@@ -36,7 +36,7 @@ func (e *Unreachable) Unwrap() error { return e.Err }
 func (e *Unreachable) Error() string {
 	switch {
 	case errors.Is(e.Err, fs.ErrPermission):
-		return fmt.Sprintf("%s belongs to another user: run this as the user that goodgate runs as, or as root", e.Address)
+		return fmt.Sprintf("%s belongs to another user: run this command as goodgate's user, or as root", e.Address)
 	case errors.Is(e.Err, syscall.ECONNREFUSED), errors.Is(e.Err, fs.ErrNotExist):
 		return e.text("")
 	}
@@ -44,7 +44,7 @@ func (e *Unreachable) Error() string {
 		return e.text(" in time")
 	}
 	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok {
-		return fmt.Sprintf("the name in %s cannot be looked up: %s", e.Address, dns.Err)
+		return fmt.Sprintf("the name in %s does not resolve: %s", e.Address, dns.Err)
 	}
 	return e.text("") + fmt.Sprintf(" (%v)", innermost(e.Err))
 }
@@ -81,7 +81,7 @@ type NotGoodgate struct {
 func (e *NotGoodgate) Unwrap() error { return e.Err }
 
 func (e *NotGoodgate) Error() string {
-	return fmt.Sprintf("what answers at %s is not goodgate's admin API (%v): name the address of `admin`, not that of a listener", e.Address, e.Err)
+	return fmt.Sprintf("the server at %s is not goodgate's admin API (%v): use the address of `admin`, not of a listener", e.Address, e.Err)
 }
 
 // lookBound bounds one search for a goodgate on this machine.

@@ -188,7 +188,7 @@ func (s *Server) request(w http.ResponseWriter, r *http.Request) {
 		reply(w, 200, q)
 		return
 	}
-	refuse(w, 404, "no record of that request: only recent requests in which something failed are kept")
+	refuse(w, 404, "no record of that request: goodgate keeps only recent requests in which something failed")
 }
 
 func (s *Server) flight(w http.ResponseWriter, _ *http.Request) {
@@ -214,7 +214,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	case s.seats <- struct{}{}:
 		defer func() { <-s.seats }()
 	default:
-		refuse(w, 503, "as many listen already as may")
+		refuse(w, 503, "too many clients listen already")
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -29,7 +29,7 @@ func TestPoolTroubles(t *testing.T) {
 		headline, headed  string
 		escaped, upstream int
 	}{
-		"hold expired": {proxy.Record{Reason: reason.HoldExpired}, situation.HoldExpired, "error", "warning", "Requests wait in vain for an upstream", "Requests waited in vain for an upstream", 1, 0},
+		"hold expired": {proxy.Record{Reason: reason.HoldExpired}, situation.HoldExpired, "error", "warning", "Requests wait for an upstream and fail", "Requests waited for an upstream and failed", 1, 0},
 		"no upstream":  {proxy.Record{Reason: reason.NoUpstream}, situation.NoUpstream, "error", "warning", "Requests find no upstream", "Requests found no upstream", 1, 0},
 		"overloaded":   {proxy.Record{Reason: reason.Overloaded}, situation.Overloaded, "error", "warning", "The pool is overloaded", "The pool was overloaded", 1, 0},
 		"internal":     {proxy.Record{Reason: reason.Internal, Err: errors.New("a bug")}, situation.Internal, "error", "warning", "goodgate itself failed", "goodgate itself failed", 0, 0},
@@ -99,9 +99,9 @@ func TestOwnTroubles(t *testing.T) {
 func TestStates(t *testing.T) {
 	now := time.Unix(at, 0)
 	for id, want := range map[situation.ID]string{
-		situation.BreakerOpen: "warning The upstream was taken out because its requests failed",
+		situation.BreakerOpen: "warning The upstream was ejected because requests to it failed",
 		situation.Trial:       "notice The upstream is being tried again",
-		situation.EarlyTrial:  "warning The upstream is tried early, because no other is left",
+		situation.EarlyTrial:  "warning The upstream is tried early because no other is left",
 		situation.CheckFails:  "warning The upstream fails its health check",
 		situation.Healthy:     "",
 		situation.Warming:     "",
@@ -165,10 +165,10 @@ func TestOver(t *testing.T) {
 		t.Errorf("once it is fast again: %+v", got)
 	}
 	flaps := func(u *Upstream) { u.flips, u.Since = manyFlips, now }
-	if got := first(now.Add(time.Minute), flaps); got.Over || got.Headline != "The upstream comes and goes" {
+	if got := first(now.Add(time.Minute), flaps); got.Over || got.Headline != "The upstream is flapping" {
 		t.Errorf("while it comes and goes: %+v", got)
 	}
-	if got := first(now.Add(3*time.Minute), flaps); !got.Over || got.Headline != "The upstream came and went" {
+	if got := first(now.Add(3*time.Minute), flaps); !got.Over || got.Headline != "The upstream was flapping" {
 		t.Errorf("three minutes later: %+v", got)
 	}
 }

@@ -40,9 +40,9 @@ type SplitOrder struct {
 
 func (s *Server) splitEndpoints() []Endpoint {
 	return append(s.mirrorEndpoints(), []Endpoint{
-		{Pattern: "GET /v1/splits", Answers: []split.Report{}, Handler: s.allSplits, Does: "Routes that are split between pools: shares, verdicts, and the next step."},
+		{Pattern: "GET /v1/splits", Answers: []split.Report{}, Handler: s.allSplits, Does: "Routes that are split between pools: shares, verdicts and the next step."},
 		{Pattern: "GET /v1/splits/{route}", Answers: split.Report{}, Handler: s.oneSplit, Refuses: []int{404}, Does: "The split of one route."},
-		{Pattern: "POST /v1/splits/{route}", Takes: SplitOrder{}, Answers: split.Report{}, Handler: s.orderSplit, Refuses: []int{400, 404, 409}, Does: "Changes the weights of a split, or follows the file again."},
+		{Pattern: "POST /v1/splits/{route}", Takes: SplitOrder{}, Answers: split.Report{}, Handler: s.orderSplit, Refuses: []int{400, 404, 409}, Does: "Changes the weights of a split, or returns to the file."},
 	}...)
 }
 
@@ -88,7 +88,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil {
-		refuse(w, 400, "the body is no order: "+err.Error())
+		refuse(w, 400, "the body is not valid: "+err.Error())
 		return
 	}
 	bound, err := time.Duration(0), error(nil)
@@ -97,10 +97,10 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil || bound < 0 || o.For != "" && bound == 0:
-		refuse(w, 400, "for "+o.For+": it is a duration, such as 2h")
+		refuse(w, 400, "for "+o.For+": expected a duration such as 2h")
 		return
 	case o.Reset == (len(o.Weights) > 0):
-		refuse(w, 400, "the order needs either weights or reset")
+		refuse(w, 400, "the body needs either weights or reset")
 		return
 	case s.opts.Splits == nil:
 		refuse(w, 404, noSplit(r.PathValue("route"), nil))

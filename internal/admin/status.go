@@ -233,26 +233,26 @@ func (u *Upstream) verdict() string {
 	switch u.state {
 	case situation.Healthy, situation.Warming:
 		if u.Late {
-			return fmt.Sprintf("available; slow: others answered %d of %s first", u.Minute.Late, counted(u.Minute.Attempts, "attempt"))
+			return fmt.Sprintf("available; slow: another upstream answered %d of %s first", u.Minute.Late, counted(u.Minute.Attempts, "attempt"))
 		}
 		return "available"
 	case situation.Slow:
-		return "available; slower than the others, so that it gets less"
+		return "available; slower than the others, so it gets fewer requests"
 	case situation.Drained:
-		return "drained by the operator"
+		return "drained by an operator"
 	case situation.SwitchedOff:
-		return "switched off by the operator"
+		return "switched off by an operator"
 	case situation.CheckIsWrong:
-		return sentence("used although its health check fails, since no other passes and it answers", u.Check.err)
+		return sentence("used although its health check fails, because no other passes and it answers", u.Check.err)
 	case situation.FoundUnready:
-		return "not ready, by the place where it was found"
+		return "not ready, according to its discovery source"
 	case situation.FoundEnding:
-		return "about to end, by the place where it was found"
+		return "terminating, according to its discovery source"
 	case situation.Leaving, situation.BreakerOpen, situation.NotChecked, situation.Trial, situation.EarlyTrial:
 		return lower(u.headline())
 	}
 	if u.Check.err == nil {
-		return "out, and checked again at once: " + lower(u.headline())
+		return "down, and checked again at once: " + lower(u.headline())
 	}
 	return sentence("health check failing", u.Check.err)
 }

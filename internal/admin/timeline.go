@@ -234,10 +234,10 @@ func roughly(d time.Duration) string {
 var causes = map[string]string{
 	stTrusted: "its checks fail, but no other upstream passes and it answers",
 	stEjected: "requests to it failed",
-	stTrial:   "a few requests are let through",
-	stLeaving: "it said that it is about to end",
-	stUnready: "by the place where it was found",
-	stEnding:  "by the place where it was found",
+	stTrial:   "it gets a few requests as a trial",
+	stLeaving: "it announced its shutdown",
+	stUnready: "according to its discovery source",
+	stEnding:  "according to its discovery source",
 	stDrained: "by an operator",
 	stOff:     "by an operator",
 }

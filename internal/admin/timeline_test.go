@@ -60,7 +60,7 @@ func TestTimeline(t *testing.T) {
 	got := told(j, "app")
 	want := []string{
 		"found  2 upstreams: 10.0.0.1:80, 10.0.0.2:80",
-		"down 10.0.0.2:80 The upstream's answer to its health check is not the expected one",
+		"down 10.0.0.2:80 The upstream's answer to its health check is not as expected",
 		"drained 10.0.0.1:80 by an operator",
 		"off 10.0.0.1:80 by an operator",
 		"available 10.0.0.1:80 was off for",
@@ -97,7 +97,7 @@ func TestTimelineOfGoodgate(t *testing.T) {
 	for _, e := range j.line.of("app", 100) {
 		got = append(got, e.Kind+": "+e.Text)
 	}
-	want := []string{"lookup: no such host", "certificate: /etc/a.pem was read again", "config_failed: line 3 is wrong",
+	want := []string{"lookup: no such host", "certificate: /etc/a.pem was reloaded", "config_failed: line 3 is wrong",
 		"reload: no change (admin API)", "reload: 1 change (SIGHUP): pools.app.policy: p2c -> random", "started: goodgate"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

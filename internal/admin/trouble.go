@@ -102,7 +102,7 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 	list = append(list, out.Fleet.troubles(out.Now)...)
 	list = append(list, certificates(s.opts.Control.Certificates(), out.Now)...)
 	if last, limit := s.opts.Control.OutOfFiles(); !last.IsZero() && out.Now.Sub(last) < time.Minute {
-		t := tell(situation.OutOfFiles, situation.Facts{N: int(limit)}, out.Now.Sub(last) > recently, "It was met last at "+clock(last, out.Now)+".")
+		t := tell(situation.OutOfFiles, situation.Facts{N: int(limit)}, out.Now.Sub(last) > recently, "The last time was "+clock(last, out.Now)+".")
 		t.raise(true)
 		t.Last = last
 		list = append(list, t)
@@ -182,7 +182,7 @@ func (p *Pool) lookup(now time.Time) (Trouble, bool) {
 	}
 	kept := ""
 	if p.Available > 0 {
-		kept = fmt.Sprintf("The upstreams that were found before (%d) are used.", len(p.Upstreams))
+		kept = fmt.Sprintf("goodgate uses the upstreams found before (%d).", len(p.Upstreams))
 	}
 	t := tell(id, situation.Facts{Pool: p.Name, Error: p.SourceError}, false, kept, p.waiting(now))
 	t.raise(p.Available == 0)

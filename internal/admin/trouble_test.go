@@ -62,16 +62,16 @@ func TestTroubles(t *testing.T) {
 		"overloaded": {
 			Pool{Available: 1, Places: 4, InFlight: 4, Demand: Demand{Queued: 7}, Minute: LastMinute{Sums: Sums{Requests: 90, Escaped: 20}},
 				seen: sightings{situation.Overloaded: {n: 20, escaped: 20, first: now, last: now}}, Upstreams: []Upstream{good}},
-			[]string{"error  overloaded It concerned 20 of 90 requests in the last minute, at 21:04:00. Clients saw 20 errors. Now 7 requests wait; the upstreams have 4 places in all.", "warning  queueing 7 requests wait; the upstreams have 4 places in all."},
+			[]string{"error  overloaded This affected 20 of 90 requests in the last minute, at 21:04:00. Clients saw 20 errors. Now 7 requests wait; the upstreams have 4 places in all.", "warning  queueing 7 requests wait; the upstreams have 4 places in all."},
 		},
 		"all fail alike": {
 			Pool{Available: 2, Upstreams: []Upstream{up("a", minuteOf(10, 10, 4, situation.AnswersError, 503, now, 0)), up("b", minuteOf(10, 10, 3, situation.AnswersError, 503, now, 0))}},
-			[]string{"error  all_fail_alike All 2 upstreams of pool app fail alike, which points to something that they share: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from them, and the others were hidden."},
+			[]string{"error  all_fail_alike All 2 upstreams of pool app fail in the same way, which points to a shared cause: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from them, and the others were hidden."},
 		},
 		"a name that is not found": {Pool{SourceError: "no such host"}, []string{"error  lookup_failed Looking up the upstreams of pool app failed: no such host."}},
 		"a name that is no longer found": {
 			Pool{SourceError: "no such host", Available: 1, Upstreams: []Upstream{good}},
-			[]string{"warning  lookup_failed The upstreams that were found before (1) are used."},
+			[]string{"warning  lookup_failed goodgate uses the upstreams found before (1)."},
 		},
 	} {
 		test.pool.Name = "app"

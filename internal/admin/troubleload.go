@@ -14,7 +14,7 @@ func (p *Pool) left(now time.Time) (Trouble, bool) {
 		return Trouble{}, false
 	}
 	t := tell(situation.ClientsLeave, situation.Facts{Pool: p.Name}, now.Sub(s.last) > recently,
-		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(p.Minute.Requests, "request"), times(s.first, s.last, now, s.n)),
+		fmt.Sprintf("This affected %s of %s in the last minute, %s.", number(s.n), counted(p.Minute.Requests, "request"), times(s.first, s.last, now, s.n)),
 		"The longest wait was "+round(s.longest)+".", p.flying())
 	t.First, t.Last = s.first, s.last
 	t.raise(2*s.n > int(p.Minute.Requests))
@@ -42,12 +42,12 @@ func (c *Crowd) trouble(now time.Time) (Trouble, bool) {
 	if !c.Waits && now.Sub(c.Last) > time.Minute {
 		return Trouble{}, false
 	}
-	where, when := "The listeners together", "It was met last at "+clock(c.Last, now)+"."
+	where, when := "The listeners together", "The last time was "+clock(c.Last, now)+"."
 	if c.Listener != "" {
 		where = "Listener " + c.Listener
 	}
 	if c.Waits {
-		when = "That has been so since " + clock(c.Since, now) + "."
+		when = "This has lasted since " + clock(c.Since, now) + "."
 	}
 	t := tell(situation.ClientsWait, situation.Facts{Name: where, N: c.Clients}, !c.Waits && now.Sub(c.Last) > recently, when)
 	t.First, t.Last = c.Since, c.Last

@@ -186,7 +186,7 @@ const longHold = 500 * time.Millisecond
 // tell makes a trouble from the sightings of a situation.
 func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool, now time.Time) Trouble {
 	over = over || now.Sub(s.last) > recently || id == situation.HeldOver
-	saw := "No client saw an error of it."
+	saw := "No client saw an error."
 	if s.escaped > 0 {
 		saw = fmt.Sprintf("Clients saw %s.", counted(s.escaped, "error"))
 	}
@@ -195,7 +195,7 @@ func (s *sighting) tell(id situation.ID, pool string, requests uint64, over bool
 		held = "The longest wait was " + round(s.longest) + "."
 	}
 	t := tell(id, situation.Facts{Pool: pool, Name: s.name, Error: s.err}, over,
-		fmt.Sprintf("It concerned %s of %s in the last minute, %s.", number(s.n), counted(requests, "request"), times(s.first, s.last, now, s.n)), held, saw)
+		fmt.Sprintf("This affected %s of %s in the last minute, %s.", number(s.n), counted(requests, "request"), times(s.first, s.last, now, s.n)), held, saw)
 	t.First, t.Last = s.first, s.last
 	if t.level > situation.Notice || s.escaped > 0 {
 		t.raise(s.escaped > 0 || t.level == situation.Error)

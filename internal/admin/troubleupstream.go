@@ -150,7 +150,7 @@ func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
 	id, status := situation.OfCheck(u.Check.err)
 	f := u.facts(p)
 	f.Status = status
-	t := tell(id, f, false, u.checked(now), "It is given requests all the same, because no upstream passes its health check.")
+	t := tell(id, f, false, u.checked(now), "It gets requests nevertheless, because no upstream passes its health check.")
 	t.First, t.Last = u.Check.Since, u.Check.At
 	return t
 }
@@ -180,7 +180,7 @@ func (u *Upstream) failing(p *Pool, id situation.ID, s *sighting, now time.Time)
 	case over:
 		now2 = "It has answered since, last at " + clock(u.Minute.LastGood, now) + "."
 	case u.state == situation.BreakerOpen:
-		now2 = "Its circuit breaker has taken it out since " + clock(u.Since, now) + ", and tries it again on its own. " + u.others(p)
+		now2 = "Its circuit breaker has been open since " + clock(u.Since, now) + "; goodgate tries it again by itself. " + u.others(p)
 	case u.state == situation.Trial, u.state == situation.EarlyTrial:
 		now2 = "Its circuit breaker lets a few requests through as a trial."
 	}
@@ -235,7 +235,7 @@ func (u *Upstream) hanging(p *Pool, now time.Time) Trouble {
 	h := m.hung[situation.Hangs]
 	over := u.Available && m.LastGood.After(h.last) && u.Check.Passed
 	t := tell(situation.Hangs, u.facts(p), over,
-		fmt.Sprintf("%s of %s in the last minute were given to another upstream, because nothing came back, %s.", number(h.n), counted(m.Attempts, "attempt"), times(h.first, h.last, now, h.n)), "No client saw an error from it.")
+		fmt.Sprintf("%s of %s in the last minute moved to another upstream because no answer came, %s.", number(h.n), counted(m.Attempts, "attempt"), times(h.first, h.last, now, h.n)), "No client saw an error from it.")
 	t.First, t.Last = h.first, h.last
 	t.raise(false)
 	return t
@@ -288,7 +288,7 @@ func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
 }
 
 // nothingToCompare explains why goodgate does not raise an alarm.
-const nothingToCompare = "There is nothing to compare this with yet: if these requests take long by nature, nothing is wrong."
+const nothingToCompare = "goodgate has nothing to compare this with yet. If these requests always take long, nothing is wrong."
 
 // latest returns the more recent sighting; both may be nil.
 func latest(a, b *sighting) *sighting {
@@ -305,7 +305,7 @@ func (m *Minute) lateness() string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("That leaves out %s of %s that were late: another upstream was asked as well and answered first, so clients did not have to wait. The longest had no answer after %s.",
+	return fmt.Sprintf("This does not count %s of %s that were late: goodgate asked another upstream as well, which answered first, so clients did not wait. The longest had no answer after %s.",
 		number(s.n), counted(m.Attempts, "attempt"), round(s.longest))
 }
 

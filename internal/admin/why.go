@@ -18,26 +18,26 @@ func explain(r *proxy.Record) []string {
 	lines := []string{fmt.Sprintf("%s %s%s, at %s: the client got %s after %s.",
 		r.Method, r.Host, r.Path, r.Start.Format(time.RFC3339), outcome(r), round(r.Duration))}
 	if r.Queued > 0 {
-		lines = append(lines, fmt.Sprintf("It waited %s for its turn before pool %s.", round(r.Queued), r.Pool))
+		lines = append(lines, fmt.Sprintf("It waited %s in the queue of pool %s.", round(r.Queued), r.Pool))
 	}
 	if len(r.Attempts) == 0 && r.Pool != "" && r.Reason.Fault() != reason.FaultClient {
-		lines = append(lines, fmt.Sprintf("No upstream of pool %s was asked.", r.Pool))
+		lines = append(lines, fmt.Sprintf("goodgate sent it to no upstream of pool %s.", r.Pool))
 	}
 	for i := range r.Attempts {
 		lines = append(lines, fmt.Sprintf("Attempt %d: %s", i+1, attempt(r, i)))
 		if i == 0 && r.Omitted > 0 {
-			lines = append(lines, fmt.Sprintf("(%s left out here.)", countedAre(r.Omitted, "attempt")))
+			lines = append(lines, fmt.Sprintf("(%s not shown here.)", countedAre(r.Omitted, "attempt")))
 		}
 	}
 	if r.Held > 0 {
-		lines = append(lines, fmt.Sprintf("In all it was held for %s, waiting for an upstream.", round(r.Held)))
+		lines = append(lines, fmt.Sprintf("In total it waited %s for an upstream.", round(r.Held)))
 	}
 	if r.Paused > 0 {
-		lines = append(lines, fmt.Sprintf("It waited %s because the operator had paused pool %s.", round(r.Paused), r.Pool))
+		lines = append(lines, fmt.Sprintf("It waited %s because an operator had paused pool %s.", round(r.Paused), r.Pool))
 	}
 	switch {
 	case r.MadeFaster():
-		return append(lines, "Nothing failed: another upstream answered first, so that the answer came sooner.")
+		return append(lines, "Nothing failed: another upstream answered first, so the client got its answer sooner.")
 	case r.Absorbed != reason.ByNothing:
 		lines = append(lines, fmt.Sprintf("The client noticed nothing: %s hid %s.", r.Absorbed, r.Hidden))
 	}
@@ -107,7 +107,7 @@ func attempt(r *proxy.Record, i int) string {
 		s += " of pool " + a.Pool
 	}
 	if a.Reused {
-		s += fmt.Sprintf(", on a connection unused for %s", round(a.Idle))
+		s += fmt.Sprintf(", on a connection idle for %s", round(a.Idle))
 	}
 	switch {
 	case a.Decision == reason.LostRace:
@@ -123,7 +123,7 @@ func attempt(r *proxy.Record, i int) string {
 		s += ": " + brief(a.Err)
 	}
 	if a.Status == 0 && a.Sent == 0 {
-		s += "; it had got nothing of the request"
+		s += "; it had received nothing of the request"
 	}
 	return s + ". " + decisions[a.Decision]
 }
@@ -131,9 +131,9 @@ func attempt(r *proxy.Record, i int) string {
 // abandoned describes an attempt that goodgate gave up because another upstream had
 // answered.
 func abandoned(r *proxy.Record, i int) string {
-	s := fmt.Sprintf(": still no answer after %s; abandoned, since another upstream had answered.", round(r.Attempts[i].Took))
+	s := fmt.Sprintf(": no answer after %s; abandoned because another upstream had answered.", round(r.Attempts[i].Took))
 	if why := suspicions[suspected(r, i)]; why != "" {
-		s += " The other was asked because " + why + "."
+		s += " The other one was asked because " + why + "."
 	}
 	return s
 }
@@ -141,20 +141,20 @@ func abandoned(r *proxy.Record, i int) string {
 // decisions describe the step after an attempt in plain words.
 var decisions = map[reason.Decision]string{
 	reason.Answered:       "This answer went to the client.",
-	reason.Retried:        "It was sent again.",
-	reason.NotSafe:        "It was not sent again: it may have been executed, and its method does not allow that twice.",
-	reason.BodyGone:       "It was not sent again: its body was larger than what is kept (retry.max_body).",
-	reason.NoAttemptsLeft: "It was not sent again: that was the last attempt (retry.attempts).",
-	reason.BudgetSpent:    "It was not sent again: the pool's retry budget was spent (retry.budget).",
-	reason.Strained:       "It was not sent again: the pool is overloaded, and a retry would have added to it.",
-	reason.Resumed:        "Its answer broke off, and the rest of it was asked for elsewhere.",
-	reason.LostRace:       "Another upstream had been asked too, and answered first.",
-	reason.Hedged:         "Another upstream had been asked already.",
-	reason.NobodyLeft:     "There was no other upstream to send it to.",
-	reason.OutOfTime:      "There was no time left to send it again.",
-	reason.ClientsFault:   "It was not sent again: the client had left or sent a bad body.",
-	reason.OwnFault:       "It was not sent again: goodgate itself could not carry it out.",
-	reason.Deadly:         "It was kept from a third upstream, since it had ended connections on two.",
+	reason.Retried:        "It was retried.",
+	reason.NotSafe:        "It was not retried: it may have been executed, and its method must not run twice.",
+	reason.BodyGone:       "It was not retried: its body was larger than retry.max_body.",
+	reason.NoAttemptsLeft: "It was not retried: that was the last attempt (retry.attempts).",
+	reason.BudgetSpent:    "It was not retried: the pool's retry budget was spent (retry.budget).",
+	reason.Strained:       "It was not retried: the pool was overloaded, and a retry would have added to the load.",
+	reason.Resumed:        "Its answer broke off, and goodgate fetched the rest from another upstream.",
+	reason.LostRace:       "Another upstream had been asked as well, and answered first.",
+	reason.Hedged:         "Another upstream had already been asked.",
+	reason.NobodyLeft:     "It was not retried: there was no other upstream.",
+	reason.OutOfTime:      "It was not retried: there was no time left.",
+	reason.ClientsFault:   "It was not retried: the client had left, or had sent an invalid body.",
+	reason.OwnFault:       "It was not retried: goodgate itself failed.",
+	reason.Deadly:         "It was not sent to a third upstream, because it had ended connections on two.",
 }
 
 func countedAre(n int, noun string) string {

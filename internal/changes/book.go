@@ -96,14 +96,14 @@ func (b *Book) Put(c Change) (Change, error) {
 	case err != nil:
 		return c, err
 	case !c.Kind.Known():
-		return c, invalid("there is no kind %q; there are %v", c.Kind, Kinds())
+		return c, invalid("there is no kind %q; the kinds are %v", c.Kind, Kinds())
 	case c.over(now):
-		return c, invalid("its end, %s, has passed", c.Until.Format(time.RFC3339))
+		return c, invalid("its end %s is in the past", c.Until.Format(time.RFC3339))
 	}
 	next := maps.Clone(before.by)
 	next[c.Subject] = c
 	if len(next) > MaxChanges {
-		return c, fmt.Errorf("%w: %d, which is the limit; take some back", ErrFull, MaxChanges)
+		return c, fmt.Errorf("%w: %d, which is the limit; undo some", ErrFull, MaxChanges)
 	}
 	b.write(next)
 	b.turn(next)

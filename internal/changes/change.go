@@ -97,7 +97,7 @@ func (c Change) normal() (Change, error) {
 	if len(c.Value) > 0 {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, c.Value); err != nil {
-			return c, invalid("its value is no JSON: %v", err)
+			return c, invalid("its value is not JSON: %v", err)
 		}
 		c.Value = compact.Bytes()
 	}

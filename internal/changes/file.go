@@ -19,7 +19,7 @@ var ErrMemoryOnly = errors.New("state.file is not set, and there is no STATE_DIR
 
 var (
 	errNotWritten = errors.New("it has not been written yet")
-	errNoFile     = errors.New("it is no regular file")
+	errNoFile     = errors.New("it is not a regular file")
 )
 
 // maxFile bounds what is read: more than a full book takes.
@@ -44,18 +44,18 @@ func parse(text []byte) ([]Change, error) {
 		return nil, err
 	}
 	if raw.Version != version {
-		return nil, fmt.Errorf("its version is %d, this goodgate reads version %d", raw.Version, version)
+		return nil, fmt.Errorf("its version is %d, but this goodgate reads version %d", raw.Version, version)
 	}
 	var errs []error
 	if n := len(raw.Changes); n > MaxChanges {
-		errs = append(errs, fmt.Errorf("it has %d changes, the limit is %d", n, MaxChanges))
+		errs = append(errs, fmt.Errorf("it has %d changes: the limit is %d", n, MaxChanges))
 		raw.Changes = raw.Changes[:MaxChanges]
 	}
 	list, ids := map[Subject]Change{}, map[string]bool{}
 	for i, text := range raw.Changes {
 		c, err := one(text)
 		if err == nil && (list[c.Subject].ID != "" || ids[c.ID]) {
-			err = invalid("another has its subject or its id")
+			err = invalid("another change has the same subject or id")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("changes[%d]: %w", i, err))

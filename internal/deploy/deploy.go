@@ -111,7 +111,7 @@ func (d *deploy) advance(now time.Time) (stage Stage, over bool) {
 	if !ok {
 		if p.Stage == Returning && s.settled.ready == 0 && !d.lone {
 			d.lone = true
-			d.note(now, p.Stage, "no old upstream takes requests: the new ones stay until one does", true)
+			d.note(now, p.Stage, "no old upstream can take requests, so the new ones stay until one can", true)
 		}
 		return p.Stage, false
 	}
@@ -142,7 +142,7 @@ func (d *deploy) settle(p progress) bool {
 	d.pending = err
 	d.mu.Unlock()
 	if first {
-		d.note(time.Now(), p.Stage, "not possible yet: "+err.Error(), true)
+		d.note(time.Now(), p.Stage, "cannot finish yet: "+err.Error(), true)
 	}
 	return err == nil
 }
@@ -172,7 +172,7 @@ func apply(host Pool, p progress, by string) error {
 // conclude ends a finished deploy whose pool is in its final state.
 func (d *deploy) conclude(now time.Time) bool {
 	if c, ok := d.book.Find(d.subject()); ok {
-		if _, err := d.book.TakeBack(c.ID, cmp.Or(d.by, "goodgate"), "the deploy is over: "+d.progress.Stage.String()); err != nil {
+		if _, err := d.book.TakeBack(c.ID, cmp.Or(d.by, "goodgate"), "the deploy has ended: "+d.progress.Stage.String()); err != nil {
 			return false
 		}
 	}
@@ -291,11 +291,11 @@ func (d *deploy) take(a asked) (Stage, error) {
 	stage := d.progress.Stage
 	switch {
 	case d.progress.Stage.Over() || !d.ended.IsZero():
-		return stage, fmt.Errorf("%w: the deploy to pool %s is over", ErrNoDeploy, d.pool)
+		return stage, fmt.Errorf("%w: the deploy to pool %s has ended", ErrNoDeploy, d.pool)
 	case d.progress.Stage == Returning && a == promote:
-		return stage, conflict("the deploy to pool %s is going back", d.pool)
+		return stage, conflict("the deploy to pool %s is rolling back", d.pool)
 	case a == promote && d.progress.Stage < Shifting:
-		return stage, conflict("the deploy to pool %s is %s: it can be promoted once its upstreams get requests", d.pool, d.progress.Stage)
+		return stage, conflict("the deploy to pool %s is %s: promote it once its upstreams get requests", d.pool, d.progress.Stage)
 	}
 	d.asked = a
 	return stage, nil

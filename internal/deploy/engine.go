@@ -89,7 +89,7 @@ func (e *Engine) Resume() {
 		host, ok := e.opts.Find(c.Pool)
 		err := json.Unmarshal(c.Value, &p)
 		if err == nil && (len(p.New) == 0 || len(p.To) == 0 || p.Stage >= stages || len(p.Steps) == 0) {
-			err = fmt.Errorf("it is not whole")
+			err = fmt.Errorf("it is incomplete")
 		}
 		if err != nil || !ok {
 			e.forsake(c, err)
@@ -104,7 +104,7 @@ func (e *Engine) Resume() {
 		for _, a := range p.New {
 			d.ready[a] = now.Add(resumedFor - downFor)
 		}
-		d.note(now, p.Stage, fmt.Sprintf("taken up by a new process: it was %s, and goes on %s", was, p.where()), true)
+		d.note(now, p.Stage, fmt.Sprintf("continued by a new process: it was %s, and is now %s", was, p.where()), true)
 		if share := p.share(); share >= 0 {
 			host.Introduce(&balancer.Introduction{Upstreams: p.New, Share: share, Replayable: p.Stage == Shifting && p.Step == 0})
 		}
@@ -117,9 +117,9 @@ func (e *Engine) Resume() {
 
 // forsake ends a deploy that cannot continue. The pool keeps its other changes.
 func (e *Engine) forsake(c changes.Change, err error) {
-	text := fmt.Sprintf("pool %s is no longer configured: its deploy has ended", c.Pool)
+	text := fmt.Sprintf("pool %s is no longer configured, so its deploy has ended", c.Pool)
 	if err != nil {
-		text = fmt.Sprintf("the deploy cannot be taken up: %v; see goodgate changes for what it left", err)
+		text = fmt.Sprintf("the deploy cannot continue: %v; goodgate changes lists the changes that it left", err)
 	}
 	e.opts.Book.TakeBack(c.ID, "goodgate", text)
 	if e.opts.Tell != nil {
@@ -187,7 +187,7 @@ func (e *Engine) Order(o Order, by string) (View, error) {
 		return View{}, conflict("goodgate is starting or shutting down")
 	}
 	if d := e.by[o.Pool]; d != nil && d.underWay() {
-		return View{}, conflict("a deploy to pool %s is under way: %s; end it with `goodgate deploy back %s` or `goodgate deploy promote %s`", o.Pool, d.stage(), o.Pool, o.Pool)
+		return View{}, conflict("a deploy to pool %s is in progress: %s; end it with `goodgate deploy back %s` or `goodgate deploy promote %s`", o.Pool, d.stage(), o.Pool, o.Pool)
 	}
 	host, ok := e.opts.Find(o.Pool)
 	if !ok {
@@ -209,9 +209,9 @@ func (e *Engine) Order(o Order, by string) (View, error) {
 	e.by[o.Pool] = d
 	e.forget()
 	e.publish()
-	d.note(p.Since, Adding, fmt.Sprintf("%s in the place of %s", list(p.New), list(p.Old)), false)
+	d.note(p.Since, Adding, fmt.Sprintf("%s replaces %s", list(p.New), list(p.Old)), false)
 	if err := e.opts.Book.Kept(); err != nil {
-		d.note(p.Since, Adding, fmt.Sprintf("when goodgate ends, the pool is as its file says: %v", err), true)
+		d.note(p.Since, Adding, fmt.Sprintf("when goodgate ends, the pool returns to the configuration file: %v", err), true)
 	}
 	e.start(d)
 	return d.view(0), nil
@@ -252,7 +252,7 @@ func newProgress(plan Plan, pool string, host Pool) (p progress, err error) {
 	case len(p.Old) == 0:
 		return p, conflict("pool %s has no upstream to replace: add the first with `goodgate upstream add`", pool)
 	case len(p.Old) > maxOld:
-		return p, conflict("pool %s has %d upstreams, the limit is %d for a deploy", pool, len(p.Old), maxOld)
+		return p, conflict("pool %s has %d upstreams: the limit for a deploy is %d", pool, len(p.Old), maxOld)
 	}
 	return p, nil
 }
@@ -300,7 +300,7 @@ func (e *Engine) find(pool string) (*deploy, error) {
 	if d := e.by[pool]; d != nil {
 		return d, nil
 	}
-	return nil, fmt.Errorf("%w: to pool %q, since goodgate was started", ErrNoDeploy, pool)
+	return nil, fmt.Errorf("%w: pool %q has had none since goodgate started", ErrNoDeploy, pool)
 }
 
 // Get returns a pool's deploy in progress, or else the last one, with the events after

@@ -55,9 +55,9 @@ func TestDeployGoesBack(t *testing.T) {
 	}{
 		"never ready":      {prepare: func(b *bench) { b.pool.startsIn = -1 }, rule: "not_ready", text: "not ready within 20s: new:1: connection refused", order: Order{ReadyWithin: "20s"}, version: usual},
 		"warm-up fails":    {prepare: func(b *bench) { b.pool.cold = errFake }, rule: "warm", text: "GET /w from new:1: fake", order: Order{Warm: "/w"}, version: usual},
-		"errors":           {version: change(func(v *version) { v.fails = 1 }), rule: "fails", text: "the new version failed for 3 of 3 requests"},
+		"errors":           {version: change(func(v *version) { v.fails = 1 }), rule: "fails", text: "the new version failed 3 of 3 requests"},
 		"refuses":          {version: change(func(v *version) { v.refuses = 1 }), rule: "refuses", text: "4xx"},
-		"slow":             {version: change(func(v *version) { v.median *= 10 }), rule: "slow", text: "the old one took"},
+		"slow":             {version: change(func(v *version) { v.median *= 10 }), rule: "slow", text: "the old version took"},
 		"goes down":        {version: usual, meddle: func(b *bench) { b.pool.set("new:2", func(m *Member) { m.Ready, m.Why = false, "exited" }) }, rule: "down", text: "new:2: exited"},
 		"is taken out":     {version: usual, meddle: func(b *bench) { b.pool.Stand("new:2", "", false, false, "") }, rule: "gone", text: "new:2 left the pool"},
 		"answers nothing":  {version: usual, meddle: func(b *bench) { b.pool.set("new:1", func(m *Member) { m.Waiting, m.Waits = 5, 7*time.Second }) }, rule: "silent", text: "answered nothing for 7s"},
@@ -143,7 +143,7 @@ func TestDeployKeepsWhatWorks(t *testing.T) {
 		v := b.view()
 		check(t, "stage", v.Stage, Returning)
 		check(t, "members", strings.Join(b.pool.names(), " "), "new:1 new:2 old:1 old:2")
-		check(t, "it is said", strings.Contains(v.Events[len(v.Events)-1].Text, "no old upstream takes requests"), true)
+		check(t, "it is said", strings.Contains(v.Events[len(v.Events)-1].Text, "no old upstream can take requests"), true)
 		if b.pool.drained["new:1"] {
 			t.Error("the only upstream that works is drained")
 		}
@@ -195,7 +195,7 @@ func TestDeployDrains(t *testing.T) {
 		v := b.view()
 		check(t, "stage", v.Stage, Done)
 		last := v.Events[len(v.Events)-1]
-		if !strings.Contains(last.Text, "2 still under way after 20s") {
+		if !strings.Contains(last.Text, "2 requests still in flight after 20s") {
 			t.Errorf("the last event is %q", last.Text)
 		}
 	})
@@ -263,14 +263,14 @@ func TestDeployRefused(t *testing.T) {
 			{Order{Pool: app, To: []string{"new:1"}}, `"new:1" is no URL`},
 			{Order{Pool: app, To: []string{"http://new:1", "http://new:1"}}, "new:1 is named twice"},
 			{Order{Pool: app, To: []string{"http://old:1"}}, "old:1 is an upstream of pool app already"},
-			{Order{Pool: app, To: []string{"http://new:1"}, Steps: []float64{50, 20, 100}}, "has to rise"},
+			{Order{Pool: app, To: []string{"http://new:1"}, Steps: []float64{50, 20, 100}}, "must rise"},
 			{Order{Pool: app, To: []string{"http://new:1"}, Steps: []float64{0, 100}}, "from above 0"},
-			{Order{Pool: app, To: []string{"http://new:1"}, Steps: []float64{5, 50}}, "the last of [5 50] has to be 100"},
+			{Order{Pool: app, To: []string{"http://new:1"}, Steps: []float64{5, 50}}, "the last of [5 50] must be 100"},
 			{Order{Pool: app, To: []string{"http://new:1"}, StepTime: "10"}, "step_time"},
 			{Order{Pool: app, To: []string{"http://new:1"}, WatchFor: "-1s"}, "watch_for: -1s is not between"},
-			{Order{Pool: app, To: []string{"http://new:1"}, Warm: "warm"}, `"warm" is no path`},
-			{Order{Pool: app, To: []string{"http://new:1"}, WarmTimes: 5}, `"" is no path`},
-			{Order{Pool: app, To: []string{"http://new:1"}, Ignore: []string{"slow", "all"}}, `ignore: "all" is no rule`},
+			{Order{Pool: app, To: []string{"http://new:1"}, Warm: "warm"}, `"warm" is not a path`},
+			{Order{Pool: app, To: []string{"http://new:1"}, WarmTimes: 5}, `"" is not a path`},
+			{Order{Pool: app, To: []string{"http://new:1"}, Ignore: []string{"slow", "all"}}, `ignore: "all" is not a rule`},
 		} {
 			if _, err := b.engine.Order(tc.order, ""); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%d: got %v, want %q", i, err, tc.want)
@@ -286,7 +286,7 @@ func TestDeployRefused(t *testing.T) {
 			t.Errorf("a dry run: got %+v, %v; the pool went through %q", v, err, b.pool.history)
 		}
 		b.order(Order{})
-		if _, err := b.engine.Order(Order{Pool: app, To: []string{"http://new:9"}}, ""); err == nil || !strings.Contains(err.Error(), "is under way") {
+		if _, err := b.engine.Order(Order{Pool: app, To: []string{"http://new:9"}}, ""); err == nil || !strings.Contains(err.Error(), "is in progress") {
 			t.Errorf("a second deploy: got %v", err)
 		}
 	})

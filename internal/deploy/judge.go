@@ -132,11 +132,11 @@ func (j *judge) found(i int) *Verdict {
 	share := func(n, of int) string { return fmt.Sprintf("%d of %d requests", n, of) }
 	switch i {
 	case byFailures:
-		v.Text = fmt.Sprintf("the new version failed for %s, the old one for %s %s", share(v.New.Failed, v.New.Requests), share(v.Old.Failed, v.Old.Requests), while)
+		v.Text = fmt.Sprintf("the new version failed %s, the old version %s %s", share(v.New.Failed, v.New.Requests), share(v.Old.Failed, v.Old.Requests), while)
 	case byRefusals:
-		v.Text = fmt.Sprintf("the new version answered 4xx to %s, the old one to %s %s", share(v.New.Refused, v.New.Requests), share(v.Old.Refused, v.Old.Requests), while)
+		v.Text = fmt.Sprintf("the new version answered 4xx to %s, the old version to %s %s", share(v.New.Refused, v.New.Requests), share(v.Old.Refused, v.Old.Requests), while)
 	default:
-		v.Text = fmt.Sprintf("the new version takes %.4g ms (95 %%: %.4g ms), the old one took %.4g ms (95 %%: %.4g ms) %s", v.New.MedianMS, v.New.P95MS, v.Old.MedianMS, v.Old.P95MS, while)
+		v.Text = fmt.Sprintf("the new version takes %.4g ms (95 %%: %.4g ms), the old version took %.4g ms (95 %%: %.4g ms) %s", v.New.MedianMS, v.New.P95MS, v.Old.MedianMS, v.Old.P95MS, while)
 	}
 	return v
 }

@@ -102,10 +102,10 @@ func (p *progress) next(now time.Time, s sight) (m move, ok bool) {
 		return p.finishReturn(now.Sub(p.Since), s)
 	}
 	if s.asked == back {
-		return move{to: Returning, text: "going back, as asked"}, true
+		return move{to: Returning, text: "rolling back, as requested"}, true
 	}
 	if v := p.against(now.Sub(p.Since), s); v != nil {
-		return move{to: Returning, why: v, text: "going back: " + v.Text}, true
+		return move{to: Returning, why: v, text: "rolling back: " + v.Text}, true
 	}
 	lasted := now.Sub(p.Since)
 	switch p.Stage {
@@ -130,7 +130,7 @@ func (p *progress) next(now time.Time, s sight) (m move, ok bool) {
 		}
 	case Watching:
 		if s.asked == promote || lasted >= p.WatchFor {
-			return move{to: Draining, text: fmt.Sprintf("draining %s, for %s at most", list(p.Old), p.DrainTimeout)}, true
+			return move{to: Draining, text: fmt.Sprintf("draining %s for at most %s", list(p.Old), p.DrainTimeout)}, true
 		}
 	case Draining:
 		return p.finish(lasted, s)
@@ -151,7 +151,7 @@ func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 	case s.warm.err != nil:
 		return &Verdict{Rule: "warm", Text: "a warm-up request failed: " + s.warm.err.Error()}
 	case len(s.fresh.missing) > 0 && lasted >= downFor:
-		return &Verdict{Rule: "gone", Text: list(s.fresh.missing) + " left the pool: taken out by an operator or by the configuration file"}
+		return &Verdict{Rule: "gone", Text: list(s.fresh.missing) + " left the pool: an operator or the configuration file removed them"}
 	case len(s.fresh.down) > 0 && s.fresh.down[0].since >= downFor:
 		return &Verdict{Rule: "down", Text: reasons(s.fresh.down)}
 	case p.Stage == Draining:
@@ -159,7 +159,7 @@ func (p *progress) against(lasted time.Duration, s sight) *Verdict {
 	case s.verdict != nil:
 		return s.verdict
 	case s.waits >= max(silentFor, silentTimes*s.usual) && s.usual > 0:
-		return &Verdict{Rule: "silent", Text: fmt.Sprintf("the new version has answered nothing for %s while requests wait; of the old one's answers 95 %% took no longer than %s",
+		return &Verdict{Rule: "silent", Text: fmt.Sprintf("the new version has answered nothing for %s although requests wait; the old version answered 95 %% of its requests within %s",
 			s.waits.Round(100*time.Millisecond), s.usual.Round(10*time.Microsecond))}
 	}
 	return nil
@@ -181,11 +181,11 @@ func (p *progress) stepOver(lasted time.Duration, s sight) bool {
 // shift returns the move to a step.
 func (p *progress) shift(step int) move {
 	if p.final(step) {
-		return move{to: Watching, step: len(p.Steps) - 1, text: fmt.Sprintf("100 %% of the requests to %s; the old ones stay for %s", list(p.New), p.WatchFor)}
+		return move{to: Watching, step: len(p.Steps) - 1, text: fmt.Sprintf("100 %% of the requests go to %s; the old upstreams stay for %s", list(p.New), p.WatchFor)}
 	}
-	text := fmt.Sprintf("%.3g %% of the requests to %s", p.Steps[step], list(p.New))
+	text := fmt.Sprintf("%.3g %% of the requests go to %s", p.Steps[step], list(p.New))
 	if step == 0 {
-		text += ", only such as can be sent again"
+		text += ", only requests that are safe to retry"
 	}
 	return move{to: Shifting, step: step, text: text}
 }
@@ -194,7 +194,7 @@ func (p *progress) warming() string {
 	if p.Warm == "" {
 		return "ready"
 	}
-	return fmt.Sprintf("ready; warming up: %d times GET %s each", p.WarmTimes, p.Warm)
+	return fmt.Sprintf("ready; warming up: GET %[2]s, %[1]d times each", p.WarmTimes, p.Warm)
 }
 
 // finish ends a deploy once no request is left on the old upstreams, or the wait was long
@@ -204,7 +204,7 @@ func (p *progress) finish(lasted time.Duration, s sight) (move, bool) {
 	case s.settled.inFlight == 0:
 		return move{to: Done, text: "done: " + list(p.Old) + " left the pool and can be stopped"}, true
 	case lasted >= p.DrainTimeout:
-		return move{to: Done, text: fmt.Sprintf("done: %s left the pool with %d still under way after %s", list(p.Old), s.settled.inFlight, p.DrainTimeout)}, true
+		return move{to: Done, text: fmt.Sprintf("done: %s left the pool with %d requests still in flight after %s", list(p.Old), s.settled.inFlight, p.DrainTimeout)}, true
 	}
 	return move{}, false
 }
@@ -216,9 +216,9 @@ func (p *progress) finishReturn(lasted time.Duration, s sight) (move, bool) {
 	case s.settled.ready == 0 && s.fresh.ready > 0:
 		return move{}, false
 	case s.fresh.inFlight == 0:
-		return move{to: Back, text: "went back: " + list(p.New) + " left the pool"}, true
+		return move{to: Back, text: "rolled back: " + list(p.New) + " left the pool"}, true
 	case lasted >= p.DrainTimeout:
-		return move{to: Back, text: fmt.Sprintf("went back: %s left the pool with %d still under way after %s", list(p.New), s.fresh.inFlight, p.DrainTimeout)}, true
+		return move{to: Back, text: fmt.Sprintf("rolled back: %s left the pool with %d requests still in flight after %s", list(p.New), s.fresh.inFlight, p.DrainTimeout)}, true
 	}
 	return move{}, false
 }

@@ -51,10 +51,10 @@ var defaultSteps = [...]float64{1, 5, 25, 50, 100}
 
 // Errors that refuse an order, with their HTTP status.
 var (
-	ErrOrder    = errors.New("the order is wrong")      // 400
-	ErrNoPool   = errors.New("there is no such pool")   // 404
-	ErrConflict = errors.New("this cannot be done now") // 409
-	ErrNoDeploy = errors.New("there is no such deploy") // 404
+	ErrOrder    = errors.New("the request is not valid") // 400
+	ErrNoPool   = errors.New("there is no such pool")    // 404
+	ErrConflict = errors.New("this is not possible now") // 409
+	ErrNoDeploy = errors.New("there is no such deploy")  // 404
 )
 
 func wrong(format string, args ...any) error {
@@ -97,7 +97,7 @@ func (o Order) plan() (p Plan, err error) {
 	}
 	for _, rule := range p.Ignore {
 		if !slices.Contains(ruleNames[:], rule) {
-			errs = append(errs, wrong("ignore: %q is no rule: it is fails, refuses or slow", rule))
+			errs = append(errs, wrong("ignore: %q is not a rule: the rules are fails, refuses and slow", rule))
 		}
 	}
 	errs = append(errs, checkSteps(p.Steps), p.checkWarm())
@@ -108,13 +108,13 @@ func checkSteps(steps []float64) error {
 	before := 0.0
 	for _, s := range steps {
 		if !(s > before && s <= 100) {
-			return wrong("steps: %v has to rise, from above 0 to 100 percent", steps)
+			return wrong("steps: %v must rise from above 0 to 100 percent", steps)
 		}
 		before = s
 	}
 	switch {
 	case before != 100:
-		return wrong("steps: the last of %v has to be 100", steps)
+		return wrong("steps: the last of %v must be 100", steps)
 	case len(steps) > maxSteps:
 		return wrong("steps: %d, the limit is %d", len(steps), maxSteps)
 	}
@@ -126,7 +126,7 @@ func (p *Plan) checkWarm() error {
 	case p.Warm == "" && p.WarmTimes == 0:
 		return nil
 	case !strings.HasPrefix(p.Warm, "/"):
-		return wrong("warm: %q is no path: it begins with /", p.Warm)
+		return wrong("warm: %q is not a path: a path begins with /", p.Warm)
 	case p.WarmTimes < 0 || p.WarmTimes > maxWarm:
 		return wrong("warm_times: %d is not between 1 and %d", p.WarmTimes, maxWarm)
 	}

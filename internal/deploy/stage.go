@@ -41,7 +41,7 @@ func (s *Stage) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no stage of a deploy", text)
+	return fmt.Errorf("%q is not a stage of a deploy", text)
 }
 
 // Over reports whether the deploy has ended.

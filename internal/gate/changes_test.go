@@ -177,7 +177,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		"no URL":           {changeOf(changes.Added, "ftp://127.0.0.1:1", ""), "ftp://127.0.0.1:1"},
 		"a path":           {changeOf(changes.Added, "http://127.0.0.1:9/x", ""), "a host and a port"},
 		"a port too large": {changeOf(changes.Added, "127.0.0.1:70000", ""), "70000"},
-		"weight 0":         {changeOf(changes.Weight, "127.0.0.1:1", "0"), "weight 0: it is from 1 to 1000"},
+		"weight 0":         {changeOf(changes.Weight, "127.0.0.1:1", "0"), "weight 0: it must be from 1 to 1000"},
 		"weight 1001":      {changeOf(changes.Added, "127.0.0.1:9", `{"weight":1001}`), "weight 1001"},
 		"tier 10":          {changeOf(changes.Added, "127.0.0.1:9", `{"tier":10}`), "tier 10"},
 		"a word as weight": {changeOf(changes.Weight, "127.0.0.1:1", `"much"`), "invalid change"},

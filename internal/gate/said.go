@@ -81,7 +81,7 @@ func (w *said) take(ch changes.Change) error {
 		err = json.Unmarshal(ch.Value, &text)
 		state, known := operators[text]
 		if err == nil && !known {
-			err = fmt.Errorf("state %q: it is ready, drain or off", text)
+			err = fmt.Errorf("state %q: it must be ready, drain or off", text)
 		}
 		w.states[ch.Upstream] = state
 	case changes.Weight:

@@ -28,13 +28,13 @@ func availabilityScenes() []scene {
 			s.order(one, "drain")
 			s.get(4)
 		}},
-		{"switched off by an operator", word{"notice", situation.SwitchedOff, false, "An operator has switched the upstream off", "is not checked, because an operator said so. That was at ", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
+		{"switched off by an operator", word{"notice", situation.SwitchedOff, false, "An operator has switched the upstream off", "receives no requests and no health checks because an operator switched it off. That was at ", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
 			one := s.fine()
 			s.run(`pools: {app: {upstreams: [%q, %q]}}`, one, s.fine())
 			s.available(2)
 			s.order(one, "off")
 		}},
-		{"all switched off", word{"error", situation.AllTakenOut, false, "All upstreams were taken out by an operator", "Every upstream of pool app (2) is drained or switched off. Requests wait (up to hold.for), then fail with 503.", "goodgate undrain ADDRESS"}, func(s *stage) {
+		{"all switched off", word{"error", situation.AllTakenOut, false, "An operator took all upstreams out of service", "Every upstream of pool app (2) is drained or switched off. Requests wait (up to hold.for), then fail with 503.", "goodgate undrain ADDRESS"}, func(s *stage) {
 			one, two := s.fine(), s.fine()
 			s.run(`pools: {app: {upstreams: [%q, %q], hold: {for: 50ms}}}`, one, two)
 			s.available(2)
@@ -45,7 +45,7 @@ func availabilityScenes() []scene {
 				return len(a.Failures) == 1 && strings.HasPrefix(a.Failures[0].SavedBy, "an upstream that no operator has taken out (goodgate undrain)")
 			})
 		}},
-		{"the last one switched off while the other is dead", word{"error", situation.SomeTakenOut, false, "No upstream is available, and an operator took some of them out", "An operator took 1 of the 2 upstreams of pool app out, and the others fail.", "goodgate undrain ADDRESS"}, func(s *stage) {
+		{"the last one switched off while the other is dead", word{"error", situation.SomeTakenOut, false, "No upstream is available, and an operator took some out of service", "An operator took 1 of the 2 upstreams of pool app out of service, and the others fail.", "goodgate undrain ADDRESS"}, func(s *stage) {
 			one := s.fine()
 			s.run(`pools: {app: {upstreams: [%q, %q], `+quick+`}}`, one, s.dead())
 			s.available(1)
@@ -90,9 +90,9 @@ func availabilityScenes() []scene {
 		{"a socket that is not there", word{"warning", situation.SocketMissing, false, "The upstream's socket does not exist", "There is no file unix:/nowhere/app.sock.", "correct the path"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, "unix:/nowhere/app.sock"], `+quick+`}}`, s.fine())
 		}},
-		{"one address of a name is dead", word{"warning", situation.HalfDeadName, false, "1 of 2 addresses of app.test cannot be used", "The name app.test leads to 2 addresses", "Remove the address from DNS"}, playHalfDead},
+		{"one address of a name is dead", word{"warning", situation.HalfDeadName, false, "1 of 2 addresses of app.test cannot be used", "The name app.test resolves to 2 addresses", "Remove the address from DNS"}, playHalfDead},
 		{"it hangs", word{"warning", situation.Hangs, false, "The upstream hangs", "accepts connections and answers nothing", "stack dump"}, playHang},
-		{"it comes and goes", word{"warning", situation.Flapping, false, "The upstream comes and goes", "Its availability has changed ", "restarts in a loop"}, func(s *stage) {
+		{"it comes and goes", word{"warning", situation.Flapping, false, "The upstream is flapping", "Its availability has changed ", "restarts in a loop"}, func(s *stage) {
 			var ill atomic.Bool
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 1}}}`, s.fine(), s.serve(func(w http.ResponseWriter, _ *http.Request) {
 				if ill.Load() {
@@ -107,30 +107,30 @@ func availabilityScenes() []scene {
 			}
 			s.available(2)
 		}},
-		{"it leaves by itself", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "has asked for no new requests itself", "Nothing, if it is a deployment."}, func(s *stage) {
+		{"it leaves by itself", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "asked goodgate to send no new requests", "Nothing, if it is a deployment."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, drain_status: 503}}}`, s.fine(), s.failing(503))
 		}},
-		{"its source says that it is not ready", word{"notice", situation.FoundUnready, false, "The upstream is not ready, by the place where it was found", "the source that lists it", "goodgate discover"}, func(s *stage) {
+		{"its source says that it is not ready", word{"notice", situation.FoundUnready, false, "The upstream's discovery source says that it is not ready", "the source that lists it", "goodgate discover"}, func(s *stage) {
 			s.runListed("not_ready")
 		}},
-		{"its source says that it ends", word{"notice", situation.FoundEnding, false, "The upstream is about to end, by the place where it was found", "those in flight go on", "if it is a deployment"}, func(s *stage) {
+		{"its source says that it ends", word{"notice", situation.FoundEnding, false, "The upstream's discovery source says that it is terminating", "Requests in flight finish.", "if it is a deployment"}, func(s *stage) {
 			s.runListed("terminating")
 		}},
 		{"its check is answered with an error", word{"warning", situation.CheckStatus, false, "The upstream answers its health check with 404", "status 404 is not one of the expected", "health.path"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /healthz, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 1}}}`, s.fine(), s.failing(404))
 		}},
-		{"its check is answered wrongly", word{"warning", situation.CheckWrong, false, "The upstream's answer to its health check is not the expected one", "body does not contain the expected text", "health section"}, func(s *stage) {
+		{"its check is answered wrongly", word{"warning", situation.CheckWrong, false, "The upstream's answer to its health check is not as expected", "body does not contain the expected text", "health section"}, func(s *stage) {
 			ok := s.serve(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "well") })
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, rise: 1, fall: 1, expect: {body: well}}}}`, ok, s.fine())
 		}},
-		{"the check asks for the wrong thing", word{"warning", situation.CheckIsWrong, false, "Every health check fails, but the upstreams answer requests", "The health check has failed since ", "goodgate check --probe"}, playWrongCheck},
-		{"not checked yet", word{"notice", situation.Starting, false, "The upstreams are being checked for the first time", "has a result yet", ""}, func(s *stage) {
+		{"the check asks for the wrong thing", word{"warning", situation.CheckIsWrong, false, "All health checks fail, but the upstreams answer requests", "The health check has failed since ", "goodgate check --probe"}, playWrongCheck},
+		{"not checked yet", word{"notice", situation.Starting, false, "The upstreams are being checked for the first time", "has finished yet", ""}, func(s *stage) {
 			let := make(chan struct{})
 			slow := s.serve(func(http.ResponseWriter, *http.Request) { <-let })
 			s.t.Cleanup(func() { close(let) })
 			s.run(`pools: {app: {upstreams: [%q], health: {path: /, timeout: 9s, interval: 10s, fast_interval: 10s}}}`, slow)
 		}},
-		{"one of two not checked yet", word{"notice", situation.NotChecked, false, "The upstream has not been checked yet", "takes no requests before its first health check", ""}, func(s *stage) {
+		{"one of two not checked yet", word{"notice", situation.NotChecked, false, "The upstream has not been checked yet", "receives no requests until its first health check", ""}, func(s *stage) {
 			let := make(chan struct{})
 			slow := s.serve(func(http.ResponseWriter, *http.Request) { <-let })
 			s.t.Cleanup(func() { close(let) })

@@ -43,7 +43,7 @@ func faultScenes() []scene {
 				}
 			})
 		}, "")},
-		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections as they are used", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
+		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections just as goodgate reuses them", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
 		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 300ms}, retry: {hedge: {after: "off"}}`)},
 		{"is not HTTP", word{"warning", situation.NotHTTP, false, "The upstream's answers are not HTTP", "another program listens on the port", "Check the port"}, withFault(raw("SSH-2.0-OpenSSH_9.2\r\n"), "")},
 		{"has too large a header", word{"warning", situation.HeaderTooLarge, false, "The upstream's response headers are too large", "exceeded the limit", "cookies"}, withFault(raw("HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 2<<20)+"\r\n\r\n"), "")},
@@ -70,20 +70,20 @@ func faultScenes() []scene {
 			s.get(48)
 		}},
 		{"answers 503 to a GET", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "No client saw an error from it.", "application's log"}, withFault(func(s *stage) string { return s.failing(503) }, "")},
-		{"is not TLS", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "most likely speaks plain HTTP", "http:// instead of https://"}, withFault(func(s *stage) string { return strings.Replace(s.fine(), "http:", "https:", 1) }, "")},
+		{"is not TLS", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "most likely it speaks plain HTTP", "http:// instead of https://"}, withFault(func(s *stage) string { return strings.Replace(s.fine(), "http:", "https:", 1) }, "")},
 		{"is not TLS, by its check", word{"warning", situation.NotTLS, false, "The upstream does not speak TLS", "The health check has failed since ", "http:// instead of https://"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+quick+`}}`, s.fine(), strings.Replace(s.fine(), "http:", "https:", 1))
 		}},
-		{"its certificate has expired", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "is past its end", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
+		{"its certificate has expired", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "is past its expiry date", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
 			return a.IssueUntil(time.Now().Add(-time.Hour), "127.0.0.1")
 		}, true, unchecked)},
 		{"its certificate has expired, by its check", word{"warning", situation.CertExpired, false, "The upstream's certificate has expired", "The health check has failed since ", "Renew"}, playCertificate(func(a *certtest.Authority) tls.Certificate {
 			return a.IssueUntil(time.Now().Add(-time.Hour), "127.0.0.1")
 		}, true, quick)},
 		{"its certificate is for another name", word{"warning", situation.CertName, false, "The upstream's certificate is for another name", "does not list the name", "tls.server_name"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("other.example") }, true, unchecked)},
-		{"its certificate is from an unknown authority", word{"warning", situation.CertUnknownCA, false, "The upstream's certificate is from an unknown authority", "Nobody whom goodgate trusts", "tls.ca"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("127.0.0.1") }, false, unchecked)},
+		{"its certificate is from an unknown authority", word{"warning", situation.CertUnknownCA, false, "The upstream's certificate is from an unknown authority", "No authority that goodgate trusts", "tls.ca"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("127.0.0.1") }, false, unchecked)},
 		{"blames only who is to blame", word{"error", situation.AnswersError, false, "The upstream answers 502 itself", "Clients saw ", "application's log"}, playBlame},
-		{"its breaker is open", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "Its circuit breaker has taken it out since ", "application's log"}, func(s *stage) {
+		{"its breaker is open", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "Its circuit breaker has been open since ", "application's log"}, func(s *stage) {
 			s.run(`pools: {app: {policy: round_robin, upstreams: [%q, %q], health: {type: none}, retry: {budget: 100%%, budget_min: 100}, breaker: {consecutive: 3}}}`, s.fine(), s.failing(503))
 			s.get(12)
 			s.available(1)

@@ -38,7 +38,7 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}, queue: {max_requests: 1, max_wait: 20ms}}}`, slowBy(2*time.Second)(s))
 			s.together(6)
 		}},
-		{"requests queue", word{"warning", situation.Queueing, false, "Requests queue for a place", "the upstreams have 1 place in all.", "Add upstreams"}, func(s *stage) {
+		{"requests queue", word{"warning", situation.Queueing, false, "Requests queue", "the upstreams have 1 place in all.", "Add upstreams"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}, queue: {max_wait: 5s}}}`, slowBy(2*time.Second)(s))
 			s.together(3)
 		}},
@@ -46,11 +46,11 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}}}`, slowBy(2*time.Second)(s))
 			s.together(1)
 		}},
-		{"who may come is not said", word{"error", situation.AuthAway, false, "Nobody says who may come", "answered 500", "Bring the service back"}, func(s *stage) {
+		{"who may come is not said", word{"error", situation.AuthAway, false, "The authorization service does not answer", "answered 500", "Bring the service back"}, func(s *stage) {
 			s.run("routes: [{pool: app, access: {forward: {pool: auth}}}]\npools: {app: {upstreams: [%q], "+unchecked+"}, auth: {upstreams: [%q], "+unchecked+"}}", s.fine(), s.failing(500))
 			s.get(2)
 		}},
-		{"a rate limit", word{"notice", situation.RateLimited, false, "Clients are refused by a rate limit", "got 429", "raise the rate"}, func(s *stage) {
+		{"a rate limit", word{"notice", situation.RateLimited, false, "A rate limit refuses requests", "got 429", "raise the rate"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], limits: {rates: [{requests: 1, per: 1m}]}}}`, s.fine())
 			s.get(4)
 		}},
@@ -64,11 +64,11 @@ func loadScenes() []scene {
 // poolScenes are about a pool as a whole.
 func poolScenes() []scene {
 	return []scene{
-		{"all answer 503", word{"error", situation.FailAlike, false, "All upstreams fail in the same way", "the upstream answers 503 itself", "Look at what they share"}, playAlike},
+		{"all answer 503", word{"error", situation.FailAlike, false, "All upstreams fail in the same way", "the upstream answers 503 itself", "Check what they share"}, playAlike},
 		{"a name that nobody knows", word{"error", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "app.test", "Check the name"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: ["http://app.test:80"], dns: {resolver: %q}}}`, dnstest.Serve(s.t, noSuchName))
 		}},
-		{"a name that nobody knows any more", word{"warning", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "The upstreams that were found before (1) are used.", "Check the name"}, func(s *stage) {
+		{"a name that nobody knows any more", word{"warning", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "goodgate uses the upstreams found before (1).", "Check the name"}, func(s *stage) {
 			var gone atomic.Bool
 			here := addresses4([4]byte{127, 0, 0, 1})
 			dns := dnstest.Serve(s.t, func(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
@@ -96,12 +96,12 @@ func poolScenes() []scene {
 		{"a list that is not there", word{"error", situation.LookupFailed, false, "The list of upstreams cannot be read", "no such file", "pools.app.upstreams"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [{file: %q}], hold: {for: 0s}}}`, filepath.Join(s.t.TempDir(), "none.yaml"))
 		}},
-		{"the fallback answers", word{"warning", situation.FallbackInUse, false, "Requests are answered by the fallback", "No client saw an error of it.", "Bring the pool's own upstreams back."}, func(s *stage) {
+		{"the fallback answers", word{"warning", situation.FallbackInUse, false, "The fallback answers requests", "No client saw an error.", "Bring the pool's own upstreams back."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], health: {type: none}, hold: {for: 0s}, fallback: {respond: {status: 200, body: later}}}}`, s.dead())
 			s.get(3)
 		}},
-		{"older responses answer", word{"warning", situation.StaleInUse, false, "Requests are answered with older responses", "stale-if-error", "Bring the pool's own upstreams back."}, playStale},
-		{"a loop", word{"error", situation.Loop, false, "Requests come back to goodgate", "arrived here again", "Correct the upstream that leads back"}, func(s *stage) {
+		{"older responses answer", word{"warning", situation.StaleInUse, false, "goodgate answers from older responses", "stale-if-error", "Bring the pool's own upstreams back."}, playStale},
+		{"a loop", word{"error", situation.Loop, false, "Requests come back to goodgate", "arrived here a second time", "Correct the upstream that leads back"}, func(s *stage) {
 			var back httputil.ReverseProxy
 			s.run(`pools: {app: {upstreams: [%q], `+unchecked+`}}`, s.serve(back.ServeHTTP))
 			gate, _ := url.Parse(s.url)
@@ -144,7 +144,7 @@ func ownScenes() []scene {
 			s.send("GET", "/", 4)
 			s.send("GET", "/shop", 1)
 		}},
-		{"shutting down", word{"notice", situation.ShuttingDown, false, "goodgate is shutting down", "and then ends.", ""}, func(s *stage) {
+		{"shutting down", word{"notice", situation.ShuttingDown, false, "goodgate is shutting down", "and then exits.", ""}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q]}}`, s.fine())
 			s.available(1)
 			s.g.gate.draining.Store(true)

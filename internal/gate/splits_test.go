@@ -62,9 +62,9 @@ func TestSplitOrdersLast(t *testing.T) {
 	}{
 		{`{}`, "needs either weights or reset", 400},
 		{`{"weights":{"v3":1}}`, `no`, 400},
-		{`{"weights":{"v2":200}}`, "percent of all", 400},
-		{`{"weights":{"v2":10},"for":"soon"}`, "it is a duration", 400},
-		{`{"weights":{"v2":10},"share":1}`, "no order", 400},
+		{`{"weights":{"v2":200}}`, "percentages of all", 400},
+		{`{"weights":{"v2":10},"for":"soon"}`, "expected a duration", 400},
+		{`{"weights":{"v2":10},"share":1}`, "is not valid", 400},
 	} {
 		if status, says := r.order(t, bad.order); status != bad.status || !strings.Contains(says, bad.says) {
 			t.Errorf("%s: got %d %s", bad.order, status, says)

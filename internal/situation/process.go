@@ -34,32 +34,32 @@ var process = []Row{
 	{
 		ID: FleetAlone, Level: Warning,
 		Headline: "The fleet's store does not answer",
-		Cause:    "Since {when} this instance goes on alone, by what it knew last: {n} instances share the fleet's rates, and changes reach the others later. The store: {error}.",
-		Do:       "Check that the store runs and can be reached from this machine, and fleet.addresses and fleet.password.",
+		Cause:    "Since {when} this instance works alone. It admits its share of each rate, for the {n} instances known last, and its changes reach the others later. The store's error: {error}.",
+		Do:       "Check that the store runs and that this machine reaches it. Check fleet.addresses and fleet.password.",
 	}, {
 		ID: FleetStrangers, Level: Warning,
 		Headline: "Members of the fleet have another secret",
-		Cause:    "{n} instances of the same fleet.name cannot be understood: fleet.secret is another there. They count by themselves, and changes do not reach them.",
-		Do:       "Give all instances the same fleet.secret, or the others another fleet.name.",
+		Cause:    "This instance cannot read the messages of {n} instances with the same fleet.name: their fleet.secret differs. They count by themselves, and changes do not reach them.",
+		Do:       "Set the same fleet.secret on all instances, or another fleet.name on the others.",
 	}, {
 		ID: FleetDiffers, Level: Notice,
 		Headline: "Members of the fleet differ",
-		Cause:    "{n} of {of} other instances have another version or configuration than this one.",
-		Do:       "Nothing while a new one is rolled out. Otherwise goodgate status --fleet shows which they are.",
+		Cause:    "The version or the configuration of {n} of {of} other instances differs from this one.",
+		Do:       "Nothing during a rollout. Otherwise goodgate status --fleet shows which instances differ.",
 	}, {
 		ID: FleetClock, Level: Notice,
 		Headline: "The clock of this machine is wrong",
-		Cause:    "It differs by {n} seconds from the clock of the fleet's store. The fleet allows for it, but logs and certificates do not.",
-		Do:       "Let NTP set the clock of this machine, or that of the store.",
+		Cause:    "It differs by {n} seconds from the clock of the fleet's store. The fleet compensates for this, but log times and certificate checks do not.",
+		Do:       "Synchronize the clocks of this machine and of the store with NTP.",
 	}, {
 		ID: ConfigFailed, Level: Warning,
 		Headline: "The configuration could not be reloaded",
-		Cause:    "The last good configuration, of {when}, stays in use. The new one: {error}.",
+		Cause:    "The last good configuration, of {when}, stays in use. The error in the new one: {error}.",
 		Do:       "Correct the file, check it with goodgate check, and reload.",
 	}, {
 		ID: RolledBack, Level: Warning,
-		Headline: "The configuration in use is not the file's",
-		Cause:    "Version {n} was put into use again at {when}. The next reload, or a restart, puts the file's into use.",
+		Headline: "The configuration in use is not the one in the file",
+		Cause:    "An operator rolled back to version {n} at {when}. The next reload or restart uses the file again.",
 		Do:       "Correct the file, and reload.",
 	}, {
 		ID: Faults, Level: Warning, Reason: reason.FaultInjected,
@@ -69,17 +69,17 @@ var process = []Row{
 	}, {
 		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
 		Headline: "goodgate is shutting down",
-		Cause:    "It finishes the requests that it has, and then ends.",
+		Cause:    "It finishes the requests in flight, and then exits.",
 	}, {
 		ID: OwnCertExpired, Level: Error,
 		Headline: "A certificate of a listener has expired",
 		Cause:    "{file} expired at {when}. Browsers and other clients refuse to connect.",
-		Do:       "Renew the certificate; goodgate reads the file again when it changes.",
+		Do:       "Renew the certificate. goodgate reloads the file when it changes.",
 	}, {
 		ID: OwnCertExpires, Level: Warning,
 		Headline: "A certificate of a listener expires soon",
 		Cause:    "{file} expires at {when}.",
-		Do:       "Renew the certificate; goodgate reads the file again when it changes. For one from ACME, the log says why it was not renewed.",
+		Do:       "Renew the certificate. goodgate reloads the file when it changes. For one from ACME, the log says why it was not renewed.",
 	}, {
 		ID: OwnCertMissing, Level: Error,
 		Headline: "A certificate could not be obtained",
@@ -93,23 +93,23 @@ var process = []Row{
 	}, {
 		ID: ClientsWait, Level: Warning,
 		Headline: "New clients wait to be accepted", Past: "New clients waited to be accepted",
-		Cause: "{name} may have {n} connections of clients at once, and all of them are in use.", CausePast: "{name} may have {n} connections of clients at once, and all of them were in use.",
+		Cause: "{name} may have {n} client connections at once, and all of them are in use.", CausePast: "{name} may have {n} client connections at once, and all of them were in use.",
 		Do: "Raise listeners[].max_connections if it is set, else the limit of file descriptors (LimitNOFILE= in systemd, ulimit -n). A shorter timeouts.keepalive of the listener ends idle connections sooner.",
 	}, {
 		ID: OwnLimit, Level: Error, Reason: reason.Overloaded,
-		Headline: "goodgate refuses requests at a limit of its own", Past: "goodgate refused requests at a limit of its own",
-		Cause: "More requests came at once than a limit of a listener or a route (limits.max_requests), or the memory (GOMEMLIMIT), allows.",
-		Do:    "Raise the limit if the machine can carry more.",
+		Headline: "goodgate refuses requests at one of its limits", Past: "goodgate refused requests at one of its limits",
+		Cause: "More requests arrived at once than limits.max_requests of a listener or route, or the memory (GOMEMLIMIT), allows.",
+		Do:    "Raise the limit if the machine can handle more.",
 	}, {
 		ID: NoRoute, Level: Warning, Reason: reason.NoRoute,
 		Headline: "Most requests match no route", Past: "Most requests matched no route",
 		Cause: "{n} of {of} requests in the last minute were for a host or a path without a route, and got 404.",
-		Do:    "Compare the hosts and paths of the routes with what clients ask for: goodgate why ID tells of one request.",
+		Do:    "Compare the hosts and paths of the routes with those that clients request. goodgate why ID explains one request.",
 	}, {
 		ID: Internal, Level: Error, Reason: reason.Internal,
 		Headline: "goodgate itself failed", Past: "goodgate itself failed",
-		Cause: "Requests ended with an error of goodgate's own: {error}.",
-		Do:    "Look in goodgate's log at level ERROR, and report it with the version.",
+		Cause: "Requests failed because of an internal error of goodgate: {error}.",
+		Do:    "Find the ERROR lines in goodgate's log, and report them with the version.",
 	},
 }
 
@@ -118,41 +118,41 @@ var requests = []Row{
 	{
 		ID: ClientGone, Reason: reason.ClientGone,
 		Headline: "The client left before the answer",
-		Cause:    "The client closed its connection: it gave up, or its user went on.",
-		Do:       "Nothing, unless many leave: then compare their timeout with how long the answers take.",
+		Cause:    "The client closed its connection: it gave up, or its user left.",
+		Do:       "Nothing, unless many clients leave: then compare their timeout with the time that answers take.",
 	}, {
 		ID: MalformedByPeer, Reason: reason.RequestMalformed,
 		Headline: "The client's request was malformed",
-		Cause:    "The client's data is not a valid HTTP request, or has two meanings.",
-		Do:       "Correct the client; a scanner needs no answer.",
+		Cause:    "The client's data is not a valid HTTP request, or is ambiguous.",
+		Do:       "Correct the client. If it is a scanner, ignore it.",
 	}, {
 		ID: TooLarge, Reason: reason.RequestTooLarge,
 		Headline: "The client's request was too large",
 		Cause:    "The request's body or header exceeds the limit.",
-		Do:       "Raise limits.max_body of the route, if such requests are to be allowed.",
+		Do:       "To allow such requests, raise the route's limits.max_body.",
 	}, {
 		ID: SentTooSlowly, Reason: reason.RequestTimeout,
 		Headline: "The client sent its request too slowly",
 		Cause:    "The request did not arrive within the listener's timeouts.",
-		Do:       "Nothing, unless many do: then look at the network between clients and goodgate.",
+		Do:       "Nothing, unless this happens often: then check the network between clients and goodgate.",
 	}, {
 		ID: AccessDenied, Reason: reason.AccessDenied,
-		Headline: "The client's address is not let in",
-		Cause:    "The route's access.allow and access.deny keep the client's network out.",
-		Do:       "Nothing, unless the client should be let in. Behind another proxy, trusted_proxies must have that proxy, or every client has its address.",
+		Headline: "The route does not admit the client's address",
+		Cause:    "The route's access.allow or access.deny excludes the client's network.",
+		Do:       "Nothing, unless the client should get in. Behind another proxy, list that proxy in trusted_proxies; without it, every client has the proxy's address.",
 	}, {
 		ID: Unauthorized, Reason: reason.Unauthorized,
 		Headline: "The client has not signed in",
 		Cause:    "The request had no credentials that the route's access accepts.",
-		Do:       "Nothing, unless the client should be let in: then check its user and password, or the service that access.forward asks.",
+		Do:       "Nothing, unless the client should get in: then check its user and password, or the service named by access.forward.",
 	}, {
 		ID: CrossOrigin, Reason: reason.CrossOrigin,
 		Headline: "The request came from another site",
-		Cause:    "A page of another origin sent a request that changes something, and the route's cross_origin is deny.",
+		Cause:    "A page of another origin sent a request that may change something, and the route has cross_origin: deny.",
 		Do:       "Nothing, unless that site may do so: then add its origin to cross_origin.trusted.",
 	}, {
 		ID:       MadeFaster,
 		Headline: "The request was made faster",
-		Cause:    "The first upstream was late, so another was asked as well and answered first. Nothing failed.",
+		Cause:    "The first upstream was late, so goodgate asked another one as well, which answered first. Nothing failed.",
 	},
 }

@@ -118,13 +118,13 @@ func (s *Split) why(side int) string {
 	a, b := s.judges[side-1].Seen()
 	first, other := s.opts.Pools[0], s.opts.Pools[side]
 	if cause == verdict.Errors {
-		return fmt.Sprintf("%s fails more than %s: %s, beside %s", other, first, parts(b.Errors, b.Requests, "requests"), parts(a.Errors, a.Requests, "requests"))
+		return fmt.Sprintf("%s fails more often than %s: %s, compared with %s", other, first, parts(b.Errors, b.Requests, "requests"), parts(a.Errors, a.Requests, "requests"))
 	}
 	slowA, slowB, of := a.Slow, b.Slow, "the median"
 	if cause == verdict.Tail {
 		slowA, slowB, of = a.VerySlow, b.VerySlow, "the 95th percentile"
 	}
-	return fmt.Sprintf("%s is slower than %s: %s take longer than %s of %s and %g %%; of %s itself, %s are longer than it",
+	return fmt.Sprintf("%s is slower than %s: %s exceed %s of %s by more than %g %%; of %s itself, %s exceed that limit",
 		other, first, parts(slowB, b.Timed, "answers"), of, first, s.opts.Tolerate.Latency*100, first, parts(slowA, a.Timed, "answers"))
 }
 

@@ -71,7 +71,7 @@ func (s *Split) coming(now time.Time) *Next {
 	step := s.opts.Schedule[s.step]
 	n := &Next{Pool: s.opts.Pools[step.Side], Share: step.Share, At: s.since.Add(step.After)}
 	if !now.Before(n.At) {
-		n.Waits = fmt.Sprintf("for %d requests of each pool, or because one is worse", s.opts.Enough)
+		n.Waits = fmt.Sprintf("until each pool has %d requests, and while a pool is worse", s.opts.Enough)
 	}
 	return n
 }
@@ -91,7 +91,7 @@ func (r *Report) line() string {
 	}
 	switch r.Standing {
 	case Guarded:
-		text += "; the guard has sent everything back to " + r.Sides[0].Pool + ": " + r.Why
+		text += "; the guard sent all requests back to " + r.Sides[0].Pool + ": " + r.Why
 	case Ordered:
 		text += "; ordered by " + r.By
 	case Stepped:

@@ -194,13 +194,13 @@ func shared(weights []float64, side int, share float64) []float64 {
 }
 
 // ErrWeights is what is wrong with the weights of an order.
-var ErrWeights = errors.New("these weights cannot be")
+var ErrWeights = errors.New("these weights are not valid")
 
 // complete returns the weights of all sides; one that is not named has 0.
 func (s *Split) complete(named map[string]float64) ([]float64, error) {
 	weights, err := s.placed(named)
 	if err == nil && sum(weights) == 0 {
-		err = fmt.Errorf("%w: every weight is 0, and no pool would get requests", ErrWeights)
+		err = fmt.Errorf("%w: every weight is 0, so no pool would get requests", ErrWeights)
 	}
 	return weights, err
 }
@@ -214,7 +214,7 @@ func (s *Split) placed(named map[string]float64) ([]float64, error) {
 		case i < 0:
 			return nil, fmt.Errorf("%w: route %s is not split to a pool %q; it has %s", ErrWeights, s.opts.Route, pool, strings.Join(s.opts.Pools, ", "))
 		case !(w >= 0 && w <= maxWeight):
-			return nil, fmt.Errorf("%w: %s has %g, and a weight is from 0 to %d", ErrWeights, pool, w, maxWeight)
+			return nil, fmt.Errorf("%w: %s has %g, but a weight is from 0 to %d", ErrWeights, pool, w, maxWeight)
 		}
 		weights[i] = w
 	}
@@ -252,7 +252,7 @@ func (s *Split) Full(named map[string]float64) (map[string]float64, error) {
 func (s *Split) rest(named map[string]float64, weights []float64) ([]float64, error) {
 	left, others := 100-sum(weights), 0.0
 	if left < 0 {
-		return nil, fmt.Errorf("%w: they are percent of all unless each pool is named, and make %g", ErrWeights, sum(weights))
+		return nil, fmt.Errorf("%w: unless you name each pool, weights are percentages of all requests, and these sum to %g", ErrWeights, sum(weights))
 	}
 	present := s.live.Get()
 	isNamed := func(i int) bool { _, ok := named[s.opts.Pools[i]]; return ok }

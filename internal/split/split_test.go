@@ -78,7 +78,7 @@ func TestGuard(t *testing.T) {
 		fails, slower float64
 		why           string
 	}{
-		"errors":  {.05, 1, "v2 fails more than v1: "},
+		"errors":  {.05, 1, "v2 fails more often than v1: "},
 		"latency": {0, 3, "v2 is slower than v1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestGuard(t *testing.T) {
 			l.run(2*time.Minute, bad.fails, bad.slower)
 			l.want("bad", "guarded 100/0")
 			r := l.Report(l.now)
-			if len(l.all) != 1 || l.all[0].By != ByGuard || !strings.HasPrefix(r.Why, bad.why) || !strings.Contains(r.Line, "the guard has sent everything back to v1: "+bad.why) {
+			if len(l.all) != 1 || l.all[0].By != ByGuard || !strings.HasPrefix(r.Why, bad.why) || !strings.Contains(r.Line, "the guard sent all requests back to v1: "+bad.why) {
 				t.Errorf("orders %+v, %s", l.all, r.Line)
 			}
 			l.run(10*time.Minute, 0, 1)

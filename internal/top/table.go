@@ -80,7 +80,7 @@ func (r row) state(m marks) (string, lipgloss.Style) {
 	case r.Operator != "ready":
 		return r.Operator, m.warn
 	case r.Available && r.Trusted:
-		return "trusted: its checks fail", m.warn
+		return "used although its checks fail", m.warn
 	case r.Available && (r.Slow || r.Late):
 		return "slow", m.warn
 	case r.Available && r.Minute.Failed > 0:

@@ -206,7 +206,7 @@ func TestWhyDown(t *testing.T) {
 		{admin.Upstream{Probe: "connecting: dial tcp 127.0.0.1:1: connect: connection refused", Headline: "The upstream refuses connections"}, "down: connection refused"},
 		{admin.Upstream{Probe: "tls: x509: certificate has expired or is not yet valid: current time 2026-11-29T10:57:38Z is after 2026-11-26T10:56:41Z", Headline: "The upstream's certificate has expired"}, "down: certificate has expired"},
 		{admin.Upstream{Probe: "tls handshake: tls: first record does not look like a TLS handshake", Headline: "The upstream does not speak TLS"}, "down: does not speak TLS"},
-		{admin.Upstream{Headline: "The upstream was taken out because its requests failed"}, "down: taken out because its requests failed"},
+		{admin.Upstream{Headline: "The upstream was ejected because requests to it failed"}, "down: ejected because requests to it failed"},
 		{admin.Upstream{Why: "out"}, "down: out"},
 	} {
 		test.u.Operator = "ready"

@@ -32,7 +32,7 @@ func (w *Word) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("verdict %q: it is unknown, same or worse", text)
+	return fmt.Errorf("verdict %q: it must be unknown, same or worse", text)
 }
 
 // The chances of false alarms, for each of the three tests of a pair of sides.

@@ -12,7 +12,7 @@ export const hasToken = () => token !== "";
 
 async function ask(path, options) {
   const answer = await fetch(path, { ...options, headers: { ...(token && { Authorization: "Bearer " + token }), ...options?.headers }, signal: AbortSignal.timeout(10000) });
-  if (answer.status === 401) throw new Denied("a token is needed");
+  if (answer.status === 401) throw new Denied("this needs a token");
   if (!answer.ok) {
     const { error, code, of } = await answer.json();
     throw Object.assign(new Error(error), { status: answer.status, code, of });

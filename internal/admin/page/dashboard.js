@@ -140,7 +140,7 @@ async function order(body) {
 function sure(body, all) {
   const dialog = by("sure"), verb = body.state === "off" ? "Switch off" : "Drain";
   by("sure-title").textContent = `${verb} the last available upstream?`;
-  by("sure-text").textContent = printable(`${body.upstream} is the only one of ${all} in pool ${body.pool} that is available. Without it 0 of ${all} are left: requests wait, up to hold.for, and then fail with 503.`);
+  by("sure-text").textContent = printable(`${body.upstream} is the only available upstream of ${all} in pool ${body.pool}. Without it, requests wait up to hold.for and then fail with 503.`);
   by("sure-yes").textContent = `${verb} it anyway`;
   dialog.returnValue = "";
   dialog.showModal();
@@ -149,8 +149,8 @@ function sure(body, all) {
 
 // login waits for a token.
 function login() {
-  say("A token is needed", "warn");
-  by("denied").textContent = hasToken() ? "That is not the token." : "";
+  say("Enter the token", "warn");
+  by("denied").textContent = hasToken() ? "This token is wrong." : "";
   by("token").value = "";
   by("login").hidden = false;
   by("token").focus();
@@ -215,11 +215,11 @@ for (;;) {
       continue;
     }
     if (e.status === 404) {
-      patch(by("main"), h("section", {}, h("h2", {}, "Not there"), h("p", {}, `${e.message}: ${read().name}. `, h("a", { href: "#/" }, "All pools"))));
+      patch(by("main"), h("section", {}, h("h2", {}, "Not found"), h("p", {}, `${e.message}: ${read().name}. `, h("a", { href: "#/" }, "All pools"))));
       shown = {};
     }
     by("main").classList.add("stale");
-    say(`No news for ${Math.round((Date.now() - latest) / 1000)} s: ${e.message}`, "bad");
+    say(`No data for ${Math.round((Date.now() - latest) / 1000)} s: ${e.message}`, "bad");
     await pause(1000);
   }
 }

@@ -8,7 +8,7 @@ const together = 10000; // milliseconds: what many upstreams do at once is one t
 
 export function events(list, all) {
   return h("section", { "data-key": "events", "aria-labelledby": "events" }, h("h2", { id: "events" }, "Time line"),
-    list.length ? h("ol", { class: "events", tabindex: "0", "aria-label": "Time line" }, runs(list).map((run) => (run.length > 2 ? several(run, all) : run.map((e) => event(e, all))))) : h("p", { class: "faint" }, "Nothing has happened yet."));
+    list.length ? h("ol", { class: "events", tabindex: "0", "aria-label": "Time line" }, runs(list).map((run) => (run.length > 2 ? several(run, all) : run.map((e) => event(e, all))))) : h("p", { class: "faint" }, "No events yet."));
 }
 
 // runs puts together what the upstreams of a pool did alike, at about one time.

@@ -10,7 +10,7 @@ import { ms, time } from "./format.js";
 export function failures(list, story) {
   return h("section", { "data-key": "failures", "aria-labelledby": "latest" },
     h("h2", { id: "latest" }, "Latest failures, seen by clients or hidden"),
-    list.length ? null : h("p", { class: "faint" }, "None is remembered."),
+    list.length ? null : h("p", { class: "faint" }, "No recent failures."),
     list.map((q) => h("details", { "data-key": q.id, class: "failure", toggle: (e) => e.target.open && story.ask(q.id) },
       h("summary", {}, h("time", {}, time(q.start)), " ", outcome(q), " ", h("code", { class: "asked" }, `${q.method} ${q.path}`), q.pool && h("span", { class: "faint" }, ` pool ${q.pool}`)),
       (story.of(q.id) ?? ["…"]).map((line) => h("p", {}, line)),

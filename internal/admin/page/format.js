@@ -66,5 +66,5 @@ export function zone(now) {
   const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(now) ?? ["", "+", 0, 0];
   const there = (sign === "-" ? -1 : 1) * (60 * hours + Number(minutes));
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return (name && name !== "UTC" ? `${utc(here)}, ${name}` : utc(here)) + (here === there ? "" : `; in goodgate's sentences ${utc(there)}`);
+  return (name && name !== "UTC" ? `${utc(here)}, ${name}` : utc(here)) + (here === there ? "" : `; goodgate's own messages use ${utc(there)}`);
 }

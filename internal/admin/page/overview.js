@@ -12,15 +12,15 @@ import { count, many, ms, rate, sum } from "./format.js";
 
 const columns = [
   { name: "name", title: "Pool", text: true },
-  { name: "share", title: "Available", text: true, hint: "upstreams that get requests, of all" },
-  { name: "requests_per_second", title: "Req/s", hint: "mean of the last 10 seconds" },
-  { title: "Last 10 min", text: true, hint: "requests; a mark below where clients saw errors" },
+  { name: "share", title: "Available", text: true, hint: "available upstreams, of all" },
+  { name: "requests_per_second", title: "Req/s", hint: "average of the last 10 seconds" },
+  { title: "Last 10 min", text: true, hint: "requests; marks below show errors that clients saw" },
   { name: "escaped", title: "Errors seen", hint: "gateway errors that clients saw in the last minute" },
-  { name: "hidden", title: "Hidden", hint: "errors kept from clients in the last minute" },
-  { name: "made_faster", minor: true, title: "Faster", hint: "requests that a hedge answered sooner in the last minute" },
-  { name: "p50_ms", minor: true, title: "p50", hint: "time to the end of the answer, last minute" },
-  { name: "p99_ms", title: "p99", hint: "time to the end of the answer, last minute" },
-  { name: "in_flight", minor: true, title: "In flight", hint: "requests under way, of the places there are; + those that wait" },
+  { name: "hidden", title: "Hidden", hint: "errors hidden from clients in the last minute" },
+  { name: "made_faster", minor: true, title: "Faster", hint: "requests answered sooner by a hedge in the last minute" },
+  { name: "p50_ms", minor: true, title: "p50", hint: "time to the end of the response, last minute" },
+  { name: "p99_ms", title: "p99", hint: "time to the end of the response, last minute" },
+  { name: "in_flight", minor: true, title: "In flight", hint: "requests in flight, of the limit; + requests that wait" },
 ];
 
 const rank = { error: 0, warning: 1, notice: 2 };
@@ -51,7 +51,7 @@ export function view(o, set, change, story) {
 // fleet names the instances that serve the same traffic, and those that differ from this one.
 function fleet(f) {
   const of = (m) => m.name + (m.own ? " (this one)" : "") + ((m.differs ?? []).length ? ` (other ${m.differs.join(", ")})` : "");
-  return h("p", { class: "fine", "data-key": "fleet" }, f.connected ? null : [shape("triangle", "warn"), " store away, "],
+  return h("p", { class: "fine", "data-key": "fleet" }, f.connected ? null : [shape("triangle", "warn"), " store not reachable, "],
     `${many(f.members.length, "instance")}: ${f.members.slice(0, 12).map(of).join(", ")}${f.members.length > 12 ? `, and ${f.members.length - 12} more` : ""}`);
 }
 
@@ -59,7 +59,7 @@ function tiles(o, total, bad) {
   const of = (name) => sum(o.pools.map((p) => p[name]));
   const escaped = of("escaped"), hidden = of("hidden");
   return h("dl", { class: "tiles", "data-key": "tiles" },
-    tile("Pools without trouble", count(o.pools.length - bad.length), null, `of ${count(o.pools.length)}`),
+    tile("Pools without problems", count(o.pools.length - bad.length), null, `of ${count(o.pools.length)}`),
     tile("Upstreams available", count(total.up), null, `of ${count(total.all)}`),
     tile("Requests / s", rate(of("requests_per_second")), null, "last 10 s"),
     tile("Errors clients saw", count(escaped), escaped ? "bad" : null, `of ${count(of("requests"))}, last minute`),
@@ -85,9 +85,9 @@ function pools(o, bad, set, change) {
       h("input", { id: "search", type: "search", placeholder: "Search pools, reasons  ( / )", "aria-label": "Search pools and reasons", value: set.q ?? "", input: (e) => change({ q: e.target.value }) }),
       h("div", { class: "switch", role: "group", "aria-label": "Which pools" },
         toggle(`All ${count(o.pools.length)}`, set.only !== "trouble", () => change({ only: "" })),
-        toggle(`Troubles ${count(bad.length)}`, set.only === "trouble", () => change({ only: "trouble" }))),
+        toggle(`Problems ${count(bad.length)}`, set.only === "trouble", () => change({ only: "trouble" }))),
       !set.sort && (quiet.length > 20 || quiet.length > 1 && quiet.length < list.length) && set.only !== "trouble"
-        ? h("button", { type: "button", class: "quiet", "aria-expanded": fold ? "false" : "true", click: () => change({ fold: fold ? "" : "yes" }) }, fold ? `Show ${count(quiet.length)} without trouble` : `Fold ${count(quiet.length)} without trouble`)
+        ? h("button", { type: "button", class: "quiet", "aria-expanded": fold ? "false" : "true", click: () => change({ fold: fold ? "" : "yes" }) }, fold ? `Show ${count(quiet.length)} without problems` : `Hide ${count(quiet.length)} without problems`)
         : null),
     list.length ? h("table", { class: "pools" },
       h("thead", {}, h("tr", {}, columns.map((c) => head(c, set.sort ?? "", change)))),
@@ -119,13 +119,13 @@ function row(p, since) {
     cell("errors seen", p.escaped ? h("b", { class: "bad" }, count(p.escaped)) : zero(), p.escaped ? "" : "still"),
     cell("hidden", p.hidden ? h("span", { class: "warn" }, count(p.hidden)) : zero(), p.hidden ? "" : "still"),
     cell("faster", p.made_faster ? count(p.made_faster) : zero(), "minor"),
-    cell("p50", ms(p.p50_ms), "minor"), cell("p99", p.p99_ms ? ms(p.p99_ms) : p.longest_ms ? h("small", { title: "too few requests for a percentile: the longest" }, "max " + ms(p.longest_ms)) : "–"),
+    cell("p50", ms(p.p50_ms), "minor"), cell("p99", p.p99_ms ? ms(p.p99_ms) : p.longest_ms ? h("small", { title: "too few requests for a percentile, so this is the longest" }, "max " + ms(p.longest_ms)) : "–"),
     cell("in flight", [count(p.in_flight), p.places ? h("small", {}, "/" + count(p.places)) : "", p.waiting ? h("span", { class: "warn" }, ` +${count(p.waiting)}`) : ""], "minor"));
 }
 
 const zero = () => h("span", { class: "faint" }, "0");
 
 function folded(quiet) {
-  return h("tr", { class: "folded", "data-key": "\u0000folded" }, h("th", { scope: "row", class: "text" }, shape("disc", "good"), ` ${many(quiet.length, "pool")} without trouble`),
+  return h("tr", { class: "folded", "data-key": "\u0000folded" }, h("th", { scope: "row", class: "text" }, shape("disc", "good"), ` ${many(quiet.length, "pool")} without problems`),
     h("td", { class: "up" }, count(sum(quiet.map((p) => p.available)))), h("td", { class: "number" }, rate(sum(quiet.map((p) => p.requests_per_second)))), h("td", { colspan: columns.length - 3 }));
 }

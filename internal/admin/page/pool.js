@@ -33,9 +33,9 @@ function tiles(p, l) {
     tile("Errors clients saw", count(l.escaped), l.escaped ? "bad" : null, `of ${count(l.requests)}, last minute`),
     tile("Errors hidden", count(l.hidden), l.hidden ? "warn" : null, "last minute"),
     tile("Made faster", count(l.made_faster), null, "last minute"),
-    tile("Refused", count(l.refused), l.refused ? "warn" : null, "by limits; client left"),
+    tile("Refused", count(l.refused), l.refused ? "warn" : null, "by limits, or client left"),
     tile("Latency p50", ms(l.p50_ms), null, "last minute"), tile("Latency p99", ms(l.p99_ms), null, l.longest_ms ? `longest ${ms(l.longest_ms)}` : "last minute"),
-    tile("In flight", [count(l.in_flight), l.places ? h("small", {}, " of " + count(l.places)) : ""], null, l.waiting ? h("span", { class: "warn" }, `${count(p.demand.queued)} queued, ${count(p.waiting)} held`) : l.places ? "none waits" : "no limit"));
+    tile("In flight", [count(l.in_flight), l.places ? h("small", {}, " of " + count(l.places)) : ""], null, l.waiting ? h("span", { class: "warn" }, `${count(p.demand.queued)} queued, ${count(p.waiting)} held`) : l.places ? "none waiting" : "no limit"));
 }
 
 const spans = [["5", "5 min", 300], ["15", "15 min", 900], ["60", "1 h", 3600]];
@@ -52,7 +52,7 @@ function charts(d, whole, set, change) {
   return h("section", { "data-key": "charts", "aria-labelledby": "charts" },
     h("div", { class: "bar" }, h("h2", { id: "charts" }, "History"),
       h("div", { class: "switch", role: "group", "aria-label": "How far back" }, spans.map(([name, title]) => h("button", { type: "button", "aria-pressed": span[0] === name ? "true" : "false", click: () => change({ span: name }) }, title))),
-      h("span", { class: "faint" }, `mean of each ${whole.step} s; dotted lines are events`)),
+      h("span", { class: "faint" }, `average of each ${whole.step} s; dotted lines are events`)),
     h("div", { class: "charts" },
       chart("Requests / s, by status", hour, classes, (n) => `${rate(n)}/s`, d.events), chart("Errors / s", hour, failed, (n) => `${rate(n)}/s`, d.events),
       chart("Latency", hour, latency, ms, d.events), chart("Bytes / s", hour, traffic, (n) => bytes(n) + "/s", d.events)));
@@ -67,14 +67,14 @@ function tail(hour, n) {
 }
 
 const titles = ["Upstream", "State", "Last hour", "Last check", "Failed", "2xx", "3xx", "4xx", "5xx", "Bytes/s", "p50", "p99", "In flight", "Change"];
-const hints = { Failed: "attempts that failed, of all in the last minute", "2xx": "answers in the last minute", "Bytes/s": "bodies to clients, mean of the last minute", p50: "to the header of the answer", p99: "to the header of the answer", "Last hour": "by minutes: high where it was available, low where it was not" };
+const hints = { Failed: "failed attempts, of all in the last minute", "2xx": "answers in the last minute", "Bytes/s": "response bodies, average of the last minute", p50: "time to the response header", p99: "time to the response header", "Last hour": "one bar a minute: tall when available, short when not" };
 
 function upstreams(d, act) {
   const { pool: p } = d;
   return h("section", { "data-key": "upstreams", "aria-labelledby": "upstreams" }, h("h2", { id: "upstreams" }, "Upstreams"),
     p.upstreams.length ? h("div", { class: "scroll wide" }, h("table", { class: "upstreams" },
       h("thead", {}, h("tr", {}, titles.map((t, i) => h("th", { scope: "col", class: i > 3 && i < 13 ? "number" : "text", title: hints[t] }, t)))),
-      h("tbody", {}, p.upstreams.map((u, i) => upstream(d, u, d.more[i], act))))) : h("p", { class: "bad" }, shape("stop", "bad"), " No upstream is known."));
+      h("tbody", {}, p.upstreams.map((u, i) => upstream(d, u, d.more[i], act))))) : h("p", { class: "bad" }, shape("stop", "bad"), " This pool has no upstreams."));
 }
 
 // outlier says that an upstream's slowest answers take far longer than those of the
@@ -136,7 +136,7 @@ function counts(c) {
     ...Object.entries(c.escaped).map(([why, n]) => ["seen by clients", why, n]),
     ...Object.entries(c.absorbed).flatMap(([by, all]) => Object.entries(all).map(([why, n]) => ["hidden by " + by, why, n])),
     ...(c.made_faster ? [["made faster by a hedge", "", c.made_faster]] : []),
-    ...Object.entries(c.refused).map(([why, n]) => ["not an upstream fault", why, n]),
+    ...Object.entries(c.refused).map(([why, n]) => ["not an upstream's fault", why, n]),
   ];
   if (!rows.length) return h("p", { class: "faint", "data-key": "counts" }, `Since start: ${many(c.requests, "request")}; none failed.`);
   return h("details", { "data-key": "counts" }, h("summary", {}, `Since start: ${many(c.requests, "request")}; failed, rescued or made faster:`),

@@ -45,6 +45,6 @@ export function strip(minutes) {
   const away = minutes.filter(([, , seen, out]) => seen && out > seen / 2).length;
   const partly = minutes.filter(([, failed, seen, out]) => (failed || out) && out <= seen / 2).length;
   return h("svg", { class: "strip", viewBox: `0 0 ${minutes.length * step} ${height}`, width: minutes.length * step, height, role: "img",
-    "aria-label": `last hour: not available in ${many(away, "minute")}, failures or gaps in ${many(partly, "minute")}` },
+    "aria-label": `last hour: unavailable in ${many(away, "minute")}, failures or gaps in ${many(partly, "minute")}` },
     Object.entries(parts).map(([level, d]) => d && h("path", { class: level, d })));
 }

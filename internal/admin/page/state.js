@@ -63,11 +63,11 @@ const events = {
   lookup: { word: "Look-up", shape: "triangle", level: "warn" },
   slow: { word: "Slow", shape: "half", level: "warn" },
   steady: { word: "No longer slow", shape: "check", level: "good" },
-  alike: { word: "Most fail alike", shape: "triangle", level: "warn" },
+  alike: { word: "Most fail in the same way", shape: "triangle", level: "warn" },
   deploy: { word: "Deploy", shape: "diamond", level: "note" },
   split: { word: "Split changed", shape: "diamond", level: "note" },
-  split_back: { word: "Split went back", shape: "triangle", level: "warn" },
-  unalike: { word: "No longer fail alike", shape: "check", level: "good" },
+  split_back: { word: "Split rolled back", shape: "triangle", level: "warn" },
+  unalike: { word: "No longer fail in the same way", shape: "check", level: "good" },
   available: { word: "Up", shape: "check", level: "good" },
 };
 export const eventKind = (kind) => events[kind] ?? states[kind] ?? { word: kind, shape: "ring", level: "idle" };

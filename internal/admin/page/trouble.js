@@ -15,7 +15,7 @@ export function troubles(list, now, fine) {
 const first = 8; // so that the pools stay in sight
 
 function rest(list, now) {
-  return list.length > 0 && h("details", { class: "more", "data-key": "rest" }, h("summary", {}, `${many(list.length, "more trouble")}, of which the worst is ${(levels[list[0].level] ?? levels.notice).word.toLowerCase()}`),
+  return list.length > 0 && h("details", { class: "more", "data-key": "rest" }, h("summary", {}, `${many(list.length, "more problem")}, worst level: ${(levels[list[0].level] ?? levels.notice).word.toLowerCase()}`),
     h("ul", { class: "troubles" }, list.map((t) => trouble(t, now))));
 }
 
