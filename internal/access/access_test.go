@@ -22,7 +22,7 @@ func hashed(t testing.TB, password string) string {
 	return string(h)
 }
 
-// argon is what `echo -n secret | argon2 somesalt -id -m 10 -t 1 -p 1` writes.
+// argon is the output of `echo -n secret | argon2 somesalt -id -m 10 -t 1 -p 1`.
 const argon = "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$"
 
 func write(t testing.TB, file, text string, at int) {
@@ -36,8 +36,8 @@ func write(t testing.TB, file, text string, at int) {
 	}
 }
 
-// A password is right for its user alone, is remembered once it was right, and not beyond
-// a change of the user's line.
+// A password is right only for its user. It is remembered after the first check, until
+// the user's line changes.
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "users")
@@ -62,7 +62,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s, %q: known %v, want %v", c.name, c.password, got, c.want)
 		}
 	}
-	// alice has another password now: the old one is forgotten, within the second.
+	// alice has a new password. The old one is forgotten within a second.
 	write(t, file, "alice:"+hashed(t, "new")+"\n", 2)
 	if got := u.Known("alice", "a", now); got != Right {
 		t.Error("the file is looked at with each request")
@@ -74,7 +74,7 @@ func TestUsers(t *testing.T) {
 	if u.Verify(ctx, "alice", "a") != Wrong || u.Verify(ctx, "alice", "new") != Right || u.Verify(ctx, "bob", "b") != Wrong {
 		t.Error("the file was not read again")
 	}
-	// A broken file, and one that is gone, change nothing, and are told of once.
+	// A broken file and a missing one change nothing, and are logged once.
 	write(t, file, "alice\n", 3)
 	for range 3 {
 		now = now.Add(2 * lookEvery)
@@ -106,7 +106,8 @@ func TestArgon2(t *testing.T) {
 	if len(a.key) != 32 || a.memory != 1024 || a.time != 1 || a.threads != 1 || !a.id || string(a.salt) != "somesalt" {
 		t.Errorf("got %+v", a)
 	}
-	// RFC 9106 has no vector without secret and data: the reference implementation's.
+	// RFC 9106 has no vector without secret and data. This one is from the reference
+	// implementation.
 	h, err = parseHash("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
 	if err != nil || !h.matches("password") || h.matches("Password") {
 		t.Errorf("the reference's hash: %v", err)
@@ -136,7 +137,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// slow is a hash whose check lasts until it is let go.
+// slow is a hash whose check lasts until end is closed.
 type slow struct{ begun, end chan struct{} }
 
 func (s slow) matches(string) bool {
@@ -145,9 +146,9 @@ func (s slow) matches(string) bool {
 	return true
 }
 
-// While all places are taken, as many wait as may, and the others are told so at once.
-// What was right before needs no place.
-func TestGuessesAreBounded(t *testing.T) {
+// While all places are taken, a limited number of requests wait, and the others are
+// refused at once. Remembered credentials need no place.
+func TestBoundedPasswordChecks(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "users")
 	write(t, file, "alice:"+hashed(t, "a")+"\n", 1)
@@ -177,7 +178,7 @@ func TestGuessesAreBounded(t *testing.T) {
 		})
 	}
 	for u.wait.Load() < maxWaiting {
-		time.Sleep(time.Millisecond) // ends with the test's own time, and passes no judgement
+		time.Sleep(time.Millisecond) // bounded by the test's own timeout
 	}
 	if got := u.Verify(context.Background(), "mallory", "x"); got != Busy {
 		t.Errorf("one too many: got %v", got)

@@ -13,21 +13,21 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// What one check of a password may cost. A file that asks for more is refused when it is
-// read, because every guess would cost that.
+// Limits on the cost of one password check. A file with a more expensive hash is an
+// error, because every guess would cost as much.
 const (
 	maxBcryptCost   = 14        // about a second
 	maxArgonMemory  = 128 << 10 // KiB
-	maxArgonWork    = 1 << 20   // KiB times passes
+	maxArgonWork    = 1 << 20   // KiB × passes
 	maxArgonThreads = 16
 )
 
-// hash is what a password is compared with.
+// hash verifies a password.
 type hash interface {
 	matches(password string) bool
 }
 
-// parseHash reads a hash in the form that htpasswd -B and argon2 write.
+// parseHash parses a hash in the form that htpasswd -B and argon2 write.
 func parseHash(text string) (hash, error) {
 	switch {
 	case strings.HasPrefix(text, "$2a$"), strings.HasPrefix(text, "$2b$"), strings.HasPrefix(text, "$2y$"):
@@ -55,7 +55,7 @@ func (h bcryptHash) matches(password string) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h), []byte(password)) == nil
 }
 
-// argonHash is Argon2 (RFC 9106).
+// argonHash is an Argon2 hash (RFC 9106).
 type argonHash struct {
 	id           bool // argon2id, else argon2i
 	time, memory uint32

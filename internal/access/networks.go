@@ -6,17 +6,17 @@ import (
 	"slices"
 )
 
-// Networks say which addresses are let in: the narrowest network that an address is in
-// decides. An address in none is let in unless there are allowed networks. It is
-// immutable, and nil lets in all.
+// Networks decides which client addresses are allowed. The narrowest network with the
+// address decides. An address outside all networks is allowed only if no network is
+// explicitly allowed. A Networks is immutable. A nil one allows every address.
 type Networks struct {
-	rules map[netip.Prefix]bool // masked; true = allowed
-	bits  [2][]int              // lengths in rules, longest first, of IPv4 and IPv6
-	other bool                  // what becomes of an address in no network
+	rules map[netip.Prefix]bool // by masked prefix; true = allowed
+	bits  [2][]int              // prefix lengths in rules, longest first, for IPv4 and IPv6
+	other bool                  // whether an address outside all networks is allowed
 }
 
-// NewNetworks returns nil without networks. A network that is both allowed and denied
-// is an error.
+// NewNetworks returns nil if both lists are empty. It returns an error for a network in
+// both lists.
 func NewNetworks(allow, deny []netip.Prefix) (*Networks, error) {
 	if len(allow)+len(deny) == 0 {
 		return nil, nil
@@ -52,8 +52,8 @@ func family(a netip.Addr) int {
 	return 1
 }
 
-// Allows reports whether an address, which is not IPv4 in IPv6 and has no zone, is let in.
-// The zero address, of a client that has none, is in no network.
+// Allows reports whether an address is allowed. The address must have no zone and must not
+// be IPv4 in IPv6. The zero address, of a client without one, is outside all networks.
 func (n *Networks) Allows(a netip.Addr) bool {
 	if n == nil {
 		return true

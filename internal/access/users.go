@@ -19,45 +19,45 @@ import (
 )
 
 const (
-	lookEvery   = time.Second     // between two looks at the file
+	lookEvery   = time.Second     // between two checks of the file
 	maxVerified = 4096            // credentials remembered
-	maxWaiting  = 64              // requests that wait for a check of their password
-	maxWait     = 2 * time.Second // of each of them
-	maxFile     = 4 << 20         // bytes of a file
+	maxWaiting  = 64              // requests that wait for a password check
+	maxWait     = 2 * time.Second // the longest wait of each
+	maxFile     = 4 << 20         // bytes in a file
 	maxUsers    = 100_000
 	maxPassword = 1 << 10 // bytes; longer ones are wrong
-	missing     = -1      // size of a file that is not there
+	missing     = -1      // the size of a missing file
 )
 
-// Verdict is what is said of a name and a password.
+// Verdict is the result of checking a name and a password.
 type Verdict int
 
 const (
-	Wrong Verdict = iota // no such user, or another password
+	Wrong Verdict = iota // unknown user or wrong password
 	Right
-	Busy // too many passwords are being checked
+	Busy // too many checks are in progress
 )
 
-// Users are the names and password hashes of a file in the form of htpasswd, which is
-// read again when it changes. It is safe for concurrent use.
+// Users has the names and password hashes of an htpasswd file. It reads the file again
+// when the file changes. It is safe for concurrent use.
 type Users struct {
 	file string
-	log  func(error) // told when the file changed; nil error = it was taken over
+	log  func(error) // called after a change of the file; nil error = the new users are in use
 	live atomic.Pointer[users]
 
-	next   atomic.Int64 // Unix nanoseconds of the next look at the file
+	next   atomic.Int64 // Unix nanoseconds of the next check of the file
 	places chan struct{}
 	wait   atomic.Int32
 
-	secret   [32]byte   // of this process
+	secret   [32]byte   // random, one per process
 	mu       sync.Mutex // protects verified
 	verified *simplelru.LRU[[32]byte, struct{}]
 }
 
-// users are what the file held.
+// users is the content of a file.
 type users struct {
 	by    map[string]entry
-	other entry // what the password of an unknown user is compared with
+	other entry // an unknown user's password is checked against this, so that both cases take equally long
 	stamp stamp
 }
 
@@ -66,14 +66,14 @@ type entry struct {
 	text string
 }
 
-// stamp tells whether a file may have changed.
+// stamp changes when the file may have changed.
 type stamp struct {
 	size int64
 	mod  time.Time
 }
 
-// Open reads the file. log is told when it is read again, with an error when it is not
-// good and the users before stay.
+// Open reads the file. It calls log whenever it has read the file again after a change.
+// With an error, the previous users stay in use.
 func Open(file string, log func(error)) (*Users, error) {
 	u := &Users{file: file, log: log, places: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	rand.Read(u.secret[:])
@@ -107,7 +107,7 @@ func read(file string) (*users, error) {
 	return all, nil
 }
 
-// Check returns how many users a file has, or what is wrong with it.
+// Check returns the number of users in a file, or the error in it.
 func Check(file string) (n int, err error) {
 	all, err := read(file)
 	if err != nil {
@@ -116,7 +116,7 @@ func Check(file string) (n int, err error) {
 	return len(all.by), nil
 }
 
-// parse reads lines of NAME:HASH. Empty lines, and those that begin with #, are left out.
+// parse reads lines of NAME:HASH. It skips empty lines and lines that begin with #.
 func parse(data []byte) (*users, error) {
 	all := &users{by: map[string]entry{}}
 	for i, line := range bytes.Split(data, []byte("\n")) {
@@ -147,8 +147,8 @@ func parse(data []byte) (*users, error) {
 	return all, nil
 }
 
-// Known returns Right for credentials that were verified before, which costs one keyed
-// hash. Wrong says nothing yet.
+// Known returns Right for credentials that [Users.Verify] has accepted before, at the
+// cost of one keyed hash. Wrong means only that Verify must decide.
 func (u *Users) Known(name, password string, now time.Time) Verdict {
 	u.look(now)
 	e, ok := u.live.Load().by[name]
@@ -164,8 +164,8 @@ func (u *Users) Known(name, password string, now time.Time) Verdict {
 	return Wrong
 }
 
-// Verify checks a password, which takes as long for a name that is not known. It waits
-// for its turn until ctx ends.
+// Verify checks a password. An unknown name takes equally long. It waits for its turn
+// until ctx ends, at most maxWait.
 func (u *Users) Verify(ctx context.Context, name, password string) Verdict {
 	all := u.live.Load()
 	e, known := all.by[name]
@@ -188,7 +188,7 @@ func (u *Users) Verify(ctx context.Context, name, password string) Verdict {
 	return Right
 }
 
-// enter takes one of the places to check a password.
+// enter waits for one of the places for password checks. It reports whether it got one.
 func (u *Users) enter(ctx context.Context) bool {
 	select {
 	case u.places <- struct{}{}:
@@ -210,8 +210,8 @@ func (u *Users) enter(ctx context.Context) bool {
 	return false
 }
 
-// key stands for credentials that were right for a hash of the file. Without the secret
-// of the process nobody can guess at the password by it.
+// key returns the key of verified credentials for a hash of the file. Without the
+// secret of the process, nobody can guess the password from it.
 func (u *Users) key(name, password, hash string) (k [32]byte) {
 	m := hmac.New(sha256.New, u.secret[:])
 	for _, s := range []string{name, password, hash} {
@@ -224,7 +224,7 @@ func (u *Users) key(name, password, hash string) (k [32]byte) {
 	return k
 }
 
-// look reads the file again if it has changed. One request does it for all.
+// look reads the file again if it has changed. One request does this for all others.
 func (u *Users) look(now time.Time) {
 	next := u.next.Load()
 	if now.UnixNano() < next || !u.next.CompareAndSwap(next, now.Add(lookEvery).UnixNano()) {
@@ -240,7 +240,7 @@ func (u *Users) look(now time.Time) {
 		return
 	}
 	all, err := read(u.file)
-	if err != nil { // the users stay; the same broken file is told of once
+	if err != nil { // the previous users stay; the same broken file is reported once
 		kept := *old
 		kept.stamp = seen
 		all = &kept

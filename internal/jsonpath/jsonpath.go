@@ -1,6 +1,6 @@
-// Package jsonpath compares values in a JSON text with what is expected of them. Its paths
-// are names and indexes with dots between them, which covers the answers of health checks;
-// it is not the JSONPath of RFC 9535.
+// Package jsonpath checks values in a JSON text against conditions, for the answers of
+// health checks. A path is a list of names and indexes with dots between them. It is not
+// the JSONPath of RFC 9535.
 package jsonpath
 
 import (
@@ -21,14 +21,14 @@ type Condition struct {
 	want  string
 }
 
-// ops are the comparisons, longer ones first.
+// ops lists the comparisons, with longer ones first.
 var ops = []string{"!=", "<=", ">=", "<", ">", "="}
 
-// Parse returns a condition. The path is names of members and indexes of lists
-// with dots between them, such as "db.replicas.0.state"; a backslash before a dot makes it
-// part of a name. The condition is a comparison (=, !=, <, <=, >, >=) and a value, such as
-// "< 100"; a value alone means =, and * accepts every value. =, != compare with the text of
-// strings, numbers, true, false and null; the others want numbers.
+// Parse returns a condition. The path consists of member names and list indexes with dots
+// between them, such as "db.replicas.0.state". A backslash before a dot makes the dot part
+// of a name. The condition is a comparison (=, !=, <, <=, >, >=) and a value, such as "<
+// 100". A value alone means =, and * accepts every value. = and != compare the text of
+// strings, numbers, true, false and null. The others need numbers.
 func Parse(path, condition string) (Condition, error) {
 	e := Condition{path: path, op: "=", want: strings.TrimSpace(condition)}
 	for _, step := range splitPath(path) {
@@ -73,7 +73,7 @@ func splitPath(path string) []string {
 	return append(steps, step.String())
 }
 
-// number returns what a decimal number says.
+// number parses a decimal number.
 func number(text string) (float64, bool) {
 	if text == "" || strings.Trim(text, "0123456789.+-eE") != "" {
 		return 0, false
@@ -82,7 +82,7 @@ func number(text string) (float64, bool) {
 	return f, err == nil
 }
 
-// Judge returns an error that names the first condition that a text does not meet.
+// Judge returns an error that names the first condition that text does not meet.
 func Judge(text []byte, conditions []Condition) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -112,7 +112,7 @@ func (e *Condition) judge(root any) error {
 	return fmt.Errorf("%q in the JSON value has another value than expected", e.path)
 }
 
-// find follows the path.
+// find returns the value at the path.
 func (e *Condition) find(v any) (any, bool) {
 	for _, step := range e.steps {
 		switch t := v.(type) {
@@ -155,7 +155,7 @@ func (e *Condition) holds(v any) bool {
 	return numbers && have >= want
 }
 
-// textOf returns the text of a value that is no object and no list.
+// textOf returns the text of a value; false for an object or a list.
 func textOf(v any) (string, bool) {
 	switch t := v.(type) {
 	case string:

@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// What is not there meets no condition, not even != or *.
+// A missing value meets no condition, not even != or *.
 func TestJudgeMissing(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"nothing", "list.2", "list.-1", "list.x", "status.x", "n.0", "a", `list.0.state.x`} {

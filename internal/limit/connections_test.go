@@ -41,7 +41,7 @@ func dial(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-// TestMaxConnections holds that a connection too many waits for another to end.
+// TestMaxConnections checks that a connection over the limit waits until another ends.
 func TestMaxConnections(t *testing.T) {
 	addr, accepted, l := listen(t, Connections{Max: 2})
 	dial(t, addr)
@@ -55,7 +55,7 @@ func TestMaxConnections(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	first.Close()
-	first.Close() // gives back one place only
+	first.Close() // returns only one place
 	<-accepted
 	dial(t, addr)
 	select {
@@ -69,8 +69,8 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// TestRoom holds that listeners share their room, and that one that waits for it
-// can be closed.
+// TestRoom checks that listeners share a room, and that a listener waiting for it can
+// be closed.
 func TestRoom(t *testing.T) {
 	var full atomic.Int64
 	room := NewRoom(3, func(begins bool) {
@@ -79,9 +79,9 @@ func TestRoom(t *testing.T) {
 		}
 	})
 	first, ones, _ := listen(t, Connections{Room: room})
-	second, others, l := listen(t, Connections{Room: room}) // each of them waits with a place in hand
+	second, others, l := listen(t, Connections{Room: room}) // each listener waits for a connection and already holds a place
 	dial(t, first)
-	one := <-ones // and takes the last for the next
+	one := <-ones // and takes the last place for the next connection
 	if got := full.Load(); got != 0 {
 		t.Errorf("told %d times that it is full, want 0", got)
 	}
@@ -99,7 +99,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("told %d times that it is full, want 2", got)
 	}
 	one.Close()
-	two.Close() // either of the two listeners may get the places
+	two.Close() // either listener may get the places
 	l.Close()
 	if _, open := <-others; open {
 		t.Error("Accept did not return when the listener closed")
@@ -107,14 +107,14 @@ func TestRoom(t *testing.T) {
 	<-ones
 }
 
-// TestConnectionsPerClient holds that a client's connection too many is reset,
-// and that another is let in when one ends.
+// TestConnectionsPerClient checks that a client's connection over the limit is reset,
+// and that another is accepted after one has ended.
 func TestConnectionsPerClient(t *testing.T) {
 	var refused atomic.Int64
 	addr, accepted, _ := listen(t, Connections{PerClient: 1, Refused: func(net.Addr) { refused.Add(1) }})
 	dial(t, addr)
 	one := <-accepted
-	if second, err := net.Dial("tcp", addr); err == nil { // the reset may come before Dial returns
+	if second, err := net.Dial("tcp", addr); err == nil { // the reset may arrive before Dial returns
 		defer second.Close()
 		if _, err := second.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("the second connection: got %v, want a reset", err)
@@ -128,9 +128,9 @@ func TestConnectionsPerClient(t *testing.T) {
 	}
 }
 
-// TestConnectionsOfOthers holds that a connection of another client than the peer
-// counts for that one, from when it is known, and is given back once.
-func TestConnectionsOfOthers(t *testing.T) {
+// TestConnectionsForAnotherClient checks that a connection on behalf of another client counts
+// for that client once it is known, and that its place is returned once.
+func TestConnectionsForAnotherClient(t *testing.T) {
 	addr, accepted, _ := listen(t, Connections{PerClient: 1, Foreign: func(net.Addr) bool { return true }})
 	one, two := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 1}
 	next := func() net.Conn {
@@ -163,12 +163,12 @@ func TestConnectionsOfOthers(t *testing.T) {
 	}
 	late := next()
 	late.Close()
-	if !CountFor(late, one) { // it is gone, and holds nothing
+	if !CountFor(late, one) { // it is closed and holds no place
 		t.Error("a connection that has ended was refused")
 	}
 }
 
-func TestNoBoundNoWrapper(t *testing.T) {
+func TestNoLimitsNoWrapper(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestNoBoundNoWrapper(t *testing.T) {
 	}
 }
 
-// TestHalfClose holds that a bounded connection can say that it has said all.
+// TestHalfClose checks that a bounded connection can shut down its sending side.
 func TestHalfClose(t *testing.T) {
 	addr, accepted, _ := listen(t, Connections{Max: 1})
 	c := dial(t, addr)

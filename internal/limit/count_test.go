@@ -15,9 +15,9 @@ func TestCount(t *testing.T) {
 	}{
 		{"2001:db8::1", true},
 		{"2001:db8::2", true},  // the same /64
-		{"2001:db8::3", false}, // so it is the third of a client
+		{"2001:db8::3", false}, // the third connection of one client
 		{"2001:db8:0:1::1", true},
-		{"10.0.0.1", false}, // the fourth in all
+		{"10.0.0.1", false}, // the fourth connection in total
 	} {
 		leave, ok := n.Enter(from(tt.ip))
 		if ok != tt.want {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestMemory holds that memory is short while it is in use, that garbage does not
-// count, and that it is found out when it is free again.
+// TestMemory checks that memory is short while it is in use, that garbage does not
+// count, and that freed memory is noticed.
 func TestMemory(t *testing.T) {
 	if NewMemory() != nil {
 		t.Skip("GOMEMLIMIT is set")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// service is a pool of so many places in which every request takes a while.
+// service is a pool with a number of places, in which every request takes some time.
 type service struct {
 	queue  *Queue
 	places atomic.Int64
@@ -31,12 +31,12 @@ type result struct {
 	mu        sync.Mutex
 	served    int
 	refused   int
-	longest   time.Duration // of those served
-	slowestNo time.Duration // of those refused
+	longest   time.Duration // of the served requests
+	slowestNo time.Duration // of the refused requests
 	errs      map[error]int
 }
 
-// send offers requests at a mean rate for a time, at random moments.
+// send sends requests at random moments, with a mean rate, for a time.
 func (s *service) send(wg *sync.WaitGroup, t Ticket, rate float64, d time.Duration) *result {
 	res := &result{errs: map[error]int{}}
 	rnd := rand.New(rand.NewPCG(t.Client, 1))
@@ -73,8 +73,8 @@ func (s *service) one(t Ticket, res *result) {
 	}
 }
 
-// TestGoodputInOverload holds the queue's promise: whatever is offered, the
-// places stay busy, what is served is served soon, and refusals are quick.
+// TestGoodputInOverload checks the queue's promise for any load: the places stay busy,
+// served requests wait briefly, and refusals are quick.
 func TestGoodputInOverload(t *testing.T) {
 	const seconds = 4
 	for _, places := range []int{1, 4, 40} {
@@ -110,8 +110,8 @@ func TestGoodputInOverload(t *testing.T) {
 	}
 }
 
-// TestBurst holds that a burst is served in order, and that the waits become
-// short when it turns out to be an overload.
+// TestBurst checks that a burst is served in order, and that waits become short if it
+// turns out to be an overload.
 func TestBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(4, 100*time.Millisecond, QueueOptions{})
@@ -140,11 +140,11 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// TestSuddenOverload holds that an overload is taken for one at once: nobody waits
-// for long before being refused, nor until the answer is of no use.
+// TestSuddenOverload checks that an overload is recognized at once: no request waits
+// long for its refusal, or until its answer is useless.
 func TestSuddenOverload(t *testing.T) {
 	for _, test := range []struct {
-		times   float64 // of the capacity
+		times   float64 // load as a multiple of the capacity
 		places  int
 		refused time.Duration // the longest wait before a refusal
 	}{
@@ -177,17 +177,17 @@ func TestSuddenOverload(t *testing.T) {
 	}
 }
 
-// TestGreedyClient holds that a client that asks for all gets what the others
+// TestGreedyClient checks that a client with unlimited demand gets only what the others
 // leave.
 func TestGreedyClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const takes = 50 * time.Millisecond
-		s := newService(10, takes, QueueOptions{}) // 200 a second
+		s := newService(10, takes, QueueOptions{}) // 200 per second
 		var wg sync.WaitGroup
 		greedy := s.send(&wg, Ticket{Client: 1}, 2000, 10*time.Second)
 		var polite []*result
 		for c := range uint64(10) {
-			polite = append(polite, s.send(&wg, Ticket{Client: 2 + c}, 10, 10*time.Second)) // half the capacity together
+			polite = append(polite, s.send(&wg, Ticket{Client: 2 + c}, 10, 10*time.Second)) // together half of the capacity
 		}
 		wg.Wait()
 		served, refused := 0, 0
@@ -243,7 +243,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestMorePlaces holds that waiting requests go on when places are added.
+// TestMorePlaces checks that waiting requests proceed when places are added.
 func TestMorePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(1, time.Second, QueueOptions{})
@@ -282,8 +282,8 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// TestStandingQueueIsShort holds that a standing queue keeps no more than can be
-// of use, and drops those that have waited longest.
+// TestStandingQueueIsShort checks that a standing queue keeps only as many requests as
+// can be served in time, and drops those that have waited longest.
 func TestStandingQueueIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(10, 50*time.Millisecond, QueueOptions{})

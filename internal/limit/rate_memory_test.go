@@ -7,7 +7,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
-// TestRatesMemory wants the memory for keys to be within the documented limit.
+// TestRatesMemory checks that the memory for keys is within the documented limit.
 func TestRatesMemory(t *testing.T) {
 	const keys, each = 65536, 128
 	now := time.Unix(1e9, 0)

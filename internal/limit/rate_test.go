@@ -25,9 +25,9 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestRateForgetsTheIdle holds that a flood of new keys does not free one that
-// is limited, and takes no more memory than it may.
-func TestRateForgetsTheIdle(t *testing.T) {
+// TestRatesDropFullestBuckets checks that a flood of new keys does not release a limited
+// one, and stays within the limit on memory.
+func TestRatesDropFullestBuckets(t *testing.T) {
 	r := NewRates(RateOptions{PerSecond: 1, Burst: 2, MaxKeys: 256})
 	now := time.Unix(1000, 0)
 	let := 0

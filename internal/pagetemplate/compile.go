@@ -6,7 +6,7 @@ import (
 	"text/template/parse"
 )
 
-// context is the place in a page that the text before it leads to. It is comparable.
+// context is the place in a page after some text. It is comparable.
 type context interface {
 	// literal returns the context after text of the template, and the text to write.
 	literal(text string) (context, string, error)
@@ -18,19 +18,19 @@ type context interface {
 	end() error
 }
 
-// writing is how a value is written at some place.
+// writing is the way to write a value at a place.
 type writing struct {
 	escape func(any) string
-	same   string // the function that escapes for this place too; at the end of a pipeline it has no effect
+	same   string // a template function with the same effect, which is ignored at the end of a pipeline
 }
 
-// step is a node of a template, at its place in the page.
+// step is a node of a template, bound to its place in the page.
 type step struct {
 	kind            kind
-	text            string // of literal
+	text            string // the text of a literal
 	at              string // for errors: file, line, column and the node
 	pipe            *parse.PipeNode
-	escape          func(any) string // of write
+	escape          func(any) string // for write
 	then, otherwise []step
 }
 
@@ -48,12 +48,12 @@ const (
 // maxSteps bounds a template whose templates include each other many times.
 const maxSteps = 10_000
 
-// compiler makes the steps of a template. It includes a template where another calls it, so that
-// each step stands at one place in the page.
+// compiler makes the steps of a template. It copies an included template into each caller, so
+// that each step has exactly one place in the page.
 type compiler struct {
 	trees map[string]*parse.Tree
 	tree  *parse.Tree
-	calls []string // the templates that c is in
+	calls []string // names of the templates around the current node, outermost first
 	steps int
 }
 

@@ -10,7 +10,7 @@ import (
 func contentOf(attribute string) content {
 	name := strings.TrimPrefix(attribute, "data-")
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
-		name = name[i+1:] // of xlink:href
+		name = name[i+1:] // for example xlink:href
 	}
 	urls := []string{"action", "archive", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon",
 		"longdesc", "manifest", "ping", "poster", "profile", "src", "usemap", "xmlns"}
@@ -32,8 +32,8 @@ func contentOf(attribute string) content {
 	return plain
 }
 
-// readContent reads a part of an attribute's value or of an element's content, without the
-// character references of HTML.
+// readContent reads a part of an attribute's value or of an element's content, with the
+// character references of HTML already decoded.
 func (p *place) readContent(text string) error {
 	switch p.kind {
 	case refresh:
@@ -80,7 +80,7 @@ func (p place) value() (writing, context, error) {
 	return w, p, nil
 }
 
-// valueInContent returns how to write a value in the language of p.
+// valueInContent returns the way to write a value in the language of p.
 func (p place) valueInContent() (writing, error) {
 	switch p.kind {
 	case address:
@@ -97,7 +97,7 @@ func (p place) valueInContent() (writing, error) {
 	return writing{text, "html"}, nil
 }
 
-// enclose escapes for HTML what escape returns.
+// enclose returns a function that calls escape and escapes the result for HTML.
 func (p place) enclose(escape func(any) string) func(any) string {
 	switch {
 	case p.state == inElement && p.kind != plain:
@@ -107,7 +107,7 @@ func (p place) enclose(escape func(any) string) func(any) string {
 		return func(v any) string {
 			s := bareText(escape(v))
 			if s == "" && begins {
-				return "&#32;" // else the next attribute would be the value
+				return "&#32;" // without it the next attribute would become the value
 			}
 			return s
 		}
@@ -115,14 +115,14 @@ func (p place) enclose(escape func(any) string) func(any) string {
 	return func(v any) string { return htmlText(escape(v)) }
 }
 
-// part is the part of a URL that the text before leads to.
+// part is a position in a URL.
 type part int
 
 const (
 	atStart part = iota
-	inPath       // or in the authority
-	inQuery      // or in the fragment
-	unclear      // a condition's branches lead to different ones
+	inPath       // path or authority
+	inQuery      // query or fragment
+	unclear      // the branches of a condition end at different positions
 )
 
 func (p part) after(text string) part {

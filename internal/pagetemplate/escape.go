@@ -10,8 +10,8 @@ import (
 // htmlText escapes s for text and for an attribute's value in quotes.
 func htmlText(s string) string { return html.EscapeString(s) }
 
-// escaped replaces each character that is not alphanumeric, not in keep and not beyond ASCII by
-// what by returns. A byte that is not UTF-8 becomes U+FFFD.
+// escaped replaces by the result of by: control characters, U+2028, U+2029, and each other ASCII
+// character that is neither alphanumeric nor in keep. A byte that is not UTF-8 becomes U+FFFD.
 func escaped(s, keep string, by func(r rune) string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -30,13 +30,13 @@ func bareText(s string) string {
 	return escaped(s, "-._", func(r rune) string { return fmt.Sprintf("&#%d;", r) })
 }
 
-// jsText escapes s for a string, a template literal and a comment of JavaScript. JSON has the same
-// escapes.
+// jsText escapes s for a string, a template literal and a comment of JavaScript. The escapes are
+// also valid in JSON.
 func jsText(s string) string {
 	return escaped(s, " -._,", func(r rune) string { return fmt.Sprintf(`\u%04x`, r) })
 }
 
-// jsValue writes a value as a literal of JavaScript, apart from a name or a number beside it.
+// jsValue writes a value as a literal of JavaScript, separated from a name or a number beside it.
 func jsValue(v any) string {
 	if s, ok := v.(string); ok {
 		return `"` + jsText(s) + `"`
@@ -44,8 +44,8 @@ func jsValue(v any) string {
 	return " " + text(v) + " "
 }
 
-// cssText escapes s for CSS: inside and outside of its strings an escaped character is only
-// itself (CSS Syntax Level 3, section 4.3.7).
+// cssText escapes s for CSS. Inside and outside of strings, an escaped character has no special
+// meaning (CSS Syntax Level 3, section 4.3.7).
 func cssText(s string) string {
 	return escaped(s, " -._", func(r rune) string { return fmt.Sprintf(`\%x `, r) })
 }
@@ -54,7 +54,8 @@ func cssText(s string) string {
 // 2.3).
 func urlText(s string) string { return percent(s, "-._~") }
 
-// urlPath also keeps the reserved characters, but those that CSS and HTML use, and escapes.
+// urlPath also keeps existing escapes, and the reserved characters except those that CSS and HTML
+// use.
 func urlPath(s string) string { return percent(s, "-._~!#$&*+,/:;=?@[]%") }
 
 func percent(s, keep string) string {
@@ -79,7 +80,7 @@ func hexadecimal(s string) bool {
 	return len(s) >= 2 && digit(s[0]) && digit(s[1])
 }
 
-// urlReference is urlPath for a whole URL. One whose scheme may run a script is replaced.
+// urlReference is urlPath for a whole URL. It replaces a URL whose scheme may run a script.
 func urlReference(s string) string {
 	scheme, _, ok := strings.Cut(s, ":")
 	if ok && !strings.Contains(scheme, "/") && !slices.Contains([]string{"http", "https", "mailto"}, strings.ToLower(scheme)) {

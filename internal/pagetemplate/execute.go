@@ -12,7 +12,7 @@ type execution struct {
 	out        strings.Builder
 	dot        any
 	variables  []variable
-	everything bool // checks all branches and operands, for any values
+	everything bool // all branches and operands run, to check the template for any values
 }
 
 type variable struct {
@@ -24,7 +24,8 @@ func newExecution(data Data) *execution {
 	return &execution{dot: data, variables: []variable{{"$", data}}}
 }
 
-// errRange is an error of some values only, such as a position after the end of a text.
+// errRange is an error that depends on the values, such as a position after the end of a
+// text.
 var errRange = errors.New("out of range")
 
 func (e *execution) run(steps []step) error {
@@ -63,7 +64,7 @@ func (e *execution) step(s *step) error {
 	return err
 }
 
-// block runs the step's inner steps, after its pipe has given v.
+// block runs the step's inner steps, after its pipe has returned v.
 func (e *execution) block(s *step, v any) error {
 	dot := e.dot
 	defer func() { e.dot = dot }()
@@ -93,7 +94,7 @@ func (e *execution) pipe(p *parse.PipeNode) (v any, err error) {
 	if p == nil {
 		return nil, nil
 	}
-	var last []any // of the previous command
+	var last []any // the result of the previous command
 	for _, c := range p.Cmds {
 		if v, err = e.command(c, last); err != nil {
 			return nil, err
@@ -120,7 +121,7 @@ func (e *execution) variable(name string) *variable {
 	return nil
 }
 
-// command evaluates a command, with the value of the one before it as the last operand.
+// command evaluates a command. The value of the previous command is its last operand.
 func (e *execution) command(c *parse.CommandNode, last []any) (any, error) {
 	if id, ok := c.Args[0].(*parse.IdentifierNode); ok {
 		return e.function(id.Ident, c.Args[1:], last)
@@ -171,7 +172,7 @@ func number(n *parse.NumberNode) (any, error) {
 	return nil, fmt.Errorf("%s: neither an int nor a float", n)
 }
 
-// field follows the names from v.
+// field looks up names in v, one after the other.
 func field(v any, names []string) (any, error) {
 	for _, name := range names {
 		data, ok := v.(Data)
@@ -185,7 +186,8 @@ func field(v any, names []string) (any, error) {
 	return v, nil
 }
 
-// truth reports whether a condition is met: by anything but false, 0 and the empty text.
+// truth reports whether a value meets a condition: all do, except false, 0 and the empty
+// text.
 func truth(v any) bool {
 	switch v := v.(type) {
 	case bool:
@@ -202,10 +204,10 @@ func truth(v any) bool {
 	return false
 }
 
-// text is a value as it would stand in a text.
+// text returns a value in its printed form.
 func text(v any) string { return fmt.Sprint(v) }
 
-// typeOf names a value's type, for an error.
+// typeOf returns the name of a value's type, for an error.
 func typeOf(v any) string {
 	switch v.(type) {
 	case nil:

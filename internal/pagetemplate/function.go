@@ -9,8 +9,8 @@ import (
 	"text/template/parse"
 )
 
-// function is one of the functions that a template may call. Its operands are strings, ints,
-// floats and bools, at least as many as least, and at most as many as most if it is not 0.
+// function is a function that a template may call. Its operands are strings, ints, floats and
+// bools. It takes at least least of them, and at most most unless that is 0.
 type function struct {
 	least, most int
 	do          func(args []any) (any, error)
@@ -18,7 +18,7 @@ type function struct {
 
 func functions() map[string]function {
 	return map[string]function{
-		"and":      {least: 1}, // and these two evaluate their operands themselves
+		"and":      {least: 1}, // and, or: both evaluate their operands themselves
 		"or":       {least: 1},
 		"not":      {1, 1, func(a []any) (any, error) { return !truth(a[0]), nil }},
 		"eq":       {2, 0, equalsAny},
@@ -39,7 +39,7 @@ func functions() map[string]function {
 	}
 }
 
-// function calls a function by its name.
+// function calls a function by name.
 func (e *execution) function(name string, nodes []parse.Node, last []any) (any, error) {
 	f := functions()[name]
 	if n := len(nodes) + len(last); n < f.least || f.most > 0 && n > f.most {
@@ -71,7 +71,8 @@ func (e *execution) function(name string, nodes []parse.Node, last []any) (any, 
 	return v, nil
 }
 
-// logic returns the first operand whose truth is stop, else the last. It evaluates no further.
+// logic returns the first operand whose truth is stop, else the last one. It stops evaluating
+// there.
 func (e *execution) logic(stop bool, nodes []parse.Node, last []any) (v any, err error) {
 	for _, n := range nodes {
 		if v, err = e.operand(n); err != nil {
@@ -162,7 +163,7 @@ func slice(a []any) (any, error) {
 	return s[bounds[0]:bounds[1]], nil
 }
 
-// positions are the operands of a function on a part of a text.
+// positions checks the operands of a function that takes a part of a text.
 func positions(a []any) (s string, at []int, err error) {
 	s, ok := a[0].(string)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// hostile are templates with a value at every kind of place.
+// hostile has templates with a value at every kind of place.
 var hostile = append([]string{
 	`<a href={{.RequestID}} id={{.RequestID}}>x</a><p class=a-{{.RequestID}} title=x>`,
 	`<a href="javascript:f('{{.RequestID}}')" ONCLICK='f("{{.RequestID}}", {{.RequestID}})'>x</a>`,
@@ -28,8 +28,8 @@ var (
 	reference    = regexp.MustCompile(`^(?i:https?:|mailto:)?[^:]*$`)
 )
 
-// structure is a page without its texts: the tags, the names of attributes, and the scripts
-// without the contents of their strings.
+// structure returns a page without its texts: the tags, the names of attributes, and the
+// scripts without the contents of their strings.
 func structure(page string) (list []string) {
 	z := html.NewTokenizer(strings.NewReader(page))
 	raw := ""
@@ -63,7 +63,7 @@ func program(text string) string {
 	return scriptString.ReplaceAllString(scriptNote.ReplaceAllString(text, "//"), `""`)
 }
 
-// An id from a client changes texts only.
+// FuzzValue checks that an id from a client changes only texts.
 func FuzzValue(f *testing.F) {
 	for _, id := range append(ids, "x onclick=alert(1)", "\n\r\t\f", "*/ alert(1) /*", "${alert(1)}", "url(javascript:1)", "VBScript:x", " javascript:x", "jav\tascript:x") {
 		f.Add(id)
@@ -106,7 +106,7 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
-// No template makes HTML or JSON panic, and no page that they make.
+// FuzzTemplate checks that no template and no resulting page makes HTML or JSON panic.
 func FuzzTemplate(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text, `"><script>alert(1)</script>`)

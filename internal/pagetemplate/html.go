@@ -10,20 +10,20 @@ import (
 // place is a place in a page of HTML.
 type place struct {
 	state  state
-	tag    string // the name of the tag that is open; begins with a slash if it ends an element
-	quote  byte   // ends the attribute's value; 0 = a value without quotes
+	tag    string // the name of the open tag; begins with a slash for an end tag
+	quote  byte   // the quote around the attribute's value; 0 = none
 	kind   content
-	url    part   // of a URL, if kind is address
-	script script // if kind is code
+	url    part   // the position in the URL, if kind is address
+	script script // the place in the script, if kind is code
 }
 
 type state int
 
 const (
 	inText      state = iota
-	inComment         // which is not written
-	inDoctype         // or in <?xml>
-	afterName         // after a tag's name, or where branches joined: only a separator may follow
+	inComment         // dropped from the page
+	inDoctype         // a declaration, or <?xml>
+	afterName         // after a tag's name, or after joined branches: only a separator may follow
 	inTag             // between attributes
 	inName            // after an attribute's name
 	beforeEqual       // after an attribute's name and white space
@@ -40,13 +40,13 @@ func (s state) String() string {
 type content int
 
 const (
-	plain     content = iota // HTML's text
+	plain     content = iota // text
 	address                  // a URL
 	addresses                // a list of URLs: srcset
 	style                    // CSS
 	code                     // JavaScript
 	refresh                  // a meta element's content, which may lead to a URL
-	inner                    // a page: srcdoc
+	inner                    // a whole page: srcdoc
 )
 
 const (
@@ -95,10 +95,10 @@ func (p place) join(other context) (context, bool) {
 	return a, a == b
 }
 
-// between reports whether p is in a tag and outside of values.
+// between reports whether p is inside a tag and outside of values.
 func (p place) between() bool { return p.state >= afterName && p.state <= beforeEqual }
 
-// open reports whether more text would belong to a name.
+// open reports whether the next characters could extend a name.
 func (p place) open() bool { return p.state == afterName || p.state == inName }
 
 func (p place) literal(text string) (context, string, error) {
@@ -113,7 +113,7 @@ func (p place) literal(text string) (context, string, error) {
 	return p, out.String(), nil
 }
 
-// read reads the beginning of text, writes it, and returns its length.
+// read consumes a part of text, writes it to out, and returns its length.
 func (p *place) read(text string, out *strings.Builder) (n int, err error) {
 	switch p.state {
 	case inText:
@@ -133,7 +133,7 @@ func (p *place) read(text string, out *strings.Builder) (n int, err error) {
 	return n, err
 }
 
-// until reads as far as end, where HTML's text begins.
+// until consumes text up to and including end, after which HTML text begins.
 func (p *place) until(end, text string) int {
 	i := strings.Index(text, end)
 	if i < 0 {
@@ -160,7 +160,7 @@ func (p *place) readText(text string, out *strings.Builder) int {
 		p.state, p.tag = afterName, strings.ToLower(rest[1:n])
 	case len(rest) > len("</") && strings.IndexByte("!?/", rest[1]) >= 0:
 		p.state, n = inDoctype, 1
-	default: // a value after it could make a tag of it
+	default: // a value after it could turn it into a tag
 		out.WriteString("&lt;")
 		return i + 1
 	}
@@ -168,7 +168,8 @@ func (p *place) readText(text string, out *strings.Builder) int {
 	return i + n
 }
 
-// tagName returns the length of the name of a tag, with what is before it; 0 if none begins.
+// tagName returns the length of a tag's opening bracket and name at the beginning of text, 0
+// if there is no tag.
 func tagName(text string) int {
 	i := 1
 	if strings.HasPrefix(text, "</") {
@@ -222,7 +223,7 @@ func (p *place) readTag(text string) (int, error) {
 	return 1, nil
 }
 
-// close is the end of a tag.
+// close moves p behind the end of a tag.
 func (p *place) close() {
 	element := place{state: inElement, tag: p.tag}
 	switch p.tag {
@@ -263,7 +264,7 @@ func (p *place) readElement(text string) (n int, err error) {
 	return n, err
 }
 
-// endTag returns where the end tag of an element begins, -1 if nowhere.
+// endTag returns the position of an element's end tag, -1 if there is none.
 func endTag(text, tag string) int {
 	for i := 0; i < len(text); i++ {
 		rest, ok := strings.CutPrefix(text[i:], "</")

@@ -63,7 +63,7 @@ func jsonText(s string) string {
 		case r < ' ' || r == 0x7f:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		case r == utf8.RuneError:
-			b.WriteRune(r) // in place of a broken byte too
+			b.WriteRune(r) // U+FFFD for an invalid byte
 		default:
 			b.WriteString(s[i : i+utf8.RuneLen(r)])
 		}
@@ -71,8 +71,8 @@ func jsonText(s string) string {
 	return b.String()
 }
 
-// jsonValue writes a value of its own: a number, a bool or a string. A text that is a string of
-// JSON already, as by printf "%q", stays one.
+// jsonValue writes a whole value: a number, a bool or a string. It does not quote a text again
+// that is already a JSON string, for example from printf "%q".
 func jsonValue(v any) string {
 	s, ok := v.(string)
 	if !ok || strings.HasPrefix(s, `"`) && json.Valid([]byte(s)) {

@@ -8,21 +8,21 @@ import (
 	"text/template/parse"
 )
 
-// Data is what a template may use: a string, an int or a bool by the name of the field.
+// Data has the fields of a template by name: strings, ints and bools.
 type Data map[string]any
 
-// Template is a page. It is safe for concurrent use.
+// Template is a compiled page. It is safe for concurrent use.
 type Template struct {
 	body []step
 }
 
-// HTML returns the template of an HTML page. Execute will get fields of the same names and types
+// HTML compiles the template of an HTML page. Execute needs fields with the same names and types
 // as in fields.
 func HTML(name, text string, fields Data) (*Template, error) {
 	return newTemplate(name, text, fields, place{})
 }
 
-// JSON returns the template of a JSON document, see [HTML].
+// JSON compiles the template of a JSON document, see [HTML].
 func JSON(name, text string, fields Data) (*Template, error) {
 	return newTemplate(name, text, fields, document{})
 }
@@ -52,7 +52,7 @@ func newTemplate(name, text string, fields Data, start context) (*Template, erro
 	return &Template{body}, nil
 }
 
-// Execute returns the page for the values of data.
+// Execute returns the page with the values of data.
 func (t *Template) Execute(data Data) (string, error) {
 	e := newExecution(data)
 	if err := e.run(t.body); err != nil {
@@ -61,5 +61,5 @@ func (t *Template) Execute(data Data) (string, error) {
 	return e.out.String(), nil
 }
 
-// names lists the fields, for an error.
+// names returns the names of the fields, for an error.
 func (d Data) names() string { return strings.Join(slices.Sorted(maps.Keys(d)), ", ") }

@@ -10,12 +10,12 @@ import (
 	texttemplate "text/template"
 )
 
-// page are the fields of an error page; its ID is from a client.
+// page returns the fields of an error page, with an ID from a client.
 func page(id string) Data {
 	return Data{"Status": 502, "Title": "Bad Gateway", "Reason": "connect_refused", "Text": "The application's server refused the connection.", "RequestID": id, "Details": true, "None": ""}
 }
 
-// templates of HTML that give the same with html/template.
+// same has HTML templates with the same result in html/template.
 var same = []string{
 	``,
 	`<h1>{{.Status}} {{.Title}}</h1><p>{{.Text}}</p><code>{{.RequestID}}</code>`,
@@ -60,7 +60,7 @@ func TestSameAsHTMLTemplate(t *testing.T) {
 			if err := theirs.Execute(&want, page(id)); err != nil {
 				t.Fatal(err)
 			}
-			// A plus sign needs no escape, and a zero byte is what a browser takes it for.
+			// A plus sign needs no escape. A browser replaces a zero byte itself.
 			w := strings.ReplaceAll(strings.ReplaceAll(want.String(), "&#43;", "+"), "\ufffd", "\x00")
 			if g := strings.ReplaceAll(got, "\ufffd", "\x00"); g != w {
 				t.Errorf("%s with %q:\n got %q\nwant %q", text, id, g, w)
@@ -170,7 +170,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// An error of some values only is one of the execution.
+// An error that depends on the values occurs in Execute.
 func TestOutOfRange(t *testing.T) {
 	t.Parallel()
 	p, err := HTML("errors.html", `{{slice .RequestID 0 8 | printf "%s…"}} {{index .Title 2 | printf "%c"}}`, page(""))
@@ -185,7 +185,7 @@ func TestOutOfRange(t *testing.T) {
 	}
 }
 
-// A value from outside stays in JSON where it stands.
+// A value from outside cannot leave its place in JSON.
 func TestJSONHolds(t *testing.T) {
 	t.Parallel()
 	p, err := JSON("errors.json", `{"a":"{{.RequestID}}","b":{{.RequestID}},"c":{{printf "%q" .Title}},"d":"{{js .Title}}","n":{{.Status}},"t":{{.Details}}}`, page(""))
@@ -203,7 +203,7 @@ func TestJSONHolds(t *testing.T) {
 			continue
 		}
 		want := strings.ToValidUTF8(strings.ReplaceAll(id, "\xff", "\ufffd"), "\ufffd")
-		if id == `"x"` { // is a string of JSON already
+		if id == `"x"` { // already a JSON string
 			got["b"] = id
 		}
 		if got["a"] != want || got["b"] != want || got["c"] != "Bad Gateway" || got["n"] != 502.0 || got["t"] != true {

@@ -11,7 +11,7 @@ import (
 type script struct {
 	in    lexical
 	slash slash
-	nest  string // what the open braces began: { a block, $ an expression in a template literal
+	nest  string // the open braces: { of a block, $ of an expression in a template literal
 }
 
 type lexical int
@@ -22,8 +22,8 @@ const (
 	inSingle
 	inTemplate
 	inRegexp
-	inClass // in the brackets of a regular expression
-	inLine  // in a comment
+	inClass // in a character class of a regular expression
+	inLine  // in a line comment
 	inBlock
 )
 
@@ -32,16 +32,16 @@ func (l lexical) String() string {
 		"a regular expression", "a JavaScript comment", "a JavaScript comment"}[l]
 }
 
-// slash is the meaning that a slash would have.
+// slash is the meaning of the next slash.
 type slash int
 
 const (
 	beginsRegexp slash = iota
 	divides
-	ambiguous // a condition's branches lead to different ones
+	ambiguous // the branches of a condition give it different meanings
 )
 
-// read reads a part of a script.
+// read consumes a part of a script.
 func (s *script) read(text string) error {
 	for text != "" {
 		var n int
@@ -64,7 +64,7 @@ func (s *script) read(text string) error {
 	return nil
 }
 
-// until reads as far as the first of some ends, where code begins.
+// until consumes text up to and including the first of ends, after which code begins.
 func (s *script) until(text string, ends ...string) int {
 	first := len(text)
 	for _, e := range ends {
@@ -105,7 +105,7 @@ func (s *script) readCode(text string) (int, error) {
 		s.slash = divides
 	case '+', '-':
 		s.slash = beginsRegexp
-		if len(text) > 1 && text[1] == c { // after x++ a slash divides, and a regular expression after ++ is an error
+		if len(text) > 1 && text[1] == c { // after x++ a slash divides; a regular expression there is an error
 			s.slash = divides
 			return 2, nil
 		}
@@ -117,7 +117,8 @@ func (s *script) readCode(text string) (int, error) {
 	return 1, nil
 }
 
-// brace is a brace in code. Blocks count inside the expression of a template literal only.
+// brace consumes a brace in code. Blocks count only inside an expression of a template
+// literal.
 func (s *script) brace(c byte) {
 	s.slash = beginsRegexp
 	switch n := len(s.nest) - 1; {
@@ -132,7 +133,7 @@ func (s *script) brace(c byte) {
 	}
 }
 
-// word returns the length of the name, keyword or number that text begins with.
+// word returns the length of the name, keyword or number at the beginning of text.
 func word(text string) int {
 	n := strings.IndexFunc(text, func(r rune) bool {
 		return !(r >= utf8.RuneSelf && r != '\u2028' && r != '\u2029' || r == '_' || r == '$' || r == '.' || '0' <= r && r <= '9' || letter(byte(r)))
@@ -143,7 +144,7 @@ func word(text string) int {
 	return n
 }
 
-// readQuoted reads from a string, a template literal or a regular expression.
+// readQuoted consumes a part of a string, a template literal or a regular expression.
 func (s *script) readQuoted(text string) (int, error) {
 	switch c := text[0]; {
 	case c == '\\':
@@ -169,7 +170,7 @@ func (s *script) readQuoted(text string) (int, error) {
 	return 1, nil
 }
 
-// value returns how to write a value at s: as a literal in code, else as a part of a string.
+// value returns the way to write a value at s: a literal in code, else a part of a string.
 func (s script) value() (writing, error) {
 	switch s.in {
 	case inCode:

@@ -1,6 +1,6 @@
-// Package plot draws sparklines for terminals, and line charts as SVG that stands in a page and takes its
-// text and grid colours from it. (gonum.org/v1/plot would add 7 MB of fonts to
-// the program, which is a third of it.)
+// Package plot draws sparklines for terminals, and line charts as SVG. The SVG is part of a page,
+// and takes its text and grid colours from it. (gonum.org/v1/plot would add 7 MB of fonts to the
+// program.)
 package plot
 
 import (
@@ -11,28 +11,27 @@ import (
 	"strings"
 )
 
-// Chart is a chart of some lines. Each point is x and y; points that a scale
-// cannot show are left out.
+// Chart is a line chart. It leaves out points that a scale cannot show.
 type Chart struct {
 	Title, X, Y string
 	LogY        bool
-	TicksX      []Tick // instead of round values
+	TicksX      []Tick // nil = round values
 	Lines       []Line
 }
 
-// Tick is a labelled place on the x axis.
+// Tick is a label on the x axis.
 type Tick struct {
 	At   float64
 	Text string
 }
 
-// Line is a named list of points.
+// Line is a named list of points, each with x and y.
 type Line struct {
 	Name   string
 	Points [][2]float64
 }
 
-// The drawing, in units of SVG.
+// Sizes of the drawing, in SVG units.
 const (
 	width, height             = 900, 320
 	left, right, top, bottom  = 64, 16, 34, 44
@@ -41,7 +40,7 @@ const (
 	legendStep, legendPerLine = 150, 5
 )
 
-// Colours are told apart also by people who see fewer of them (Okabe and Ito,
+// colour returns the colour of line i. Colour-blind people can distinguish them too (Okabe and Ito,
 // "Color Universal Design", 2008).
 func colour(i int) string {
 	list := [...]string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
@@ -90,7 +89,7 @@ func (c *Chart) line(b *strings.Builder, i int, l Line, x, y scale) {
 	}
 }
 
-// ticksX are those of the x axis, within it.
+// ticksX returns the ticks within the range of the x axis.
 func (c *Chart) ticksX(x scale) (list []Tick) {
 	const rounding = 1e-9
 	for _, t := range c.TicksX {
@@ -107,8 +106,7 @@ func (c *Chart) ticksX(x scale) (list []Tick) {
 	return list
 }
 
-// scales fits both axes to the points. The y axis begins at zero unless it is
-// logarithmic.
+// scales fits both axes to the points. A linear y axis begins at zero.
 func (c *Chart) scales() (x, y scale) {
 	x, y = newScale(), newScale()
 	y.log = c.LogY
@@ -142,7 +140,7 @@ func (s *scale) fit(v float64) {
 	s.low, s.high = min(s.low, v), max(s.high, v)
 }
 
-// closed gives a scale without points, or with one value, some extent.
+// closed returns s with a non-empty range, also for no points or a single value.
 func (s scale) closed() scale {
 	switch {
 	case math.IsInf(s.low, 0) || math.IsInf(s.high, 0):
@@ -169,8 +167,7 @@ func (s scale) place(v float64) float64 {
 	return (v - s.low) / (s.high - s.low)
 }
 
-// ticks returns round values on the scale: powers of ten, or steps of 1, 2 or 5
-// times one.
+// ticks returns round values on the scale: powers of ten, or steps of 1, 2 or 5 times a power of ten.
 func (s scale) ticks() (list []float64) {
 	if s.log {
 		for v := s.low; v <= s.high*1.0001; v *= 10 {
@@ -192,5 +189,5 @@ func (s scale) ticks() (list []float64) {
 }
 
 func number(v float64) string {
-	return strconv.FormatFloat(math.Round(v*1e6)/1e6+0, 'g', 6, 64) // + 0 takes the sign off a negative zero
+	return strconv.FormatFloat(math.Round(v*1e6)/1e6+0, 'g', 6, 64) // + 0 removes the sign of a negative zero
 }

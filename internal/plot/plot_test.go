@@ -26,7 +26,8 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// TestSVG holds that whatever is drawn is well-formed and within the drawing.
+// TestSVG checks that every drawing is well-formed, and that all of it is within the
+// frame.
 func TestSVG(t *testing.T) {
 	for name, c := range map[string]Chart{
 		"empty":     {Title: "<none>"},

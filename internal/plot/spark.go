@@ -2,8 +2,8 @@ package plot
 
 import "strings"
 
-// Spark draws values as bars up to top, one cell each, for a terminal; a dot is
-// none.
+// Spark draws values as bars for a terminal, one cell each, with top as the full
+// height. Zero is a dot.
 func Spark(values []int, top int) string {
 	bars := []rune("▁▂▃▄▅▆▇█")
 	var b strings.Builder

@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// HTML is [Fprintf] for a page: every operand is also escaped, for HTML text and for the value of
-// an attribute in quotes. The format is goodgate's own markup.
+// HTML is [Fprintf] for a page. It also escapes every operand for HTML text and for a quoted
+// attribute value. The format must be goodgate's own markup.
 func HTML(w io.Writer, format string, args ...any) {
 	if false {
-		_, _ = fmt.Fprintf(w, format, args...) // so that go vet checks the callers
+		_, _ = fmt.Fprintf(w, format, args...) // makes go vet check the callers
 	}
 	list := operands(args)
 	for i, a := range list {

@@ -1,11 +1,10 @@
-// Package printable makes text that came from outside safe to show. Clients,
-// upstreams, name servers, certificates, logs and configurations of other
-// proxies all have a say in what goodgate tells its operator. A terminal would
-// obey an escape sequence in it, a log would have one more line, and a bidi
-// override would show another name than the one that is there.
+// Package printable makes text from outside safe to show. Clients, upstreams, name
+// servers, certificates, logs and configurations of other proxies all influence
+// goodgate's output. In such text a terminal would obey an escape sequence, a log would
+// get one more line, and a bidi override would show a wrong name.
 //
-// Every command, log, page and event shows such text by this package. What is
-// not printable becomes an escape as in Go's source text: \n, \x1b, \u202e.
+// Every command, log, page and event shows such text through this package. Characters
+// that are not printable become escapes as in Go source: \n, \x1b, \u202e.
 package printable
 
 import (
@@ -16,11 +15,11 @@ import (
 	"unicode/utf8"
 )
 
-// most is how many bytes of one text are shown.
+// most limits the shown part of one text, in bytes.
 const most = 4 << 10
 
-// Text returns s on one line, of printable characters only. Of a very long text
-// it returns the beginning. What is printable already comes back as it is.
+// Text returns s as one line of printable characters. It returns printable text
+// unchanged, and cuts a very long text.
 func Text(s string) string {
 	cut := 0
 	if len(s) > most {
@@ -39,7 +38,7 @@ func Text(s string) string {
 	return s
 }
 
-// Lines is [Text] for text whose line breaks are goodgate's own.
+// Lines is [Text] for a text whose line breaks are goodgate's own.
 func Lines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
@@ -48,8 +47,8 @@ func Lines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Sprintf is fmt.Sprintf with every operand made printable. The format is not:
-// it is goodgate's own.
+// Sprintf is fmt.Sprintf with every operand made printable. The format must be
+// goodgate's own text, because it stays as it is.
 func Sprintf(format string, args ...any) string {
 	if false {
 		_ = fmt.Sprintf(format, args...) // so that go vet checks the callers
@@ -57,7 +56,7 @@ func Sprintf(format string, args ...any) string {
 	return fmt.Sprintf(format, operands(args)...)
 }
 
-// Fprintf is fmt.Fprintf with every operand made printable, as by [Sprintf].
+// Fprintf is fmt.Fprintf with every operand made printable, like [Sprintf].
 func Fprintf(w io.Writer, format string, args ...any) {
 	if false {
 		_, _ = fmt.Fprintf(w, format, args...) // so that go vet checks the callers
@@ -72,7 +71,7 @@ func operands(args []any) []any {
 	list := make([]any, len(args))
 	for i, a := range args {
 		if _, number := a.(int); number {
-			list[i] = a // it may be a width
+			list[i] = a // may be a width
 			continue
 		}
 		list[i] = operand{a}
@@ -88,7 +87,7 @@ func (o operand) Format(f fmt.State, verb rune) {
 	io.WriteString(f, Text(fmt.Sprintf(fmt.FormatString(f, verb), o.value)))
 }
 
-// first returns where the first character is that is not printable, len(s) when
+// first returns the position of the first character that is not printable, len(s) if
 // there is none.
 func first(s string) int {
 	for i := 0; i < len(s); {
@@ -104,9 +103,9 @@ func first(s string) int {
 	return len(s)
 }
 
-// printable reports whether a character of so many bytes shows as itself, and
-// does nothing else: no control character (C0, DEL, C1), no bidi override, no
-// character without a width, no other space than the plain one, no broken UTF-8.
+// printable reports whether a character of size bytes is visible as itself and has no
+// other effect: no control character (C0, DEL, C1), no bidi override, no character
+// without a width, no space except the plain one, no invalid UTF-8.
 func printable(r rune, size int) bool {
 	if r < utf8.RuneSelf {
 		return ' ' <= r && r < 0x7f
@@ -114,7 +113,7 @@ func printable(r rune, size int) bool {
 	return unicode.IsPrint(r) && (r != utf8.RuneError || size > 1)
 }
 
-// escape appends s with escapes for what is not printable.
+// escape appends s, with escapes for the characters that are not printable.
 func escape(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])

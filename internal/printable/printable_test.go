@@ -32,7 +32,7 @@ func TestText(t *testing.T) {
 	f("\xff\xc3(\x9b", `\xff\xc3(\x9b`)
 	f("\u202a\u202e\u2066\u2069\u200b\u200e\u200f\ufeff\u00ad", `\u202a\u202e\u2066\u2069\u200b\u200e\u200f\ufeff\u00ad`)
 	f("\u2028\u2029\u00a0\u3000", `\u2028\u2029\u00a0\u3000`)
-	f("\U000e0041", `\U000e0041`) // a tag, which nobody sees
+	f("\U000e0041", `\U000e0041`) // an invisible tag character
 	f("\ufffd", "\ufffd")
 	f(strings.Repeat("x", 4096), strings.Repeat("x", 4096))
 }
@@ -60,7 +60,8 @@ type shout struct{}
 
 func (shout) String() string { return "\x1b!" }
 
-// TestFormats wants operands of every kind to be escaped, and the format not.
+// TestFormats checks that operands of every kind are escaped, and that the format is
+// not.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	got := printable.Sprintf("\x1b[1m%s|%v|%q|%-4s|%*d|%v|%s|%v|%+v|%.1f\x1b[m", "\x1b", errors.New("\a"), "\x1b", "\x01",
@@ -76,7 +77,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// hasControl returns the first character that is not shown as itself.
+// hasControl returns the first character that is not visible as itself.
 func hasControl(b []byte) (rune, bool) {
 	for len(b) > 0 {
 		r, size := utf8.DecodeRune(b)
@@ -113,7 +114,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// TestRecord: whatever stands at whatever place of a line is found.
+// TestRecord checks that every suspect character is found at every position of a line.
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	for n := range 20 {
@@ -126,7 +127,7 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestPlainRecordIsNotCopied: nearly every line of a log is plain.
+// Nearly every line of a log is plain, so copying it would be wasteful.
 func TestPlainRecordIsNotCopied(t *testing.T) {
 	line := []byte(`{"level":"INFO","msg":"request","path":"/a/b?c=~"}` + "\n")
 	if n := testing.AllocsPerRun(100, func() { printable.JSON(line) }); n != 0 {

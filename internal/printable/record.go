@@ -7,17 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// JSON returns a JSON text that means the same and has only printable
-// characters and the line breaks and spaces between its values. Encoders escape
-// C0, and let C1, DEL and bidi overrides pass. Without any of these it returns
-// data itself.
+// JSON returns an equivalent JSON text that has only printable characters, besides the
+// line breaks and spaces between its values. Encoders escape C0, but not C1, DEL and
+// bidi overrides. JSON returns data itself if it has none of these.
 func JSON(data []byte) []byte { return rewrite(data, escapeJSON) }
 
-// Record returns lines of a log in another form than JSON, in printable
-// characters. Without any other it returns data itself.
+// Record makes lines of a log in a format other than JSON printable. It returns data
+// itself if they already are.
 func Record(data []byte) []byte { return rewrite(data, escapeLine) }
 
-// Writer writes what form, [JSON] or [Record], makes of each write.
+// Writer passes each write through form, [JSON] or [Record].
 type Writer struct {
 	To   io.Writer
 	Form func([]byte) []byte
@@ -31,7 +30,8 @@ func (w Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// rewrite makes data anew when it has a character that an encoder has let pass.
+// rewrite applies escape to the characters that an encoder has left unescaped. It
+// returns data itself if there are none.
 func rewrite(data []byte, escape func(b []byte, r rune, size int, raw byte) []byte) []byte {
 	from := suspect(data)
 	if from == len(data) {
@@ -53,8 +53,8 @@ func rewrite(data []byte, escape func(b []byte, r rune, size int, raw byte) []by
 	return b
 }
 
-// escapeJSON appends a character as a string of JSON may have it. Structure is
-// ASCII, so that anything else is in a string.
+// escapeJSON appends a character in a form that is valid in a JSON string. The
+// structure of JSON is ASCII, so any other character is in a string.
 func escapeJSON(b []byte, r rune, _ int, _ byte) []byte {
 	if r > 0xffff {
 		high, low := utf16.EncodeRune(r)
@@ -70,15 +70,15 @@ func escapeLine(b []byte, r rune, size int, raw byte) []byte {
 	return escape(b, string(r))
 }
 
-// suspect returns a place before which all is ASCII without DEL, len(data) when
-// everything is. It looks at eight bytes at once, as it sees every line of a log.
-// C0 is left to the encoder.
+// suspect returns a position before which data is ASCII without DEL, or len(data). It
+// reads eight bytes at once, because it sees every line of a log. The encoder already
+// escapes C0.
 func suspect(data []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for ; i+8 <= len(data); i += 8 {
 		v := binary.LittleEndian.Uint64(data[i:])
-		del := v ^ 0x7f*ones // a byte is zero where v has DEL
+		del := v ^ 0x7f*ones // a zero byte marks a DEL in v
 		if (v|(del-ones)&^del)&high != 0 {
 			return i
 		}

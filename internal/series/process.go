@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// process tells of the Go runtime and of this process, under the names of Prometheus'
-// client library.
+// process collects metrics of the Go runtime and of this process, under the names of
+// Prometheus' client library.
 type process struct {
 	info, pauses *Desc
-	samples      []metrics.Sample // the sources of all goMetrics, in order
-	descs        []*Desc          // of goMetrics
+	samples      []metrics.Sample // for the sources of goMetrics, in order
+	descs        []*Desc          // for goMetrics
 	system       map[string]*Desc
 }
 
@@ -27,8 +27,8 @@ const (
 	tinyAllocs   = "/gc/heap/tiny/allocs:objects"
 )
 
-// goMetrics are the runtime's own: each is the sum of its sources. A name that ends in
-// _total is a counter.
+// goMetrics has the metrics of the runtime. Each is the sum of its sources. A name that
+// ends in _total is a counter.
 var goMetrics = [...]struct {
 	name, help string
 	sources    []string
@@ -53,7 +53,7 @@ var goMetrics = [...]struct {
 	{"go_threads", "Number of OS threads created.", []string{"/sched/threads/total:threads"}},
 }
 
-// NewProcess returns the collector of go_ and process_.
+// NewProcess returns the collector of the metrics go_* and process_*.
 func NewProcess() Collector {
 	p := &process{
 		info:   NewDesc("go_info", "Information about the Go environment.", "version"),
@@ -101,7 +101,7 @@ func (p *process) Collect(ch chan<- Metric) {
 	}
 }
 
-// number returns a metric whose name says what it is.
+// number returns a metric of the kind that its name implies.
 func (p *process) number(d *Desc, v float64) Metric {
 	if strings.HasSuffix(d.name, "_total") {
 		return NewCounter(d, v)

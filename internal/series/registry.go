@@ -9,15 +9,14 @@ import (
 	"sync"
 )
 
-// Registry knows the collectors whose metrics are shown together. The zero value has
-// none.
+// Registry has the collectors of one page of metrics. The zero value is empty.
 type Registry struct {
 	mu         sync.Mutex // protects the fields below
 	collectors []Collector
 	names      map[string]bool
 }
 
-// MustRegister adds collectors. It panics when a name is taken.
+// MustRegister adds collectors. It panics if a name is already in use.
 func (r *Registry) MustRegister(all ...Collector) {
 	for _, c := range all {
 		r.register(c, received(c.Describe))
@@ -39,7 +38,7 @@ func (r *Registry) register(c Collector, descs []*Desc) {
 	r.collectors = append(r.collectors, c)
 }
 
-// received runs send and returns what it sent, in order.
+// received runs send, and returns the values that it sent, in order.
 func received[T any](send func(chan<- T)) (all []T) {
 	ch := make(chan T, 64)
 	var wg sync.WaitGroup
@@ -51,7 +50,7 @@ func received[T any](send func(chan<- T)) (all []T) {
 	return all
 }
 
-// gather returns the metrics of this moment, by name and then by label values.
+// gather returns the present metrics, sorted by name and then by label values.
 func (r *Registry) gather() []Metric {
 	r.mu.Lock()
 	collectors := slices.Clone(r.collectors)
@@ -74,10 +73,10 @@ func (r *Registry) gather() []Metric {
 	return all
 }
 
-// contentType names the format and its version, which Prometheus 3 wants to know.
+// contentType names the format and its version, which Prometheus 3 requires.
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// Handler serves the metrics. More than atOnce requests at the same time get 503.
+// Handler serves the metrics. It answers 503 to more than atOnce concurrent requests.
 func (r *Registry) Handler(atOnce int) http.Handler {
 	places := make(chan struct{}, atOnce)
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -135,5 +134,5 @@ func (m Metric) write(b *bytes.Buffer, s sample) {
 	b.WriteString(" " + text(s.v) + "\n")
 }
 
-// text writes a number as the format wants it.
+// text formats a number for the exposition format.
 func text(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -8,14 +8,14 @@ import (
 	"sync/atomic"
 )
 
-// Desc describes the series of one name.
+// Desc describes the series with one name.
 type Desc struct {
 	name, help string
 	labels     []string
-	order      []int // of labels, by name
+	order      []int // indexes of labels, sorted by name
 }
 
-// NewDesc returns a description. Label values are given in the order of labels.
+// NewDesc returns a description. Label values follow in the order of labels.
 func NewDesc(name, help string, labels ...string) *Desc {
 	d := &Desc{name: name, help: help, labels: labels}
 	for i := range labels {
@@ -28,15 +28,15 @@ func NewDesc(name, help string, labels ...string) *Desc {
 // Metric is one series at one moment.
 type Metric struct {
 	desc    *Desc
-	kind    string // as the format has it
+	kind    string // the word of the format
 	values  []string
 	samples []sample
 }
 
-// sample is one line.
+// sample is one line of the exposition.
 type sample struct {
-	suffix     string // of the name
-	label, val string // one more label; "" for none
+	suffix     string // suffix of the name
+	label, val string // an additional label; "" = none
 	v          float64
 }
 
@@ -49,14 +49,14 @@ func NewCounter(d *Desc, v float64, values ...string) Metric {
 	return Metric{d, "counter", values, []sample{{v: v}}}
 }
 
-// Collector sends descriptions and metrics. Describe sends every description that
+// Collector sends descriptions and metrics. Describe must send every description that
 // Collect may use.
 type Collector interface {
 	Describe(chan<- *Desc)
 	Collect(chan<- Metric)
 }
 
-// number is a float64 that many may change. The zero value is 0.
+// number is a float64 for concurrent changes. The zero value is 0.
 type number struct{ bits atomic.Uint64 }
 
 func (n *number) value() float64 { return math.Float64frombits(n.bits.Load()) }
@@ -75,15 +75,15 @@ func (n *number) Add(v float64) {
 
 func (n *number) samples() []sample { return []sample{{v: n.value()}} }
 
-// histogram counts values by classic buckets.
+// histogram counts values in classic buckets.
 type histogram struct {
-	bounds []float64 // upper bounds, ascending; shared, never changed
+	bounds []float64 // upper bounds, ascending; shared, immutable
 	counts []atomic.Uint64
 	sum    number
 }
 
 func (h *histogram) Observe(v float64) {
-	i, _ := slices.BinarySearch(h.bounds, v) // the first bound that is not below v
+	i, _ := slices.BinarySearch(h.bounds, v) // the first bound >= v
 	h.counts[i].Add(1)
 	h.sum.Add(v)
 }
@@ -102,7 +102,7 @@ func (h *histogram) samples() []sample {
 	return append(all, sample{suffix: "_sum", v: h.sum.value()}, sample{suffix: "_count", v: total})
 }
 
-// vec is all series of one name, by their label values.
+// vec has all series with one name, by label values.
 type vec[S interface{ samples() []sample }] struct {
 	desc *Desc
 	kind string
@@ -117,7 +117,7 @@ type labelled[S any] struct {
 	series S
 }
 
-// between separates label values in a key; it is in no UTF-8.
+// between separates label values in a key. It does not occur in UTF-8.
 const between = "\xff"
 
 func (v *vec[S]) get(values []string) S {
@@ -140,7 +140,7 @@ func (v *vec[S]) get(values []string) S {
 	return found.series
 }
 
-// Describe and Collect make it a [Collector].
+// Describe and Collect implement [Collector].
 func (v *vec[S]) Describe(ch chan<- *Desc) { ch <- v.desc }
 
 func (v *vec[S]) Collect(ch chan<- Metric) {
@@ -162,8 +162,8 @@ func (v *vec[S]) Reset() {
 	clear(v.all)
 }
 
-// DeletePartialMatch drops the series that have all these labels, and says how many
-// there were.
+// DeletePartialMatch drops the series that have all of these labels, and returns their
+// number.
 func (v *vec[S]) DeletePartialMatch(labels map[string]string) (dropped int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// library returns what Prometheus' client library shows of a registry.
+// library returns the exposition of Prometheus' client library for a registry.
 func library(t *testing.T, g prometheus.Gatherer) string {
 	t.Helper()
 	all, err := g.Gather()
@@ -46,8 +46,9 @@ var observed = []float64{-1, 0, .005, .0050001, .3, 1, 1e9, 1e-9, math.Inf(1)}
 
 var values = []string{"", "a", "b\\c", `"quoted"`, "two\nlines", "ä", "a,b=\"c\"", "10", "9", "\u0000"}
 
-// TestAsTheLibrary counts the same with both, and compares every byte.
-func TestAsTheLibrary(t *testing.T) {
+// TestSameAsLibrary counts the same values with both implementations and compares every
+// byte.
+func TestSameAsLibrary(t *testing.T) {
 	own, theirs := new(Registry), prometheus.NewRegistry()
 	const help = `Backslash \ and` + "\n" + `line, "quotes".`
 	for _, labels := range [][]string{{}, {"z", "a"}, {"pool", "by", "reason"}} {
@@ -105,7 +106,7 @@ func TestAsTheLibrary(t *testing.T) {
 	}
 }
 
-// TestAnyLabelValue: what is no UTF-8 does not spoil the page.
+// TestAnyLabelValue checks that a value that is not UTF-8 does not break the page.
 func TestAnyLabelValue(t *testing.T) {
 	r, c := new(Registry), NewCounterVec("c", "", "l")
 	r.MustRegister(c)
@@ -119,8 +120,8 @@ func TestAnyLabelValue(t *testing.T) {
 
 var processLine = regexp.MustCompile(`(?m)^((?:go|process)_\S+) \S+$`)
 
-// TestProcess: names, types and labels of the Go runtime and of the process are the
-// library's. Its help names sources.
+// TestProcess checks that names, types and labels of the runtime and process metrics
+// are those of the library. Only the help texts differ.
 func TestProcess(t *testing.T) {
 	own, theirs := new(Registry), prometheus.NewRegistry()
 	own.MustRegister(NewProcess())
@@ -178,14 +179,14 @@ func TestRegisterTwice(t *testing.T) {
 	new(Registry).MustRegister(NewCounterVec("c", ""), NewGaugeVec("c", ""))
 }
 
-// slow is a collector that says when it is asked and waits for a word.
+// slow is a collector that reports when it is asked, and then waits for goOn.
 type slow struct{ asked, goOn chan struct{} }
 
 func (s slow) Describe(chan<- *Desc) {}
 func (s slow) Collect(chan<- Metric) { s.asked <- struct{}{}; <-s.goOn }
 
-// TestAtOnce: a scrape over the limit is refused, and does not wait.
-func TestAtOnce(t *testing.T) {
+// TestConcurrentScrapes checks that a scrape over the limit is refused at once.
+func TestConcurrentScrapes(t *testing.T) {
 	s := slow{make(chan struct{}), make(chan struct{})}
 	r := new(Registry)
 	r.MustRegister(s)
@@ -203,7 +204,8 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-// TestConcurrently is for the race detector, and for sums.
+// TestConcurrently checks the sums of concurrent changes, and gives the race detector
+// work.
 func TestConcurrently(t *testing.T) {
 	r, c, h := new(Registry), NewCounterVec("c", "", "l"), NewHistogramVec("h", "", []float64{1}, "l")
 	r.MustRegister(c, h)

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// systemMetrics are what Linux tells of a process; elsewhere there are none.
+// systemMetrics has the metrics that Linux reports for a process. Other systems have
+// none.
 var systemMetrics = [...]struct{ name, help string }{
 	{"process_cpu_seconds_total", "Total user and system CPU time spent in seconds."},
 	{"process_max_fds", "Maximum number of open file descriptors."},
@@ -17,10 +18,11 @@ var systemMetrics = [...]struct{ name, help string }{
 	{"process_virtual_memory_max_bytes", "Maximum amount of virtual memory available in bytes."},
 }
 
-// ticks is how many a second has in /proc; Linux shows the same on all machines.
+// ticks is the number of clock ticks per second in /proc. Linux reports the same on all
+// machines.
 const ticks = 100
 
-// Fields of /proc/self/stat after the name of the program, proc_pid_stat(5).
+// Fields of /proc/self/stat after the program's name, see proc_pid_stat(5).
 const (
 	statUser    = 11
 	statSystem  = 12
@@ -29,7 +31,7 @@ const (
 	statPages   = 21
 )
 
-// systemValues returns what can be known now, by name.
+// systemValues returns the values that are available, by name.
 func systemValues() map[string]float64 {
 	values := map[string]float64{}
 	if stat := statFields(); len(stat) > statPages {
@@ -61,7 +63,7 @@ func statFields() []string {
 	return strings.Fields(rest)
 }
 
-// after returns the first word behind a prefix of a line of a file.
+// after returns the first word after a prefix of a line in a file.
 func after(file, prefix string) (string, bool) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -76,7 +78,7 @@ func after(file, prefix string) (string, bool) {
 	return "", false
 }
 
-// number64 reads a number; "unlimited" is the largest that Linux has.
+// number64 parses a number. "unlimited" is the largest one on Linux.
 func number64(word string) float64 {
 	if word == "unlimited" {
 		return 1<<64 - 1

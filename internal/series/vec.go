@@ -15,12 +15,12 @@ type Gauge interface {
 	Set(float64)
 }
 
-// Observer takes the values of a histogram.
+// Observer adds values to a histogram.
 type Observer interface{ Observe(float64) }
 
-// CounterVec, GaugeVec and HistogramVec are the series of one name. WithLabelValues
-// returns the one with these values, in the order of the labels; it makes the series if
-// it is not there.
+// CounterVec, GaugeVec and HistogramVec have the series with one name. WithLabelValues
+// returns the series with these values, in the order of the labels, and creates it if
+// necessary.
 type (
 	CounterVec   struct{ vec[*number] }
 	GaugeVec     struct{ vec[*number] }
@@ -29,18 +29,18 @@ type (
 
 func newNumber() *number { return new(number) }
 
-// NewCounterVec returns counters, of which there are none yet.
+// NewCounterVec returns a vector without counters.
 func NewCounterVec(name, help string, labels ...string) *CounterVec {
 	return &CounterVec{vec[*number]{desc: NewDesc(name, help, labels...), kind: "counter", make: newNumber, all: map[string]labelled[*number]{}}}
 }
 
-// NewGaugeVec returns gauges, of which there are none yet.
+// NewGaugeVec returns a vector without gauges.
 func NewGaugeVec(name, help string, labels ...string) *GaugeVec {
 	return &GaugeVec{vec[*number]{desc: NewDesc(name, help, labels...), kind: "gauge", make: newNumber, all: map[string]labelled[*number]{}}}
 }
 
-// NewHistogramVec returns histograms, of which there are none yet. The bounds are
-// the upper ones of buckets, ascending, without +Inf.
+// NewHistogramVec returns a vector without histograms. bounds has the upper bounds of
+// the buckets, ascending, without +Inf.
 func NewHistogramVec(name, help string, bounds []float64, labels ...string) *HistogramVec {
 	return &HistogramVec{vec[*histogram]{
 		desc: NewDesc(name, help, labels...), kind: "histogram", all: map[string]labelled[*histogram]{},
@@ -52,7 +52,7 @@ func (v *CounterVec) WithLabelValues(values ...string) Counter    { return v.get
 func (v *GaugeVec) WithLabelValues(values ...string) Gauge        { return v.get(values) }
 func (v *HistogramVec) WithLabelValues(values ...string) Observer { return v.get(values) }
 
-// NewCounterFunc returns a counter without labels that somebody else keeps.
+// NewCounterFunc returns a counter without labels. count returns its value.
 func NewCounterFunc(name, help string, count func() float64) Collector {
 	return counterFunc{NewDesc(name, help), count}
 }

@@ -1,11 +1,11 @@
-// Package similar finds what a mistyped word is likely to mean.
+// Package similar finds the intended word for a mistyped one.
 package similar
 
 import "strings"
 
-// Nearest returns the known word that a mistyped one is likely to mean: it begins the
-// word or the word it, or the fewest letters differ; "" when none is near. Case makes no
-// difference. Of long words only the first 64 bytes are compared.
+// Nearest returns the known word that a mistyped one most likely means, "" if none is
+// similar. One word is the beginning of the other, or the two differ in the fewest
+// letters. It ignores case, and compares only the first 64 bytes.
 func Nearest(word string, known []string) string {
 	best, least := "", max(1, min(len(word), 32)/3)+1
 	for _, k := range known {
@@ -19,8 +19,9 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// Distance counts insertions, deletions, substitutions and swaps of neighbours (optimal
-// string alignment) from one word to another. It looks at the first 64 bytes of each.
+// Distance returns the number of insertions, deletions, substitutions and swaps of
+// neighbours between two words (optimal string alignment). It compares the first 64
+// bytes of each.
 func Distance(a, b string) int {
 	a, b = a[:min(len(a), 64)], b[:min(len(b), 64)]
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

@@ -10,7 +10,7 @@ import (
 
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// fields makes a header of lines.
+// fields returns the header with these lines.
 func fields(lines ...string) http.Header {
 	h := http.Header{}
 	for _, l := range lines {
@@ -22,7 +22,7 @@ func fields(lines ...string) http.Header {
 
 func key(method, target string) Key { return Key{Method: method, Host: "h", Target: target} }
 
-// lasts returns how long a response is used after it was put; 0 = never.
+// lasts returns the time for which a stored response is used; 0 = never.
 func lasts(o Options, request http.Header, res *http.Response) time.Duration {
 	c := New(o)
 	k := key("GET", "/")
@@ -153,7 +153,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// silent is a response that says nothing about caching.
+// silent returns a response without caching headers.
 func silent(lines ...string) *http.Response {
 	return &http.Response{StatusCode: 200, Header: fields(lines...)}
 }
@@ -196,7 +196,7 @@ func TestMethods(t *testing.T) {
 	c.Put(key("GET", "/b"), none, silent(), []byte("b"), now)
 	c.Put(key("POST", "/c"), none, silent(), nil, now)
 	for k, want := range map[Key]bool{
-		key("HEAD", "/a"): true, key("GET", "/a"): false, // a HEAD has no body to give
+		key("HEAD", "/a"): true, key("GET", "/a"): false, // the answer to a HEAD has no body
 		key("HEAD", "/b"): true, key("GET", "/b"): true,
 		key("POST", "/c"): false, key("GET", "/c"): false, key("POST", "/b"): false,
 	} {
@@ -227,7 +227,8 @@ func TestSilentResponseAndCookie(t *testing.T) {
 	}
 }
 
-// The cache has a limit in bytes, evicts the least recently used, and counts correctly.
+// The cache keeps its limit in bytes, evicts the least recently used resources, and
+// counts correctly.
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	c := New(Options{MaxSize: 64 << 10, IfError: time.Hour})
@@ -235,7 +236,7 @@ func TestBytes(t *testing.T) {
 	body := make([]byte, 10<<10)
 	for i := range 100 {
 		c.Put(key("GET", fmt.Sprint("/", i)), none, silent(), body, now)
-		c.Put(key("GET", "/0"), none, silent(), body, now.Add(time.Duration(i)*time.Minute)) // in use all the time
+		c.Put(key("GET", "/0"), none, silent(), body, now.Add(time.Duration(i)*time.Minute)) // used again and again
 		if c.Size() > 64<<10 {
 			t.Fatalf("after %d: got %d bytes, want 64 KiB at most", i, c.Size())
 		}
@@ -281,8 +282,7 @@ func TestPutCopies(t *testing.T) {
 	}
 }
 
-// FuzzControl: whatever stands around it, a directive that forbids to keep a
-// response is seen.
+// FuzzControl checks that a directive against storing is found among any other text.
 func FuzzControl(f *testing.F) {
 	for _, s := range []string{"", "max-age=1", `a="b\"c,d", x`, "a=\"", "=", ",,=,", "max-age = 5", "a;b", "s-maxage=\"9\"", "stale-if-error=-1", "\\\""} {
 		f.Add(s)

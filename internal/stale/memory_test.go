@@ -13,8 +13,8 @@ import (
 )
 
 // TestMemory fills a cache with everything that clients and applications may send, and
-// wants its memory within its limit. An earlier version kept the whole header of each
-// request.
+// checks that its memory stays within the limit. The texts are parts of larger ones,
+// which the cache must not keep.
 func TestMemory(t *testing.T) {
 	const bound = 512 << 10
 	for name, tt := range map[string]struct {
@@ -77,7 +77,7 @@ func manyFields(n, size int) http.Header {
 	return h
 }
 
-// pinned makes the texts of a header parts of one that is larger.
+// pinned returns a header whose texts are parts of a larger text.
 func pinned(h http.Header) http.Header {
 	names := slices.Sorted(maps.Keys(h))
 	var texts []string

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestWhoGetsWhat puts the answer to one request, and asks for it with another.
-func TestWhoGetsWhat(t *testing.T) {
+// TestSharedAnswers stores the answer to one request, and looks it up with another.
+func TestSharedAnswers(t *testing.T) {
 	t.Parallel()
 	const public = "Cache-Control: public, max-age=60"
 	for _, tt := range []struct {
@@ -85,7 +85,7 @@ func TestWhoGetsWhat(t *testing.T) {
 	}
 }
 
-// split makes a header of fields that are separated by |.
+// split returns the header with the fields in s, separated by |.
 func split(s string) http.Header {
 	if s == "" {
 		return http.Header{}
@@ -93,7 +93,8 @@ func split(s string) http.Header {
 	return fields(strings.Split(s, "|")...)
 }
 
-// TestCredentials: a request with one of these is not answered in silence.
+// TestCredentials checks that a request with one of these fields gets no response
+// without explicit permission.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	for name := range strings.FieldsSeq(`Cookie Proxy-Authorization X-Authorization X-Api-Key Api-Key Apikey X-Apikey Ocp-Apim-Subscription-Key
@@ -114,7 +115,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// A client that has shown a certificate counts as one with a cookie.
+// A client certificate has the same effect as a cookie.
 func TestCertificate(t *testing.T) {
 	t.Parallel()
 	shown, plain := key("GET", "/"), key("GET", "/")
@@ -130,7 +131,7 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// A change concerns all answers of a target: those of other routes, and to other
+// Forget drops all answers of a target, including those of other routes and to other
 // questions.
 func TestForgetAll(t *testing.T) {
 	t.Parallel()
@@ -148,8 +149,8 @@ func TestForgetAll(t *testing.T) {
 	}
 }
 
-// That there is nothing for one client takes nothing from others.
-func TestGoneForOne(t *testing.T) {
+// A 404 for one identified client does not remove the response for others.
+func TestGoneForIdentifiedClient(t *testing.T) {
 	t.Parallel()
 	for request, want := range map[string]bool{"": false, "X-Original-Url: /x": true, "Cookie: a=b": true, "Authorization: x": true, "X-Api-Key: x": true} {
 		c := New(Options{MaxSize: 1 << 20, IfError: time.Hour})

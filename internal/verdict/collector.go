@@ -6,41 +6,42 @@ import (
 	"time"
 )
 
-// once is how long a client's next request does not count; clients is how many
-// can be told apart. Two that share a place count as one.
+// once is the time in which further requests of a client do not count. clients is the
+// number of distinguishable clients; two with the same slot count as one.
 const (
 	once    = 10 * time.Second
 	clients = 8192
 )
 
-// Result is how a request ended.
+// Result is the result of one request.
 type Result struct {
-	Side    int    // from 0
-	Client  uint64 // hash of who sent it; 0 = not known, it counts by itself
+	Side    int    // index of the side, from 0
+	Client  uint64 // hash of the client; 0 = unknown, always counts
 	Failed  bool
-	Latency time.Duration // until the answer began; 0 = there was none
-	Untimed bool          // its latency is not to be judged
+	Latency time.Duration // until the answer began; 0 = no answer
+	Untimed bool          // its latency does not count
 }
 
-// Collector counts requests in blocks. It holds 64 KiB and 4 KiB a side.
+// Collector counts requests in blocks. It holds about 70 KiB.
 type Collector struct {
-	tolerated float64 // latency of the other sides over that of the first
+	tolerated float64 // allowed latency of the other sides, relative to the first
 
 	mu    sync.Mutex // protects the fields below
 	seen  [clients]int64
 	sides []Side
 	first histogram
-	slow  time.Duration // the median of the first side, in blocks that have ended; 0 = not known
-	very  time.Duration // its 95th percentile
+	slow  time.Duration // median of the first side in the blocks that have ended; 0 = unknown
+	very  time.Duration // 95th percentile of the same
 }
 
-// NewCollector returns one for so many sides.
+// NewCollector returns a collector for a number of sides.
 func NewCollector(sides int, o Options) *Collector {
 	return &Collector{tolerated: 1 + o.Latency, sides: make([]Side, sides)}
 }
 
-// Add takes a request that has ended, unless its client was counted just now.
-// Whether it counts does not depend on how it ended.
+// Add counts a completed request, unless it has counted one of the same client less
+// than ten seconds ago. The result of the request has no influence on whether it
+// counts.
 func (c *Collector) Add(r Result, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +78,7 @@ func (c *Collector) Add(r Result, now time.Time) {
 	}
 }
 
-// Close ends the block and returns what each side did in it.
+// Close ends the block, and returns what each side did in it.
 func (c *Collector) Close() []Side {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,8 +89,8 @@ func (c *Collector) Close() []Side {
 	return block
 }
 
-// histogram counts latencies by their logarithm: each bucket is 4 % wide, from a
-// microsecond to half an hour. What is older weighs less.
+// histogram counts latencies by their logarithm. Each bucket is 4 % wide, and they
+// range from a microsecond to an hour. Older latencies weigh less.
 type histogram struct {
 	buckets [560]float64
 	n       float64
@@ -97,8 +98,8 @@ type histogram struct {
 
 const (
 	bucketWidth = 1.04
-	fading      = 0.98 // in a block, so that half is of the last 34
-	enough      = 50   // requests, before a quantile is taken
+	fading      = 0.98 // per block: the last 34 blocks have half of the weight
+	enough      = 50   // requests needed for a quantile
 )
 
 func (h *histogram) add(d time.Duration) {
@@ -114,8 +115,8 @@ func (h *histogram) fade() {
 	h.n *= fading
 }
 
-// quantile returns the upper end of the bucket that q falls in, 0 before there is
-// enough.
+// quantile returns the upper bound of the bucket with the quantile q, 0 while there are
+// too few requests.
 func (h *histogram) quantile(q float64) time.Duration {
 	if h.n < enough {
 		return 0

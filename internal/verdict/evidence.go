@@ -2,35 +2,34 @@ package verdict
 
 import "math"
 
-// odds are the odds ratios of the mixture: from what is barely noticed to a side
-// that alone fails.
+// odds has the odds ratios of the mixture, from a barely noticeable difference to a
+// side with nearly all failures.
 var odds = [...]float64{1.2, 1.5, 2, 3, 6, 15, 40, 100}
 
-// Evidence is what speaks for B failing more often than A. It is a submartingale
-// whose mean grows by the stakes alone while B's odds are no worse than A's, so
-// that P(Total reaches 1) is at most the sum of the stakes. The zero value has no
-// stake.
+// Evidence is the evidence that B fails more often than A. While B's odds are no worse
+// than A's, it is a submartingale whose mean grows only by the stakes, so P(Total
+// reaches 1) is at most the sum of the stakes. The zero value has no stake.
 type Evidence struct {
 	parts [len(odds)]float64
-	limit float64 // of the total; 0 = none
+	limit float64 // limit on the total; 0 = none
 }
 
-// Stake begins anew with a part of the budget for false alarms.
+// Stake starts a new test with a part of the budget for false alarms.
 func (e *Evidence) Stake(s float64) {
 	for i := range e.parts {
 		e.parts[i] += s / float64(len(odds))
 	}
 }
 
-// Tally is how many of n requests had an event in a block.
+// Tally is the number of requests in a block, and how many of them had an event.
 type Tally struct{ N, Events int }
 
-// Add takes a block's tallies. The result does not depend on what the two have
-// in common in the block, such as an outage of both.
+// Add adds a block's tallies. An effect on both sides, such as an outage of both, does
+// not change the result.
 func (e *Evidence) Add(a, b Tally) {
 	k := a.Events + b.Events
 	if a.N == 0 || b.N == 0 || k == 0 || k == a.N+b.N {
-		return // nothing can be learned
+		return // the block contains no information
 	}
 	null := hypergeometric(a.N, b.N, k)
 	for i, r := range odds {
@@ -43,7 +42,7 @@ func (e *Evidence) Add(a, b Tally) {
 	}
 }
 
-// Total returns the evidence; from 1 on it is enough.
+// Total returns the evidence. A value of 1 or more is sufficient.
 func (e *Evidence) Total() (sum float64) {
 	for _, p := range e.parts {
 		sum += p
@@ -51,8 +50,8 @@ func (e *Evidence) Total() (sum float64) {
 	return sum
 }
 
-// counts are the logarithms, up to a constant, of how many ways there are for
-// first, first+1, ... of the events to fall on B.
+// counts has the logarithms, up to a constant, of the number of ways in which first,
+// first+1, ... of the events can fall on B.
 type counts struct {
 	first int
 	log   []float64
@@ -69,8 +68,8 @@ func hypergeometric(nA, nB, k int) counts {
 	return c
 }
 
-// ratio is the likelihood of x events on B under odds that are r times as high, of
-// which logR is the logarithm, over that under equal ones.
+// ratio returns the likelihood of x events on B with r times the odds, divided by the
+// likelihood with equal odds. logR is the logarithm of r.
 func (c counts) ratio(x int, logR float64) float64 {
 	top, topTilted := math.Inf(-1), math.Inf(-1)
 	for i, l := range c.log {

@@ -5,13 +5,13 @@ import (
 	"math/rand/v2"
 )
 
-// Word is a verdict in a word.
+// Word is a verdict.
 type Word int
 
-// The verdicts on B, beside A.
+// The verdicts on B, compared with A.
 const (
-	Unknown Word = iota // not known yet
-	Same                // no worse than what is tolerated
+	Unknown Word = iota // not enough evidence yet
+	Same                // not worse than tolerated
 	Worse
 )
 
@@ -37,20 +37,20 @@ func (w *Word) UnmarshalText(text []byte) error {
 
 // The chances of false alarms, for each of the three tests of a pair of sides.
 const (
-	stakeFirst = 0.001 // of all time, from the first block
-	stakeDaily = 0.001 // of each day
+	stakeFirst = 0.001 // once, for the test from the first block on
+	stakeDaily = 0.001 // per day
 	stakeBlock = stakeDaily / 86400
 	stakeSame  = 0.02 // of calling a worse side the same
-	knownSame  = 8    // how far evidence for Same may rise, so that it falls soon when that changes
+	knownSame  = 8    // limit on the evidence for Same, so that it falls soon after a change
 )
 
-// Options say what is tolerated.
+// Options has the tolerances.
 type Options struct {
-	Errors  float64 // more requests that fail, as a share of all, such as 0.005
-	Latency float64 // longer waits, as a share of the first side's, such as 0.25
+	Errors  float64 // additional failed requests, as a share of all, for example 0.005
+	Latency float64 // additional latency, as a share of the first side's, for example 0.25
 }
 
-// Cause is what B is worse in; empty = nothing.
+// Cause is the respect in which B is worse; empty = none.
 type Cause string
 
 // The causes.
@@ -60,22 +60,21 @@ const (
 	Tail    Cause = "tail"    // the 95th percentile
 )
 
-// causes in the order of Judge's tests.
+// causes lists the causes in the order of Judge's tests.
 var causes = [...]Cause{Errors, Latency, Tail}
 
-// Side is what a side did in a block.
+// Side has the counts of one side in a block.
 type Side struct {
 	Requests, Errors int
-	Timed            int // requests with an answer, whose latency is known
-	Slow, VerySlow   int // of these
+	Timed            int // requests with a known latency
+	Slow, VerySlow   int // of Timed
 }
 
-// Block is what both sides did in the same second. A is the first, by which the
-// other is judged.
+// Block has the counts of both sides in the same second. A is the first side, the
+// reference.
 type Block struct{ A, B Side }
 
-// Judge compares one side with the first. The zero value tolerates nothing; use
-// NewJudge.
+// Judge compares one side with the first. Create it with [NewJudge].
 type Judge struct {
 	opts   Options
 	random *rand.Rand // decides which requests of A count as failed, to tolerate Errors
@@ -85,10 +84,10 @@ type Judge struct {
 	lately [2]recent // failures of A and B
 }
 
-// recent is a share of requests in which older ones weigh less.
+// recent is a failure rate in which older requests weigh less.
 type recent struct{ n, failed float64 }
 
-const recently = 0.99 // in a block, so that half is of the last 69
+const recently = 0.99 // per block: the last 69 blocks have half of the weight
 
 func (r *recent) add(s Side) {
 	r.n = r.n*recently + float64(s.Requests)
@@ -112,8 +111,8 @@ func NewJudge(o Options, random *rand.Rand) *Judge {
 	return j
 }
 
-// Step forgets what speaks for the sides being the same: the weights have changed,
-// and with them the load. Evidence of being worse stays.
+// Step drops the evidence that the sides are the same, because the weights and
+// therefore the load have changed. Evidence of being worse stays.
 func (j *Judge) Step() {
 	j.a, j.b = Side{}, Side{}
 	for i := range j.same {
@@ -122,7 +121,7 @@ func (j *Judge) Step() {
 	}
 }
 
-// Add takes the block that has ended.
+// Add adds a completed block.
 func (j *Judge) Add(k Block) {
 	j.a.add(k.A)
 	j.b.add(k.B)
@@ -143,8 +142,8 @@ func (j *Judge) Add(k Block) {
 	j.same[2].Add(verySlowB, verySlowA)
 }
 
-// tolerating adds to A's failures the share that is tolerated in B. B is the same
-// once it surely fails less than that.
+// tolerating adds the tolerated share of failures to A's. B is the same once it surely
+// fails less often than that.
 func (j *Judge) tolerating(a Tally) Tally {
 	for range a.N - a.Events {
 		if j.random.Float64() < j.opts.Errors {
@@ -162,10 +161,10 @@ func (s *Side) add(o Side) {
 	s.VerySlow += o.VerySlow
 }
 
-// Verdict returns what is known now, and what B is worse in.
+// Verdict returns the present verdict and, if B is worse, the cause.
 //
-// Of errors, B is worse when it surely fails more often and, as far as was seen
-// lately, by more than is tolerated.
+// For errors, two conditions must hold: B surely fails more often, and its recent
+// failure rate is higher by more than the tolerance.
 func (j *Judge) Verdict() (Word, Cause) {
 	for i, e := range j.worse {
 		if e.Total() >= 1 && (causes[i] != Errors || j.lately[1].share()-j.lately[0].share() > j.opts.Errors) {
@@ -180,5 +179,5 @@ func (j *Judge) Verdict() (Word, Cause) {
 	return Same, ""
 }
 
-// Seen returns what was counted of both sides since the last Step.
+// Seen returns the counts of both sides since the last Step.
 func (j *Judge) Seen() (a, b Side) { return j.a, j.b }

@@ -7,21 +7,21 @@ import (
 	"testing"
 )
 
-// traffic is a second of requests of both sides: 100, of which share go to B.
+// traffic is the traffic of one second: 100 requests, with share of them to B.
 type traffic struct {
 	share                float64
 	failsA, failsB       float64
-	slowA, slowB         float64 // longer than the median of A, or that and what is tolerated
+	slowA, slowB         float64 // share of requests slower than A's median; for B the tolerance is added
 	verySlowA, verySlowB float64
-	outage               func(second int) float64 // failures of both, beside these
+	outage               func(second int) float64 // additional failure rate of both sides
 }
 
-// binomial draws how many of n happen.
+// binomial draws the number of successes in n trials.
 func binomial(r *rand.Rand, n int, p float64) (k int) {
 	if p <= 0 {
 		return 0
 	}
-	if p < 0.01 { // skips from one to the next
+	if p < 0.01 { // skips from one success to the next
 		for i := 0; ; i++ {
 			i += int(math.Log(1-r.Float64()) / math.Log1p(-p))
 			if i >= n {
@@ -53,7 +53,8 @@ func (t traffic) second(r *rand.Rand, at int) Block {
 	return Block{side(n-nB, t.failsA+more, t.slowA, t.verySlowA), side(nB, t.failsB+more, t.slowB, t.verySlowB)}
 }
 
-// run looks at the verdict after every second, and returns when it first was w; 0 = never.
+// run checks the verdict after every second. It returns the first second with the verdict
+// w, 0 if there is none.
 func (t traffic) run(seed uint64, seconds int, w Word) int {
 	r := rand.New(rand.NewPCG(seed, 1))
 	j := NewJudge(Options{Errors: 0.005, Latency: 0.25}, r)
@@ -68,15 +69,13 @@ func (t traffic) run(seed uint64, seconds int, w Word) int {
 
 const day = 86400
 
-// equal sides, of which the worst that is tolerated in latency: the tests are at
-// their edge.
+// equal returns the traffic of equal sides, with B at the tolerated limit of latency.
 func equal(share, fails float64) traffic {
 	return traffic{share: share, failsA: fails, failsB: fails, slowA: .5, slowB: .5, verySlowA: .05, verySlowB: .05}
 }
 
-// TestFalseAlarmsOfADay looks at equal sides every second of a day at 100 requests a
-// second.
-func TestFalseAlarmsOfADay(t *testing.T) {
+// TestFalseAlarmsPerDay checks equal sides every second of a day, at 100 requests per second.
+func TestFalseAlarmsPerDay(t *testing.T) {
 	days, seconds := 1, day/12
 	if os.Getenv("GOODGATE_LONG") != "" {
 		days, seconds = 30, day
@@ -102,7 +101,8 @@ func TestFalseAlarmsOfADay(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d days had a false alarm", alarms, days)
-			// Of 30 days with a chance of 0.6 % each, more than 2 have one in less than 0.1 % of all cases.
+			// With a chance of 0.6 % per day, more than 2 of 30 days have an alarm in less than 0.1 % of
+			// all cases.
 			if alarms > days*2/30 {
 				t.Errorf("%d of %d days had a false alarm, want less than 1 %%", alarms, days)
 			}
@@ -110,9 +110,9 @@ func TestFalseAlarmsOfADay(t *testing.T) {
 	}
 }
 
-// TestFindsDifferences tells how soon real ones are found.
+// TestFindsDifferences bounds the time until real differences are found.
 func TestFindsDifferences(t *testing.T) {
-	lognormal := func(median, tail float64) traffic { // B's latency beside A's: sigma is 0.5
+	lognormal := func(median, tail float64) traffic { // B's latency relative to A's, with sigma 0.5
 		over := func(threshold, times float64) float64 {
 			return tailOf((math.Log(threshold*1.25) - math.Log(times)) / .5)
 		}
@@ -154,8 +154,8 @@ func TestFindsDifferences(t *testing.T) {
 	}
 }
 
-// TestFindsWhatBecomesWorse is a version that is good for a day.
-func TestFindsWhatBecomesWorse(t *testing.T) {
+// TestFindsLateRegression has a version that becomes worse after a good day.
+func TestFindsLateRegression(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	j := NewJudge(Options{Errors: .005, Latency: .25}, r)
 	good, bad := equal(.05, .001), equal(.05, .001)
@@ -180,7 +180,7 @@ func TestFindsWhatBecomesWorse(t *testing.T) {
 	t.Error("5 % of requests fail for 300 s and the verdict is not worse")
 }
 
-// tailOf is the chance of a normal value above z.
+// tailOf returns the probability of a normal value above z.
 func tailOf(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
 
 func medianOf(list []int) int {

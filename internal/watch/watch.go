@@ -1,4 +1,4 @@
-// Package watch says when a file may have changed.
+// Package watch reports when a file may have changed.
 package watch
 
 import (
@@ -10,36 +10,36 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Every is the pause between two looks when the system reports no change: on
-// network file systems, or behind a symlink into another folder.
+// Every is the default interval of checks without a notification. Network file systems
+// send none, nor do symlinks into another folder.
 const Every = 10 * time.Second
 
-// File is a file whose content matters.
+// File is a file to watch.
 type File struct {
 	Path  string
-	Quiet time.Duration // the folder must rest for this long before a look, so that a writer in several steps is done
-	Every time.Duration // between looks in any case; 0 = [Every]
+	Quiet time.Duration // time without changes in the folder before a check, so that a writer in several steps is done
+	Every time.Duration // between unconditional checks; 0 = [Every]
 
-	// Folders returns more folders in which a change matters, such as those of files that
-	// this one names. It is called after each look; nil = there are none.
+	// Folders returns more folders to watch, for example those of files that this one
+	// names. It is called after each check. nil = no more folders.
 	Folders func() []string
 
-	// Unwatched is called when only the looks in any case are left; nil = nobody is
-	// interested.
+	// Unwatched is called if notifications are not available, so that only the
+	// unconditional checks are left. It may be nil.
 	Unwatched func(error)
 
 	NewWatcher func() (*fsnotify.Watcher, error) // nil = fsnotify's; for tests
 }
 
-// Run calls look at once, and then whenever the file may have changed, until ctx
-// ends. It watches the folder, because a file that is replaced by renaming, or by
-// swapping a symlink as Kubernetes does for a ConfigMap, is another file.
+// Run calls look at once, and then whenever the file may have changed, until ctx ends.
+// It watches the folder, because a file replaced by a rename, or by the symlink swap of
+// a Kubernetes ConfigMap, is a different file.
 func (f File) Run(ctx context.Context, look func()) {
 	events, errs, watch, stop := f.open()
 	defer stop()
 	ticker := time.NewTicker(cmp.Or(f.Every, Every))
 	defer ticker.Stop()
-	quiet := time.NewTimer(0) // the first look, after the first watch
+	quiet := time.NewTimer(0) // the first check follows the first watch
 	defer quiet.Stop()
 	watch()
 	for {
@@ -48,22 +48,22 @@ func (f File) Run(ctx context.Context, look func()) {
 			return
 		case <-events:
 			quiet.Reset(f.Quiet)
-		case <-errs: // the system has dropped events
+		case <-errs: // the system has lost events
 			quiet.Reset(f.Quiet)
 		case <-quiet.C:
 			look()
-			if watch() { // of folders that are new, a change may have gone by
+			if watch() { // a change in a new folder may have been missed
 				quiet.Reset(f.Quiet)
 			}
 		case <-ticker.C:
-			watch() // the folder may be a new one
+			watch() // the folder may have been replaced
 			look()
 		}
 	}
 }
 
-// open returns a watcher's channels, and what makes it watch the folders, and reports
-// whether some are new. Without a watcher nothing comes.
+// open returns a watcher's channels, and a function that watches the folders and
+// reports whether it has added some. Without a watcher the channels are nil.
 func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch func() bool, stop func()) {
 	newWatcher := f.NewWatcher
 	if newWatcher == nil {
@@ -76,7 +76,7 @@ func (f File) open() (events <-chan fsnotify.Event, errs <-chan error, watch fun
 		}
 		return nil, nil, func() bool { return false }, func() {}
 	}
-	// Add fails while there is no such folder, which look finds out by itself.
+	// Add fails for a missing folder. look reports that by itself.
 	return w.Events, w.Errors, func() bool {
 		had := len(w.WatchList())
 		w.Add(filepath.Dir(f.Path))

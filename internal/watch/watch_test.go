@@ -12,8 +12,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// follow runs f and returns the contents that its looks find, each once in a row;
-// empty for a file that cannot be read.
+// follow runs f and returns the contents that its checks read, without repetitions in a
+// row. An unreadable file is empty.
 func follow(t *testing.T, f File) <-chan string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -71,9 +71,8 @@ func TestReplaced(t *testing.T) {
 	want(t, seen, "two")
 }
 
-// A folder that is made later, removed and made again, or replaced by another is
-// found again.
-func TestFolderMadeAnew(t *testing.T) {
+// A folder is watched again after it has been created late, recreated or replaced.
+func TestRecreatedFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "folder")
 	path := filepath.Join(dir, "f")
@@ -92,15 +91,15 @@ func TestFolderMadeAnew(t *testing.T) {
 	if err := errors.Join(os.Rename(dir, dir+".old"), os.Rename(filepath.Dir(other), dir)); err != nil {
 		t.Fatal(err)
 	}
-	for got := range seen { // it may be found gone in between
+	for got := range seen { // the file may be missing in between
 		if got == "another folder" {
 			break
 		}
 	}
 }
 
-// When the system drops events, the watcher reports an error and blocks until it
-// is read. The file is looked at then, and changes are still reported.
+// When the system loses events, the watcher reports an error and blocks until it is
+// read. Then the file is checked, and further changes are reported.
 func TestDroppedEvents(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "f")
@@ -140,8 +139,8 @@ func TestNoWatcher(t *testing.T) {
 	want(t, seen, "one")
 }
 
-// TestMoreFolders: a change in a folder that the file names is seen, also one that came
-// before the folder was watched.
+// TestMoreFolders checks that a change in a folder that the file names is noticed, even
+// a change before the folder was watched.
 func TestMoreFolders(t *testing.T) {
 	t.Parallel()
 	dir, other := t.TempDir(), t.TempDir()
@@ -158,7 +157,7 @@ func TestMoreFolders(t *testing.T) {
 			content, _ := os.ReadFile(part)
 			folders = []string{other}
 			if looks++; looks == 1 {
-				os.WriteFile(part, []byte("two"), 0o600) // between the look and the watch
+				os.WriteFile(part, []byte("two"), 0o600) // between the check and the watch
 			}
 			seen <- string(content)
 		})
