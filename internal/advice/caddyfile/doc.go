@@ -1,10 +1,9 @@
-// Package caddyfile reads a Caddyfile into a tree of directives, with its snippets,
-// imports and environment variables resolved. What the directives mean is not known
-// here.
+// Package caddyfile reads a Caddyfile into a tree of directives. It resolves snippets,
+// imports and environment variables. It does not know the meaning of directives.
 //
 //	lex.go     words and lines
 //	parse.go   blocks, sites, global options
 //	import.go  snippets, files and their arguments
 //
-// Caddy's own parser is not used: it brings Caddy's core with it.
+// It does not use Caddy's own parser, which depends on Caddy's core.
 package caddyfile

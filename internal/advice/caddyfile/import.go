@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// importTop reads what an import at the top of a file brings: sites, snippets.
+// importTop adds the result of an import at the top level of a file: sites and
+// snippets.
 func (c *Config) importTop(d *Directive, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%s: imports are nested deeper than %d", d.At, maxDepth)
@@ -21,7 +22,7 @@ func (c *Config) importTop(d *Directive, depth int) error {
 	return c.top(substitute(block, d), depth+1)
 }
 
-// resolve puts what is imported in the place of each import.
+// resolve replaces each import by its content.
 func (c *Config) resolve(block []*Directive, depth int) (all []*Directive, err error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("imports are nested deeper than %d", maxDepth)
@@ -50,7 +51,7 @@ func (c *Config) resolve(block []*Directive, depth int) (all []*Directive, err e
 	return all, nil
 }
 
-// imported is a snippet, or the files of a pattern.
+// imported returns the content of a snippet, or of the files that match a pattern.
 func (c *Config) imported(d *Directive) (all []*Directive, err error) {
 	if snippet, ok := c.snippets[d.Arg(0)]; ok {
 		return snippet, nil
@@ -88,7 +89,7 @@ func (c *Config) imported(d *Directive) (all []*Directive, err error) {
 
 var argument = regexp.MustCompile(`\{args(?:\[(\d+)\]|\.(\d+))\}`)
 
-// substitute puts the arguments and the block of an import into what it brings.
+// substitute inserts the arguments and the block of an import into its content.
 func substitute(block []*Directive, by *Directive) (all []*Directive) {
 	args := by.Args[min(1, len(by.Args)):]
 	fill := func(text string) string {
@@ -128,7 +129,7 @@ func substitute(block []*Directive, by *Directive) (all []*Directive) {
 	return all
 }
 
-// variadic are the arguments of {args[1:]}.
+// variadic returns the arguments of {args[1:]}.
 func variadic(text string, args []string) ([]string, bool) {
 	inner, ok1 := strings.CutPrefix(text, "{args[")
 	inner, ok2 := strings.CutSuffix(inner, "]}")

@@ -6,12 +6,12 @@ import (
 	"unicode"
 )
 
-// word is a token: what stands between spaces, or within quotes.
+// word is a token: a text between spaces, or in quotes.
 type word struct {
 	text   string
 	quoted bool
 	line   int
-	first  bool // of its line
+	first  bool // the first word of its line
 }
 
 // lexer splits a text into words.
@@ -20,7 +20,7 @@ type lexer struct {
 	at   int
 	line int
 	all  []word
-	new  bool // a line has begun
+	new  bool // at the beginning of a line
 }
 
 func lex(text string) ([]word, error) {
@@ -69,7 +69,8 @@ func (l *lexer) add(text string, quoted bool, line int) {
 	l.new = false
 }
 
-// plain reads a word without quotes. A backslash is itself, unless it ends the line.
+// plain reads a word without quotes. A backslash is literal, except at the end of a
+// line.
 func (l *lexer) plain() {
 	begin, line := l.at, l.line
 	for l.at < len(l.text) && !unicode.IsSpace(l.text[l.at]) {
@@ -103,8 +104,8 @@ func (l *lexer) quoted(mark rune) error {
 	return fmt.Errorf("line %d: a quote has no end", line)
 }
 
-// heredoc reads <<MARK, the lines after it, and MARK; the space before the closing mark
-// is taken off every line.
+// heredoc reads <<MARK, the lines after it, and MARK. It removes the indentation of the
+// closing mark from every line.
 func (l *lexer) heredoc() error {
 	begin, line := l.at+2, l.line
 	end := begin
@@ -135,7 +136,7 @@ func (l *lexer) heredoc() error {
 	return fmt.Errorf("line %d: <<%s has no end", line, mark)
 }
 
-// expand puts in the environment: {$NAME} or {$NAME:default}.
+// expand inserts environment variables: {$NAME} or {$NAME:default}.
 func expand(text string, env func(string) (string, bool)) (out string, missing []string) {
 	var b strings.Builder
 	for {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// bounds of what is read. Snippets that import others twice grow fast.
+// Limits on the input. Snippets that import others twice grow exponentially.
 const (
 	maxFile       = 16 << 20
 	maxDirectives = 100_000
@@ -16,9 +16,9 @@ const (
 
 // Config is a Caddyfile.
 type Config struct {
-	Options  []*Directive // the block at the beginning
+	Options  []*Directive // the global options block
 	Sites    []*Site
-	Named    map[string][]*Directive // routes that "invoke" runs, by name
+	Named    map[string][]*Directive // routes for "invoke", by name
 	Problems []Problem
 
 	env      func(string) (string, bool)
@@ -26,7 +26,7 @@ type Config struct {
 	count    int
 }
 
-// Problem is something that was not found, and is gone on without.
+// Problem is a missing part that reading has skipped.
 type Problem struct{ Where, What, Text string }
 
 // Site is a block with its addresses.
@@ -44,10 +44,10 @@ type Directive struct {
 	At    string // "Caddyfile:12"
 
 	file string
-	open bool // it has a block, perhaps an empty one
+	open bool // it has a block, which may be empty
 }
 
-// Arg returns an argument, "" when there are not so many.
+// Arg returns an argument, "" if there are fewer.
 func (d *Directive) Arg(i int) string {
 	if i >= len(d.Args) {
 		return ""
@@ -58,7 +58,7 @@ func (d *Directive) Arg(i int) string {
 // HasBlock reports whether the directive has a block, which may be empty.
 func (d *Directive) HasBlock() bool { return d.open }
 
-// Load reads a file and those that it imports.
+// Load reads a file and its imports.
 func Load(file string, env func(string) (string, bool)) (*Config, error) {
 	text, err := read(file)
 	if err != nil {
@@ -79,7 +79,7 @@ func read(file string) (string, error) {
 	return string(b), err
 }
 
-// Parse reads a text; file is where it is from.
+// Parse reads a text; file is its name.
 func Parse(text, file string, env func(string) (string, bool)) (*Config, error) {
 	c := &Config{Named: map[string][]*Directive{}, env: env, snippets: map[string][]*Directive{}}
 	lines, err := c.lines(text, file)
@@ -103,7 +103,7 @@ func Parse(text, file string, env func(string) (string, bool)) (*Config, error) 
 	return c, err
 }
 
-// lines parses a text to the directives at its top.
+// lines parses the top-level directives of a text.
 func (c *Config) lines(text, file string) ([]*Directive, error) {
 	text, missing := expand(text, c.env)
 	for _, name := range missing {
@@ -127,7 +127,7 @@ type parser struct {
 	file  string
 }
 
-// block reads lines until a brace closes them, which is left, or the end.
+// block reads lines up to a closing brace, which it leaves, or to the end.
 func (p *parser) block(depth int) (all []*Directive, err error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%s: blocks are nested deeper than %d", p.file, maxDepth)
@@ -145,7 +145,7 @@ func (p *parser) block(depth int) (all []*Directive, err error) {
 	return all, nil
 }
 
-// directive reads one line, and the block that it opens.
+// directive reads one line, and its block if it opens one.
 func (p *parser) directive(depth int) (*Directive, error) {
 	if p.count++; p.count > maxDirectives {
 		return nil, fmt.Errorf("%s: has more than %d directives", p.file, maxDirectives)
@@ -179,7 +179,7 @@ func (p *parser) directive(depth int) (*Directive, error) {
 	return d, nil
 }
 
-// top sorts the lines at the top of a file: options, snippets, named routes, sites and
+// top assigns the top-level lines of a file: options, snippets, named routes, sites and
 // imports. A file with a single site needs no braces.
 func (c *Config) top(lines []*Directive, depth int) error {
 	for i, d := range lines {

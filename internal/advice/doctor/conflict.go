@@ -10,9 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// Listeners looks at who has the addresses, host:port or :port, that a proxy is
-// to listen on. program is the proxy's own name: what it has itself is no
-// conflict.
+// Listeners checks which processes already listen on the addresses of a proxy,
+// host:port or :port. program is the proxy's own name; its own sockets are no conflict.
 func Listeners(addresses []string, program string) finding.Report {
 	var r finding.Report
 	all, err := tcpListeners()
@@ -45,7 +44,7 @@ func judgeHolder(r *finding.Report, address, program string, l listener) {
 	}
 }
 
-// holder returns who has an address, or one that excludes it.
+// holder returns the listener on an address, or on an address that excludes it.
 func holder(all []listener, address string) (listener, bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -62,8 +61,8 @@ func holder(all []listener, address string) (listener, bool) {
 	return listener{}, false
 }
 
-// Holder returns the id of the process that listens on an address, 0 when there
-// is none or it cannot be seen.
+// Holder returns the id of the process that listens on an address. It returns 0 if
+// there is none, or if the process is not visible.
 func Holder(address string) int {
 	all, err := tcpListeners()
 	if err != nil {

@@ -20,16 +20,16 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// attempt is a connection that could not be made.
+// attempt is a failed attempt to connect.
 type attempt struct {
 	place
 	finding finding.Finding
 }
 
-// maxPlaces bounds the addresses of one name that are tried.
+// maxPlaces bounds the number of addresses to try for one name.
 const maxPlaces = 16
 
-// connectAll tries every place, and returns the first that can be reached.
+// connectAll tries every place, and returns the first reachable one.
 func (e *examination) connectAll(ctx context.Context, places []place) *place {
 	if more := len(places) - maxPlaces; more > 0 {
 		places = places[:maxPlaces]
@@ -54,13 +54,13 @@ func (e *examination) connectAll(ctx context.Context, places []place) *place {
 	return reached
 }
 
-// dialed is what a try to connect led to.
+// dialed is the result of an attempt to connect.
 type dialed struct {
 	err  error
 	took time.Duration
 }
 
-// dialAll tries to connect to all places at once.
+// dialAll connects to all places concurrently.
 func (e *examination) dialAll(ctx context.Context, places []place) []dialed {
 	defer e.slow("connecting")()
 	all := make([]dialed, len(places))
@@ -79,7 +79,7 @@ func (e *examination) dialAll(ctx context.Context, places []place) []dialed {
 	return all
 }
 
-// connected says what a try to connect tells.
+// connected returns the finding for an attempt to connect; ok is true if it succeeded.
 func (e *examination) connected(ctx context.Context, p place, d dialed) (finding.Finding, bool) {
 	if p.network == "unix" {
 		if f, ok := e.checkSocket(ctx, p.address); !ok {
@@ -97,8 +97,8 @@ func (e *examination) connected(ctx context.Context, p place, d dialed) (finding
 	return e.dialFailed(ctx, p, d.err, d.took), false
 }
 
-// route says from which address this machine would reach p. A UDP socket sends
-// nothing when it is connected, but needs the route.
+// route records the local address for connections to p. Connecting a UDP socket sends
+// nothing, but needs the route.
 func (e *examination) route(p place) {
 	conn, err := net.Dial("udp", p.address)
 	if err != nil {
@@ -106,7 +106,7 @@ func (e *examination) route(p place) {
 		return
 	}
 	defer conn.Close()
-	if from, ok := conn.LocalAddr().(*net.UDPAddr); ok && !from.IP.IsLoopback() { // which says nothing
+	if from, ok := conn.LocalAddr().(*net.UDPAddr); ok && !from.IP.IsLoopback() { // loopback is no information
 		e.step("route", 0, "from %s", from.IP)
 	}
 }
@@ -153,7 +153,7 @@ func unroutable(seen string) finding.Finding {
 	return f
 }
 
-// timedOut tells a full accept queue on this machine from packets that are lost.
+// timedOut distinguishes a full accept queue on this machine from lost packets.
 func (e *examination) timedOut(p place, took time.Duration) finding.Finding {
 	if l, ok := listenerAt(p.address); ok {
 		return e.backlogFull(fmt.Sprintf("no connection to %s within %s, though %s listens there; %d connections wait to be accepted",
@@ -177,7 +177,7 @@ func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
 	return f
 }
 
-// refused says what listens instead, when the address is of this machine.
+// refused names the process that listens instead, if the address is of this machine.
 func (e *examination) refused(ctx context.Context, p place) finding.Finding {
 	f := broken("nothing_listens", reason.ConnectRefused)
 	f.Seen = "connection refused by " + p.address
@@ -208,8 +208,8 @@ func (e *examination) refused(ctx context.Context, p place) finding.Finding {
 	return e.nearby(ctx, f, p, listeners)
 }
 
-// nearby says what listens at ports like the one that nothing listens at, if it
-// speaks what the proxy speaks.
+// nearby looks for listeners that speak the proxy's protocol on ports similar to the
+// refused one.
 func (e *examination) nearby(ctx context.Context, f finding.Finding, p place, listeners []listener) finding.Finding {
 	host, port := hostOf(p.address), portOf(p.address)
 	near := slices.DeleteFunc(nearPorts(listeners, host, port), func(l listener) bool {
@@ -234,7 +234,7 @@ func (e *examination) nearby(ctx context.Context, f finding.Finding, p place, li
 	return f
 }
 
-// serves reports whether what listens at p could be the upstream.
+// serves reports whether the listener at p could be the upstream.
 func (e *examination) serves(ctx context.Context, p place) bool {
 	if e.Protocol == SCGI {
 		return true
@@ -246,7 +246,7 @@ func (e *examination) serves(ctx context.Context, p place) bool {
 	other.o.MaxWait = min(other.o.MaxWait, probeWait)
 	a := other.ask(ctx, p, other.request())
 	a.close()
-	return a.response != nil && a.response.StatusCode != http.StatusBadRequest // what a TLS port may answer
+	return a.response != nil && a.response.StatusCode != http.StatusBadRequest // the usual answer of a TLS port
 }
 
 func isLocal(host string) bool {
@@ -287,7 +287,7 @@ func isTimeout(err error) bool {
 	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// errnoText is the operating system's word for what failed.
+// errnoText returns the operating system's word for an error.
 func errnoText(err error) string {
 	if n, ok := errors.AsType[syscall.Errno](err); ok {
 		return n.Error()

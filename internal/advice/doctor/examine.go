@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	atOnce     = 16  // targets that are examined side by side
-	maxTargets = 500 // that are examined at all
+	atOnce     = 16  // targets examined concurrently
+	maxTargets = 500 // targets examined in total
 
 	maxSocketPath = 107 // unix(7)
 )
 
-// Examine looks at targets. It returns soon after ctx has ended.
+// Examine examines targets. It returns soon after ctx has ended.
 func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
 	o.MaxWait = cmp.Or(o.MaxWait, 10*time.Second)
 	if o.Progress == nil {
@@ -54,15 +54,15 @@ func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
 	return all
 }
 
-// examination is one look at one target, on one goroutine.
+// examination is the examination of one target, on one goroutine.
 type examination struct {
 	Target
 	o       Options
 	report  finding.Report
-	taken   map[string]bool // ports that are known to be others'
-	reached bool            // a connection was made
-	asked   bool            // the upstream asked for a certificate of the proxy's
-	paired  bool            // the name has one address of each family, and the proxy goes by either
+	taken   map[string]bool // ports of other servers
+	reached bool            // a connection has succeeded
+	asked   bool            // the upstream has asked for a client certificate
+	paired  bool            // the name has one address of each family, and the proxy uses either
 }
 
 func (e *examination) run(ctx context.Context) {
@@ -89,7 +89,7 @@ func (e *examination) run(ctx context.Context) {
 	e.watchIdle(ctx, *reached, a)
 }
 
-// place is where a target can be reached.
+// place is a network address of a target.
 type place struct{ network, address string }
 
 func (e *examination) subject() string {
@@ -108,20 +108,19 @@ func (e *examination) failed(name string, took time.Duration, format string, arg
 	e.report.Steps[len(e.report.Steps)-1].Failed = true
 }
 
-// find adds a finding about this target.
+// find adds a finding about the target.
 func (e *examination) find(f finding.Finding) {
 	f.Upstream, f.Where = e.URL(), cmp.Or(f.Where, e.Label)
 	f.Because = cmp.Or(f.Because, "looked at just now")
 	e.report.Find(f)
 }
 
-// broken is a finding of which requests fail for sure.
+// broken returns a finding for requests that certainly fail.
 func broken(code string, why reason.Reason) finding.Finding {
 	return finding.Finding{Severity: finding.Error, Confidence: finding.Certain, Code: code, Reason: why}
 }
 
-// slow has the caller's user told what takes long, from a second on until done is
-// called.
+// slow reports a step as progress after a second, unless done was called before.
 func (e *examination) slow(format string, args ...any) (done func()) {
 	told := make(chan struct{})
 	timer := time.AfterFunc(time.Second, func() {
@@ -135,9 +134,9 @@ func (e *examination) slow(format string, args ...any) (done func()) {
 	}
 }
 
-// dial connects, within what the proxy allows or MaxWait if that is less.
+// dial connects within the proxy's timeout, at most MaxWait.
 func (e *examination) dial(ctx context.Context, p place) (net.Conn, error) {
-	if p.network == "unix" && len(p.address) > maxSocketPath { // of a container's files, as a rule
+	if p.network == "unix" && len(p.address) > maxSocketPath { // usually a socket in a container's files
 		dir, err := os.Open(filepath.Dir(p.address))
 		if err != nil {
 			return nil, err

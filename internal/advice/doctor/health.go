@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// usualHealthPaths are asked when the configured one does not pass.
+// usualHealthPaths returns the paths to try if the configured health check fails.
 func usualHealthPaths() []string {
 	return []string{"/healthz", "/health", "/readyz", "/ready", "/up", "/status", "/ping", "/"}
 }
@@ -58,7 +58,7 @@ func (h *Health) request(e *examination, path string) request {
 	return request{method: cmp.Or(h.Method, http.MethodGet), path: path, host: cmp.Or(h.Host, e.host()), header: h.Header}
 }
 
-// betterPath asks the usual paths for one that passes, "" when none does.
+// betterPath returns the first usual path with a good answer, "" if there is none.
 func (e *examination) betterPath(ctx context.Context, p place) string {
 	for _, path := range usualHealthPaths() {
 		if path == e.Health.Path {

@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// watchIdle finds out how long the upstream keeps an idle connection: by its
-// word, or by waiting for it to close one.
+// watchIdle determines how long the upstream keeps an idle connection: it reads the
+// upstream's own announcement, or waits until the upstream closes one.
 func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 	if a.conn == nil {
 		e.step("keep-alive", 0, "the upstream does not keep the connection")
@@ -47,7 +47,7 @@ func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 	e.judgeKeepalive(kept, how)
 }
 
-// judgeKeepalive compares how long both sides keep an idle connection.
+// judgeKeepalive compares the idle timeouts of both sides.
 func (e *examination) judgeKeepalive(kept time.Duration, how string) {
 	if e.Learns || e.Keepalive == 0 || e.Keepalive < kept {
 		return
@@ -57,8 +57,8 @@ func (e *examination) judgeKeepalive(kept time.Duration, how string) {
 	e.find(f)
 }
 
-// KeepaliveRace is the finding that an upstream closes idle connections, after
-// kept, before the proxy does, after keeps.
+// KeepaliveRace returns the finding that the upstream closes idle connections (after
+// kept) before the proxy does (after keeps).
 func KeepaliveRace(kept, keeps time.Duration, w Words) finding.Finding {
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "keepalive_race", Reason: reason.ClosedBeforeResponse,
@@ -70,8 +70,8 @@ func KeepaliveRace(kept, keeps time.Duration, w Words) finding.Finding {
 	return f
 }
 
-// SafeKeepalive is how long a proxy may keep a connection that its upstream
-// closes after kept.
+// SafeKeepalive returns a safe idle timeout for a proxy whose upstream closes
+// connections after kept.
 func SafeKeepalive(kept time.Duration) time.Duration {
 	if kept >= 2*time.Second {
 		return min(kept*4/5, kept-time.Second).Truncate(time.Second)
@@ -79,8 +79,7 @@ func SafeKeepalive(kept time.Duration) time.Duration {
 	return max(kept*4/5, time.Millisecond).Truncate(time.Millisecond)
 }
 
-// announced is the timeout parameter of the Keep-Alive header, 0 when there is
-// none.
+// announced returns the timeout parameter of the Keep-Alive header, 0 without one.
 func announced(a *answer) time.Duration {
 	for part := range strings.SplitSeq(a.response.Header.Get("Keep-Alive"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")

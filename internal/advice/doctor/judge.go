@@ -15,16 +15,15 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// skewed is a difference of clocks worth a word: Date has whole seconds, and
-// the answer was under way.
+// skewed is the smallest reported difference between clocks. Date has whole seconds,
+// and the answer takes some time.
 const skewed = 30 * time.Second
 
-// clockLeast is how long a request has to have taken for its end to be the work of a
+// clockLeast is the shortest duration of a request that may have ended because of a
 // timeout.
 const clockLeast = 900 * time.Millisecond
 
-// judge looks at the answer to the plain request; it returns whether there was
-// one.
+// judge examines the answer to the plain request, and reports whether there was one.
 func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	if a.response == nil {
 		e.failed("request", a.took, "%s: %s", a.request, a.trouble())
@@ -51,8 +50,8 @@ func (e *examination) judge(ctx context.Context, p place, a *answer) bool {
 	return true
 }
 
-// judgeBody looks at how the body ended. One without a length may go on for ever, as
-// events do.
+// judgeBody examines the end of the body. A body without a length may be endless, for
+// example server-sent events.
 func (e *examination) judgeBody(a *answer) {
 	f := broken("truncated", reason.ResponseTruncated)
 	switch {
@@ -101,8 +100,8 @@ func (a *answer) closed() bool {
 		errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.EPIPE)
 }
 
-// noAnswer says why a request got none: first whether something else is spoken
-// here than HTTP/1.1 without TLS.
+// noAnswer returns the cause of a request without an answer. It first checks whether
+// the upstream speaks something other than HTTP/1.1 without TLS.
 func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.Finding {
 	if !isTimeout(a.err) && (e.TLS == nil || len(a.first) == 0) {
 		if e.TLS == nil && e.speaksTLS(ctx, p) {
@@ -175,7 +174,7 @@ func (e *examination) plainToTLS(p place, saw string) finding.Finding {
 	return f
 }
 
-// otherProtocol is for the ports of application servers that take no HTTP.
+// otherProtocol recognizes ports of application servers that do not speak HTTP.
 func (e *examination) otherProtocol(ctx context.Context, p place, a *answer) (finding.Finding, bool) {
 	for _, o := range []struct {
 		protocol Protocol
@@ -195,7 +194,7 @@ func (e *examination) otherProtocol(ctx context.Context, p place, a *answer) (fi
 	return finding.Finding{}, false
 }
 
-// judgeTime compares the time to the response header with what the proxy waits.
+// judgeTime compares the time to the response header with the proxy's timeout.
 func (e *examination) judgeTime(a *answer) {
 	if e.Response == 0 || a.took < e.Response/2 {
 		return
@@ -231,7 +230,7 @@ func (e *examination) judgeHeader(a *answer) {
 	e.find(f)
 }
 
-// headerRoom is a power of two with room for half as much again.
+// headerRoom returns a power of two that is at least half as large again as header.
 func headerRoom(header int) int {
 	size := 4096
 	for size < header*3/2 {

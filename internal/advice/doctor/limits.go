@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// longHeader is a header as a browser with many cookies sends it, and less than
-	// any usual server's limit.
+	// longHeader is the size of a header from a browser with many cookies, in bytes. It
+	// is below the limit of any usual server.
 	longHeader = 7 << 10
-	// quick is how fast an answer must come for more requests to be no burden.
+	// quick is the longest response time at which more requests are no burden.
 	quick = 500 * time.Millisecond
 )
 
-// checkLimits asks again with a long header, and with Expect: 100-continue
+// checkLimits repeats the request with a long header, and with Expect: 100-continue
 // (RFC 9110, section 10.1.1), which curl sends before large bodies.
 func (e *examination) checkLimits(ctx context.Context, p place, plain *answer) {
 	if plain.took > quick || plain.response.StatusCode >= 400 {
@@ -38,8 +38,8 @@ func (e *examination) checkLimits(ctx context.Context, p place, plain *answer) {
 	})
 }
 
-// vary repeats the request with more headers; f is found when that alone makes
-// it fail.
+// vary repeats the request with more headers. It adds f if they alone make the request
+// fail.
 func (e *examination) vary(ctx context.Context, p place, step string, header map[string]string, f finding.Finding) {
 	r := e.request()
 	r.header = header

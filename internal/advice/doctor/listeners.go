@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// listener is a TCP socket of this machine that accepts connections.
+// listener is a listening TCP socket of this machine.
 type listener struct {
 	address netip.AddrPort
-	waiting int    // connections that wait to be accepted
-	inode   string // of the socket
+	waiting int    // connections in the accept queue
+	inode   string // the socket's inode
 }
 
-// who names the process that has the socket.
+// who returns the name of the process with the socket.
 func (l listener) who() string {
 	if name := processOf(l.inode); name != "" {
 		return name
@@ -27,7 +27,7 @@ func (l listener) who() string {
 	return "another process"
 }
 
-// host is the address to reach it by.
+// host returns an address for connections to the listener.
 func (l listener) host() string {
 	if l.address.Addr().IsUnspecified() {
 		return "127.0.0.1"
@@ -35,7 +35,7 @@ func (l listener) host() string {
 	return l.address.Addr().String()
 }
 
-// tcpListeners reads the sockets of this network namespace that listen.
+// tcpListeners returns the listening sockets of this network namespace.
 func tcpListeners() ([]listener, error) {
 	var all []listener
 	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -61,8 +61,8 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-// parseSocket reads a line of /proc/net/tcp (proc_net_tcp.txt of the kernel's
-// documentation); ok is false when it is not of a listening socket.
+// parseSocket parses a line of /proc/net/tcp (proc_net_tcp.txt of the kernel's
+// documentation); ok is false if the socket does not listen.
 func parseSocket(line string) (l listener, ok bool) {
 	const listening = "0A"
 	fields := strings.Fields(line)
@@ -76,7 +76,7 @@ func parseSocket(line string) (l listener, ok bool) {
 	return l, ok && err == nil
 }
 
-// mostWaiting is the destination that most sockets in TIME-WAIT had, and how many.
+// mostWaiting returns the destination of most sockets in TIME-WAIT, and their number.
 func mostWaiting() (to netip.AddrPort, n int) {
 	const timeWait = "06"
 	counts := map[string]int{}
@@ -102,8 +102,8 @@ func mostWaiting() (to netip.AddrPort, n int) {
 	return to, counts[most]
 }
 
-// parseHexAddress reads an address as the kernel prints it: words of 32 bits in
-// this machine's byte order, which is little-endian wherever goodgate is built.
+// parseHexAddress parses an address in the kernel's form: words of 32 bits in this
+// machine's byte order, which is little-endian on all of goodgate's platforms.
 func parseHexAddress(text string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(text, ":")
 	b, err := hex.DecodeString(host)
@@ -118,8 +118,8 @@ func parseHexAddress(text string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok && err == nil
 }
 
-// processOf returns the name and id of the process that has a socket open, ""
-// when that cannot be seen.
+// processOf returns the name and id of the process with an open socket, "" if it is not
+// visible.
 func processOf(inode string) string {
 	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, fd := range fds {
@@ -135,7 +135,7 @@ func processOf(inode string) string {
 	return ""
 }
 
-// listenerAt returns who listens at an address of this machine.
+// listenerAt returns the listener on an address of this machine.
 func listenerAt(address string) (listener, bool) {
 	want, err := netip.ParseAddrPort(address)
 	if err != nil || !isLocal(want.Addr().String()) {
@@ -153,7 +153,7 @@ func listenerAt(address string) (listener, bool) {
 	return listener{}, false
 }
 
-// samePort returns a listener at the port, on whatever address.
+// samePort returns a listener on the port, with any address.
 func samePort(all []listener, port string) (listener, bool) {
 	for _, l := range all {
 		if strconv.Itoa(int(l.address.Port())) == port {
@@ -163,8 +163,8 @@ func samePort(all []listener, port string) (listener, bool) {
 	return listener{}, false
 }
 
-// nearPorts returns up to three listeners whose port looks like a mistyped or
-// moved one: at most one digit differs, or it is at most ten away.
+// nearPorts returns up to three listeners with a port that looks mistyped or moved: it
+// differs in at most one digit, or by at most ten.
 func nearPorts(all []listener, host, port string) []listener {
 	want, _ := strconv.Atoi(port)
 	distance := func(l listener) int { return max(int(l.address.Port())-want, want-int(l.address.Port())) }
@@ -180,8 +180,8 @@ func nearPorts(all []listener, host, port string) []listener {
 	return near[:min(len(near), 3)]
 }
 
-// looksLike reports whether two numbers differ in one digit, or by two that
-// changed places.
+// looksLike reports whether two numbers differ in one digit, or by a swap of two
+// digits.
 func looksLike(a, b string) bool {
 	if len(a) != len(b) || len(a) < 4 {
 		return false

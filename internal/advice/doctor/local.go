@@ -13,11 +13,10 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// tight is the share of a limit from which it is worth a word.
+// tight is the share of a limit from which its use is reported.
 const tight = 0.8
 
-// Local looks at the limits of this machine. pid is the proxy's process, 0 when
-// it is not known.
+// Local checks the limits of this machine. pid is the proxy's process, 0 if unknown.
 func Local(pid int) finding.Report {
 	var r finding.Report
 	backlog(&r)
@@ -33,8 +32,8 @@ func localStep(r *finding.Report, name, format string, args ...any) {
 	r.Steps = append(r.Steps, finding.Step{Subject: "this machine", Name: name, Result: fmt.Sprintf(format, args...)})
 }
 
-// numbers reads the numbers in a file of /proc; a file that is not there is no
-// trouble: not every kernel has every feature.
+// numbers reads the numbers in a file of /proc. A missing file is no error, because not
+// every kernel has every feature.
 func numbers(r *finding.Report, file string) []int {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -68,7 +67,7 @@ func backlog(r *finding.Report) {
 	}
 }
 
-// ports compares the sockets in TIME-WAIT with the local ports there are for one
+// ports compares the number of sockets in TIME-WAIT with the number of local ports per
 // destination.
 func ports(r *finding.Report) {
 	span := numbers(r, "/proc/sys/net/ipv4/ip_local_port_range")
@@ -91,8 +90,8 @@ func ports(r *finding.Report) {
 	}
 }
 
-// sockstat reads one number of the TCP line of /proc/net/sockstat, -1 when it
-// is not there.
+// sockstat returns one number of the TCP line of /proc/net/sockstat, -1 if it is
+// missing.
 func sockstat(name string) int {
 	b, err := os.ReadFile("/proc/net/sockstat")
 	if err != nil {
@@ -126,7 +125,7 @@ func conntrack(r *finding.Report) {
 	}
 }
 
-// descriptors compares the open files of a process with its limit.
+// descriptors compares the number of open files of a process with its limit.
 func descriptors(r *finding.Report, pid int) {
 	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
@@ -151,7 +150,7 @@ func descriptors(r *finding.Report, pid int) {
 	}
 }
 
-// openFiles is the soft limit on open files of a process, 0 when not known.
+// openFiles returns a process' soft limit on open files, 0 if unknown.
 func openFiles(pid int) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// takenPorts are those that are known to be another's than that of an upstream whose port
-// is wrong.
+// takenPorts returns the ports of known servers. None of them can be the right port of
+// an upstream with a wrong one.
 func takenPorts(targets []Target, own []string) map[string]bool {
 	taken := map[string]bool{}
 	for _, port := range own {
@@ -19,8 +19,8 @@ func takenPorts(targets []Target, own []string) map[string]bool {
 	return taken
 }
 
-// compareMembers looks at upstreams that are several for one purpose: where others
-// answer, one that does not has stopped.
+// compareMembers compares the upstreams of each group. If others are reachable, an
+// upstream that is not reachable has stopped.
 func compareMembers(looks []*examination) {
 	members, answer := map[string]int{}, map[string]int{}
 	for _, e := range looks {
@@ -39,8 +39,8 @@ func compareMembers(looks []*examination) {
 	}
 }
 
-// Stopped corrects the finding that an upstream's port is wrong where there is
-// evidence that it is right. Other findings stay as they are.
+// Stopped corrects a finding of a wrong port if there is evidence that the port is
+// right. It does not change other findings.
 func Stopped(f *finding.Finding, evidence string) {
 	if f.Code != "wrong_port" && f.Code != "nothing_listens" {
 		return

@@ -15,10 +15,10 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// nameTimeout bounds one look-up.
+// nameTimeout bounds one DNS lookup.
 const nameTimeout = 5 * time.Second
 
-// lookUp returns where the target can be reached.
+// lookUp returns the addresses of the target.
 func (e *examination) lookUp(ctx context.Context) []place {
 	network, address := e.network()
 	host, port, err := net.SplitHostPort(address)
@@ -65,7 +65,7 @@ func (e *examination) lookUp(ctx context.Context) []place {
 	return places
 }
 
-// whomToAsk says who answers for names, in words.
+// whomToAsk describes the name server.
 func (e *examination) whomToAsk() string {
 	if e.Resolver != "" {
 		return "name server " + e.Resolver
@@ -73,8 +73,8 @@ func (e *examination) whomToAsk() string {
 	return cmp.Or(resolvConf(), "the system's name servers")
 }
 
-// familyMissing is for a name server that fails for A or for AAAA only. Proxies that
-// take this for a failure of the whole look-up have no upstream at all.
+// familyMissing recognizes a name server that fails only for A or only for AAAA.
+// Proxies that treat this as a failure of the whole lookup have no upstream at all.
 func (e *examination) familyMissing(host string, err error) {
 	f := finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: "dns_one_family", Reason: reason.DNSError}
 	f.Seen = fmt.Sprintf("%s does not answer for all addresses of %s: %v", e.whomToAsk(), host, err)
@@ -116,8 +116,8 @@ func (e *examination) nameFailed(ctx context.Context, host string, err error) {
 	e.find(f)
 }
 
-// otherNameServer says whether this machine's name server knows what the proxy's
-// does not.
+// otherNameServer checks whether this machine's name server knows a name that the
+// proxy's name server does not know.
 func (e *examination) otherNameServer(ctx context.Context, f *finding.Finding, host string) {
 	if e.Resolver == "" || e.Words.Resolver == "" {
 		return
@@ -131,7 +131,7 @@ func (e *examination) otherNameServer(ctx context.Context, f *finding.Finding, h
 	f.Directive = set(e.Words.Resolver, server)
 }
 
-// someUnreachable is for a name of which only some addresses answer.
+// someUnreachable adds a finding for a name with some unreachable addresses.
 func (e *examination) someUnreachable(bad []attempt, good int) {
 	first := bad[0]
 	f := first.finding

@@ -4,5 +4,5 @@ package doctor
 
 import "io/fs"
 
-// ownerOf returns nothing: the system has no numbers of owners.
+// ownerOf returns false: files have no numeric owners on this system.
 func ownerOf(fs.FileInfo) (uid, gid uint32, ok bool) { return 0, 0, false }

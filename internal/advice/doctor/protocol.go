@@ -12,12 +12,12 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// Protocol is what a proxy speaks to an upstream.
+// Protocol is the protocol between a proxy and an upstream.
 type Protocol uint8
 
 const (
 	HTTP    Protocol = iota // HTTP/1.1
-	HTTP2                   // from the first byte, or after the TLS handshake
+	HTTP2                   // HTTP/2 from the first byte, or after the TLS handshake
 	FastCGI                 //
 	UWSGI                   // the protocol of uWSGI
 	SCGI                    //
@@ -28,15 +28,14 @@ func (p Protocol) String() string {
 }
 
 const (
-	// probeWait bounds how long something is waited for that need not come.
+	// probeWait bounds the wait for an optional answer.
 	probeWait = 2 * time.Second
-	// firstWait is how long what has to come may take until it is looked whether
-	// something else is spoken.
+	// firstWait is the wait for a mandatory answer before other protocols are tried.
 	firstWait = 500 * time.Millisecond
 )
 
-// greeting is what can be asked of an upstream without a request, and how its answer
-// begins. ok is false when the protocol has nothing of the kind.
+// greeting returns bytes that an upstream answers without a request, and a check of the
+// beginning of its answer. ok is false if the protocol has no such bytes.
 func (p Protocol) greeting() (send []byte, answer func([]byte) bool, ok bool) {
 	switch p {
 	case HTTP2: // RFC 9113, section 3.4: each side begins with SETTINGS
@@ -55,8 +54,8 @@ func (p Protocol) greeting() (send []byte, answer func([]byte) bool, ok bool) {
 	return nil, nil, false
 }
 
-// greet reports whether what listens at p speaks a protocol, and the first bytes that
-// it sent.
+// greet reports whether the listener at p speaks a protocol, and returns the first
+// bytes that it sent.
 func (e *examination) greet(ctx context.Context, p place, speaks Protocol, wait time.Duration) (first []byte, known bool, err error) {
 	send, answers, ok := speaks.greeting()
 	if !ok {
@@ -87,8 +86,8 @@ func (e *examination) speaks(ctx context.Context, p place, protocol Protocol) bo
 	return known
 }
 
-// speak is for upstreams that are not asked over HTTP/1.1: it says whether they speak
-// what the proxy speaks.
+// speak checks whether an upstream speaks the proxy's protocol, if that is not
+// HTTP/1.1.
 func (e *examination) speak(ctx context.Context, p place) {
 	began := time.Now()
 	defer e.slow("waiting for a word of %s from %s", e.Protocol, p.address)()
@@ -134,7 +133,7 @@ func (e *examination) speak(ctx context.Context, p place) {
 			Seen:  fmt.Sprintf("%s accepts connections, but did not answer within %s", p.address, span(took.Round(time.Millisecond))),
 			Means: "all workers of the application are busy, or it hangs", Do: "see what the application does; give it more workers (php-fpm: pm.max_children)",
 		})
-	default: // not every application answers this
+	default: // not every application answers
 		e.step("protocol", took, "connected; what it speaks is not known")
 		e.report.NotKnown("whether %s speaks %s: it takes connections, but does not say", e.URL(), e.Protocol)
 	}

@@ -19,8 +19,8 @@ const (
 	maxBody   = 64 << 10 // of a response that is read
 )
 
-// request is what the doctor asks. It is written by hand, so that it is exactly
-// what it is meant to be.
+// request is a request of the doctor. It is written by hand, so that every byte is as
+// intended.
 type request struct {
 	method, path, host string
 	header             map[string]string
@@ -37,7 +37,7 @@ func (e *examination) host() string {
 	return cmp.Or(e.Host, e.Addr)
 }
 
-// String names the request, without the query, which may hold a secret.
+// String describes the request without the query, which may contain a secret.
 func (r request) String() string {
 	path, _, _ := strings.Cut(r.path, "?")
 	return r.method + " " + path
@@ -53,22 +53,22 @@ func (r request) bytes() []byte {
 	return b.Bytes()
 }
 
-// answer is what a request brought.
+// answer is the result of a request.
 type answer struct {
 	request  request
-	response *http.Response // nil when there was none; its body has been read
-	body     []byte         // its beginning
-	header   int            // bytes of the response header
-	first    []byte         // the first bytes, of whatever it was
-	took     time.Duration  // to the response header
+	response *http.Response // nil without one; its body has been read
+	body     []byte         // the beginning of the body
+	header   int            // size of the response header, in bytes
+	first    []byte         // the first bytes from the upstream, even if they are not HTTP
+	took     time.Duration  // time to the response header
 	err      error
 	bodyErr  error
-	conn     net.Conn // open and idle when the connection can be used again; else nil
+	conn     net.Conn // the idle connection; nil if it cannot be reused
 	rest     *bufio.Reader
-	idle     time.Time // since when the connection is
+	idle     time.Time // begin of the connection's idle time
 }
 
-// ask sends one request on a connection of its own.
+// ask sends one request on a new connection.
 func (e *examination) ask(ctx context.Context, p place, r request) *answer {
 	a := &answer{request: r}
 	defer e.slow("waiting for the answer to %s", r)()
@@ -82,7 +82,7 @@ func (e *examination) ask(ctx context.Context, p place, r request) *answer {
 	conn.SetDeadline(time.Now().Add(e.o.MaxWait))
 	began := time.Now()
 	if _, err := conn.Write(r.bytes()); err != nil {
-		a.err = err // the answer may be there all the same
+		a.err = err // there may still be an answer
 	}
 	if !a.read(conn) {
 		conn.Close()
@@ -91,7 +91,7 @@ func (e *examination) ask(ctx context.Context, p place, r request) *answer {
 	return a
 }
 
-// read reads the response; it returns whether the connection can be kept.
+// read reads the response, and reports whether the connection is reusable.
 func (a *answer) read(conn net.Conn) (keep bool) {
 	began := time.Now()
 	in := bufio.NewReaderSize(conn, 4096)
@@ -109,7 +109,7 @@ func (a *answer) read(conn net.Conn) (keep bool) {
 		return false
 	}
 	header, err := readHeader(in)
-	if err == nil && bytes.HasPrefix(header, []byte("HTTP/1.1 100")) { // the response proper follows
+	if err == nil && bytes.HasPrefix(header, []byte("HTTP/1.1 100")) { // the final response follows
 		header, err = readHeader(in)
 	}
 	a.took, a.header = time.Since(began), len(header)
@@ -132,7 +132,7 @@ func (a *answer) read(conn net.Conn) (keep bool) {
 
 var errHeaderTooLarge = errors.New("the response header is larger than 1 MiB")
 
-// readHeader reads up to the empty line.
+// readHeader reads to the end of the empty line.
 func readHeader(in *bufio.Reader) ([]byte, error) {
 	var header []byte
 	for {

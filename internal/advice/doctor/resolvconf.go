@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ofContainer reports whether a name is one that Docker, Podman or Kubernetes gives,
-// and nobody else knows.
+// ofContainer reports whether a name looks like one that only Docker, Podman or
+// Kubernetes knows.
 func ofContainer(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	for _, end := range []string{".docker.internal", ".containers.internal", ".svc", ".cluster.local"} {
@@ -19,7 +19,7 @@ func ofContainer(name string) bool {
 	return !strings.Contains(name, ".")
 }
 
-// resolvConf says whom the system asks, in words.
+// resolvConf describes the system's name servers.
 func resolvConf() string {
 	servers, search := nameServers()
 	if len(servers) == 0 {
@@ -32,8 +32,8 @@ func resolvConf() string {
 	return text
 }
 
-// FirstNameServer is the first of this machine's name servers, an address of IPv6 in
-// brackets; "" when there is none.
+// FirstNameServer returns the first of this machine's name servers, with brackets
+// around an IPv6 address; "" if there is none.
 func FirstNameServer() string {
 	servers, _ := nameServers()
 	for _, s := range servers {
@@ -47,7 +47,7 @@ func FirstNameServer() string {
 	return ""
 }
 
-// nameServers are those of the system, and its search domains.
+// nameServers returns the system's name servers and search domains.
 func nameServers() (servers, search []string) {
 	f, err := os.Open("/etc/resolv.conf")
 	if err != nil {

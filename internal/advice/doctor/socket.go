@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// checkSocket looks at the file of a unix socket, and at who may use it: root,
-// as whom the doctor often runs, may use everything, the proxy may not.
+// checkSocket checks the file of a unix socket, and its permissions for the proxy's
+// user. The doctor often runs as root, which is allowed to use any socket.
 func (e *examination) checkSocket(ctx context.Context, path string) (finding.Finding, bool) {
 	info, err := os.Stat(path)
 	switch {
@@ -53,7 +53,7 @@ func (e *examination) checkSocket(ctx context.Context, path string) (finding.Fin
 	}
 }
 
-// otherSockets are those beside a missing one that could be the upstream's.
+// otherSockets returns sockets near a missing one that could be the upstream's.
 func (e *examination) otherSockets(ctx context.Context, path string) []string {
 	others, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.sock"))
 	others = slices.DeleteFunc(others[:min(len(others), 16)], func(other string) bool {

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// judgeStatus looks at the status of the plain request.
+// judgeStatus examines the status of the plain request.
 func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	r := a.response
 	switch {
@@ -44,8 +44,8 @@ func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	}
 }
 
-// judgeRedirect finds the endless redirect to https: the application is not
-// told that the client came over https already.
+// judgeRedirect recognizes an endless redirect to https: the application does not know
+// that the client already uses https.
 func (e *examination) judgeRedirect(ctx context.Context, p place, a *answer) {
 	if !e.HTTPSClients || e.TLS != nil || !toHTTPS(a.response) {
 		return
@@ -72,7 +72,7 @@ func toHTTPS(r *http.Response) bool {
 	return err == nil && r.StatusCode >= 300 && r.StatusCode < 400 && u.Scheme == "https"
 }
 
-// origin is where a response redirects to, without what may be secret.
+// origin returns the target of a redirect without the parts that may be secret.
 func origin(r *http.Response) string {
 	u, err := url.Parse(r.Header.Get("Location"))
 	if err != nil {

@@ -9,63 +9,64 @@ import (
 	"time"
 )
 
-// Target is an upstream to be looked at, and how the proxy is set to use it.
+// Target is an upstream to examine, with the proxy's settings for it.
 type Target struct {
-	Label    string      // what it is for: a pool, or a place in a configuration
-	Group    string      // what it is one of several in: a pool, an upstream block; "" = nothing
+	Label    string      // its use: a pool, or a place in a configuration
+	Group    string      // the pool or upstream block of which it is a member; "" = none
 	Addr     string      // host:port with a name or an address, or unix:/path
-	Root     string      // the folder in which paths of sockets begin; "" = this machine's own
-	Protocol Protocol    // what the proxy speaks to it
-	Scheme   string      // how the proxy's log names it; "" = http, or https with TLS
+	Root     string      // the root folder of socket paths; "" = this machine's
+	Protocol Protocol    // protocol of the proxy's requests
+	Scheme   string      // scheme in the proxy's log; "" = http, or https with TLS
 	TLS      *tls.Config // nil = plain HTTP; ServerName "" = the host of Addr
-	Insecure bool        // the proxy does not look at the certificate
-	Hidden   bool        // the proxy's own certificate cannot be read: what the upstream says to it is not known
-	NoSNI    bool        // it sends no name in the handshake
-	TLS12    bool        // it takes nothing older than TLS 1.2
+	Insecure bool        // the proxy does not verify the certificate
+	Hidden   bool        // the proxy's client certificate is unreadable, so the upstream's answer to it is unknown
+	NoSNI    bool        // the proxy sends no name in the handshake
+	TLS12    bool        // the proxy needs at least TLS 1.2
 	Resolver string      // host:port of the name server; "" = the system's
-	Family   string      // "ip4" or "ip6": the proxy takes addresses of this kind only; "" = both
-	Pair     bool        // the proxy goes by whichever works of an only IPv4 and an only IPv6 address
+	Family   string      // "ip4" or "ip6": the proxy uses only this family; "" = both
+	Pair     bool        // the proxy uses whichever works of a single IPv4 and a single IPv6 address
 
-	Method string // of the request; "" = GET
-	Path   string // of the request; "" = "/"
+	Method string // method of the request; "" = GET
+	Path   string // path of the request; "" = "/"
 	Host   string // Host header; "" = Addr
 
-	Preface []byte // first on each connection, before TLS; nil = nothing
+	Preface []byte // the first bytes on each connection, before TLS; nil = none
 
-	Dial      time.Duration // how long the proxy waits for a connection; 0 = not known
-	Response  time.Duration // and for a response header; 0 = not known
-	Keepalive time.Duration // how long it keeps an idle connection; 0 = it keeps none
-	Learns    bool          // it learns the upstream's keep-alive timeout by itself
-	MaxHeader int           // most bytes of response header it takes; 0 = not known
+	Dial      time.Duration // the proxy's connect timeout; 0 = unknown
+	Response  time.Duration // the proxy's timeout for response headers; 0 = unknown
+	Keepalive time.Duration // the proxy's timeout for idle connections; 0 = it keeps none
+	Learns    bool          // the proxy learns the upstream's keep-alive timeout
+	MaxHeader int           // the proxy's limit on response headers, in bytes; 0 = unknown
 
-	Brief        bool // only the request is judged: another look judges the rest
-	HTTPSClients bool // clients come over https, and the upstream is not told so
+	Brief        bool // examine only the request, because another target examines the rest
+	HTTPSClients bool // clients use https, and the upstream does not learn this
 	User         *User
 	Health       *Health
 	Words        Words
 }
 
-// User is who the proxy runs as.
+// User is the user that the proxy runs as.
 type User struct {
 	Name   string
 	UID    uint32
 	Groups []uint32
 }
 
-// Health is the check that the proxy makes.
+// Health is the proxy's health check.
 type Health struct {
 	Method, Path, Host string
 	Header             map[string]string
 	Passes             func(status int) bool
-	Status             string // what Passes accepts, in words
+	Status             string // the statuses that Passes accepts, as text
 	Timeout            time.Duration
 }
 
-// Words are the proxy's settings, each a format with one %s for the value, or %[2]s for
-// the path of a socket alone. An empty one is not a setting of this proxy.
+// Words has the proxy's settings, for directives in findings. Each is a format with %s
+// for the value, or %[2]s for a socket's path alone. An empty one means that the proxy
+// has no such setting.
 type Words struct {
-	Address    string // of the upstream: host:port, or unix:/path
-	Socket     string // of a unix socket, when it is written otherwise; "" = as Address
+	Address    string // address of the upstream: host:port, or unix:/path
+	Socket     string // address of a unix socket; "" = as Address
 	HTTP       string // the upstream without TLS
 	HTTPS      string // the upstream with TLS
 	HTTP2      string // the upstream with HTTP/2
@@ -84,11 +85,11 @@ type Words struct {
 	PROXY      string // begin connections with the PROXY protocol; the value is the address
 	HealthPath string
 	Proto      string // pass on that the client used https; no value
-	Resolver   string // how names are looked up; the value is the name server's address
+	Resolver   string // how to look up names; the value is the name server's address
 	OneFamily  string // look up addresses of IPv4 only; no value
 }
 
-// address writes the setting of an address, of a socket in its own form.
+// address returns the setting of an address, or of a socket in its own form.
 func (w Words) address(of string) string {
 	if strings.HasPrefix(of, "unix:") && w.Socket != "" {
 		return set(w.Socket, of)
@@ -96,7 +97,7 @@ func (w Words) address(of string) string {
 	return set(w.Address, of)
 }
 
-// set writes a setting; "" when the proxy has none.
+// set returns a setting with a value, "" if the proxy has no such setting.
 func set(format string, value any) string {
 	if format == "" {
 		return ""
@@ -105,14 +106,13 @@ func set(format string, value any) string {
 		value = span(d)
 	}
 	text := fmt.Sprint(value)
-	if strings.HasPrefix(text, "unix:") { // goodgate writes no scheme before it
+	if strings.HasPrefix(text, "unix:") { // goodgate's form has no scheme
 		format = strings.Replace(format, "\"http://%s", "\"%s", 1)
 	}
 	return strings.NewReplacer("%[1]s", text, "%s", text, "%[2]s", strings.TrimPrefix(text, "unix:")).Replace(format)
 }
 
-// span writes a duration in the one form that nginx, HAProxy and goodgate
-// all read.
+// span formats a duration in a form that nginx, HAProxy and goodgate all accept.
 func span(d time.Duration) string {
 	if d%time.Second == 0 {
 		return strconv.Itoa(int(d/time.Second)) + "s"
@@ -120,11 +120,11 @@ func span(d time.Duration) string {
 	return strconv.Itoa(int(d/time.Millisecond)) + "ms"
 }
 
-// Options say how much is looked at.
+// Options configure an examination.
 type Options struct {
-	MaxWait  time.Duration // for a connection or an answer that does not come; 0 means 10 s
-	Wait     time.Duration // how long an idle connection is watched for its end; 0 means not at all
-	Progress func(string)  // told what takes longer than a second; nil = nobody; called from several goroutines
+	MaxWait  time.Duration // longest wait for a connection or an answer; 0 = 10 s
+	Wait     time.Duration // how long to watch an idle connection; 0 = not at all
+	Progress func(string)  // called from several goroutines for steps longer than a second; nil = never
 	Own      []string      // ports that the proxy itself listens on
 }
 
@@ -135,7 +135,7 @@ func (t Target) network() (network, address string) {
 	return "tcp", t.Addr
 }
 
-// URL is the target as a person would write it, and nginx's error log does.
+// URL returns the target in the form of nginx's error log.
 func (t Target) URL() string {
 	switch {
 	case strings.HasPrefix(t.Addr, "unix:"):

@@ -19,16 +19,16 @@ import (
 // tlsWait bounds a handshake.
 const tlsWait = 5 * time.Second
 
-// expiresSoon is how long before its end a certificate is worth a word.
+// expiresSoon is the remaining validity of a certificate below which it is reported.
 const expiresSoon = 14 * 24 * time.Hour
 
-// handshake makes one TLS handshake and looks at what it shows. It returns
-// false when there can be no request.
+// handshake makes one TLS handshake and examines the result. It returns false if no
+// request is possible.
 func (e *examination) handshake(ctx context.Context, p place) bool {
 	began := time.Now()
 	defer e.slow("TLS handshake with %s", p.address)()
 	state, err := e.tryTLS(ctx, p, firstWait)
-	if isTimeout(err) && !e.speaksPlain(ctx, p) { // what waits for the end of a line has no TLS
+	if isTimeout(err) && !e.speaksPlain(ctx, p) { // a server that waits for the end of a line has no TLS
 		state, err = e.tryTLS(ctx, p, tlsWait)
 	}
 	took := time.Since(began)
@@ -48,7 +48,7 @@ func (e *examination) handshake(ctx context.Context, p place) bool {
 	}
 	found := len(e.report.Findings)
 	ok := e.checkCertificate(state)
-	if !ok && e.wantsName(ctx, p) { // which explains it
+	if !ok && e.wantsName(ctx, p) { // the missing name explains it
 		e.report.Findings = slices.Delete(e.report.Findings, found, len(e.report.Findings)-1)
 	}
 	return ok
@@ -75,7 +75,7 @@ func names(c *x509.Certificate) []string {
 	return all
 }
 
-// tryTLS makes a handshake that accepts every certificate, to see it.
+// tryTLS makes a handshake that accepts every certificate, to examine it.
 func (e *examination) tryTLS(ctx context.Context, p place, wait time.Duration) (tls.ConnectionState, error) {
 	conn, err := e.dial(ctx, p)
 	if err != nil {
@@ -214,13 +214,13 @@ func (e *examination) aboutExpiry(leaf *x509.Certificate) {
 	}
 }
 
-// open connects for a request, over TLS if the target has it. The certificate
-// has been looked at before.
+// open connects for a request, with TLS if the target has it. The certificate has
+// already been examined.
 func (e *examination) open(ctx context.Context, p place) (net.Conn, error) {
 	return e.openFor(ctx, p, HTTP)
 }
 
-// openFor connects for a protocol, which is agreed on in the handshake.
+// openFor connects for a protocol, which the handshake negotiates.
 func (e *examination) openFor(ctx context.Context, p place, protocol Protocol) (net.Conn, error) {
 	conn, err := e.dial(ctx, p)
 	if err != nil || e.TLS == nil {
@@ -236,7 +236,7 @@ func (e *examination) openFor(ctx context.Context, p place, protocol Protocol) (
 	return c, nil
 }
 
-// quote shows the beginning of what an upstream sent, which may be anything.
+// quote returns the beginning of an upstream's bytes as printable text.
 func quote(b []byte) string {
 	const most = 24
 	return fmt.Sprintf("%q", b[:min(len(b), most)])

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// serverName is the name that the upstream's certificate must have.
+// serverName returns the expected name in the upstream's certificate.
 func (e *examination) serverName() string {
 	if e.TLS != nil && e.TLS.ServerName != "" {
 		return e.TLS.ServerName
@@ -19,8 +19,8 @@ func (e *examination) serverName() string {
 	return hostOf(e.Addr)
 }
 
-// wantsName reports whether the handshake is what it has to be once a name is sent in
-// it, which the proxy does not do, and finds that.
+// wantsName reports whether the handshake succeeds only with a server name, which the
+// proxy does not send. It then adds the finding.
 func (e *examination) wantsName(ctx context.Context, p place) bool {
 	if _, err := netip.ParseAddr(e.serverName()); !e.NoSNI || err == nil {
 		return false
@@ -40,8 +40,8 @@ func (e *examination) wantsName(ctx context.Context, p place) bool {
 	return true
 }
 
-// clientCertificate is for an upstream that asks for a certificate, and ends the
-// connection without one.
+// clientCertificate adds a finding for an upstream that asks for a client certificate
+// and closes the connection without one.
 func (e *examination) clientCertificate(p place, err error) {
 	if e.Hidden {
 		e.report.NotKnown("whether %s answers: it wants a certificate, and the proxy's own cannot be read", e.URL())
@@ -55,8 +55,8 @@ func (e *examination) clientCertificate(p place, err error) {
 	e.find(f)
 }
 
-// judgeVersion is for upstreams that speak only what others do not speak any more:
-// OpenSSL 3 at its standard security level, and Go.
+// judgeVersion adds a finding for TLS versions that others have dropped: OpenSSL 3 at
+// its default security level, and Go.
 func (e *examination) judgeVersion(s tls.ConnectionState) {
 	if s.Version >= tls.VersionTLS12 {
 		return
@@ -75,8 +75,8 @@ func (e *examination) judgeVersion(s tls.ConnectionState) {
 	e.find(f)
 }
 
-// wantsPROXY reports whether the upstream answers once a connection begins with the
-// PROXY protocol, or without it, other than the proxy does; and finds that.
+// wantsPROXY reports whether the upstream answers only with the PROXY protocol, and the
+// proxy does not send it, or the reverse. It then adds the finding.
 func (e *examination) wantsPROXY(ctx context.Context, p place) bool {
 	const header = "PROXY TCP4 127.0.0.1 127.0.0.1 49152 80\r\n"
 	if e.Protocol != HTTP {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// LookUpUserIn finds a user by name in the folder of another machine's files, such as
-// a container's; in "" as [LookUpUser] does.
+// LookUpUserIn finds a user by name in another root folder, such as a container's. With
+// root "" it is [LookUpUser].
 func LookUpUserIn(root, name string) (*User, error) {
 	if root == "" {
 		return LookUpUser(name)
@@ -35,7 +35,7 @@ func LookUpUserIn(root, name string) (*User, error) {
 	})
 }
 
-// eachEntry calls f for the lines of a file like /etc/passwd.
+// eachEntry calls f for each line of a file in the form of /etc/passwd.
 func eachEntry(file string, f func(fields []string)) error {
 	in, err := os.Open(file)
 	if err != nil {
@@ -52,7 +52,7 @@ func eachEntry(file string, f func(fields []string)) error {
 func id(text string) uint32 {
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return ^uint32(0) // nobody's
+		return ^uint32(0) // no user has this id
 	}
 	return uint32(n)
 }

@@ -1,7 +1,7 @@
 package doctor
 
-// Who names the process that listens at an address, host:port or :port, with its id:
-// "node (pid 4711)"; "" when there is none or it cannot be seen.
+// Who returns the name and id of the process that listens on an address, host:port or
+// :port, such as "node (pid 4711)"; "" if there is none or it is not visible.
 func Who(address string) string {
 	all, err := tcpListeners()
 	if err != nil {

@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// Where things are in a chart, in pixels.
+// Positions in a chart, in pixels.
 const (
 	chartLeft  = 330
 	chartRight = 960
 	chartRow   = 34
 	chartTop   = 28
-	chartBarY  = 24 // of the highest bar
+	chartBarY  = 24 // height of the highest bar
 	leastWide  = 2
 	leastHigh  = 3
 	mostBars   = 128
 	maxRows    = 40
 )
 
-// chart shows how many failures of each cause and upstream came when.
+// chart shows the number of failures over time, by cause and upstream.
 type chart struct {
 	Width, Height int
-	Bucket        string // how long a bar is, in words
+	Bucket        string // the duration of a bar, as text
 	Rows          []chartRowOf
 	Ticks         []chartTick
-	More          int // rows that are left out
+	More          int // rows left out
 }
 
-// chartRowOf is one kind of failure.
+// chartRowOf is the row of one kind of failure.
 type chartRowOf struct {
 	Span
 	Label      string
-	Text, Base int // where its text and the foot of its bars are
+	Text, Base int // y positions of its text and of the foot of its bars
 	Bars       []chartBar
 }
 
@@ -46,7 +46,7 @@ type chartTick struct {
 	Text string
 }
 
-// shortened cuts a label at what has room beside the bars.
+// shortened cuts a label to the width beside the bars.
 func shortened(s string) string {
 	const room = 44
 	if r := []rune(s); len(r) > room {
@@ -55,7 +55,7 @@ func shortened(s string) string {
 	return s
 }
 
-// newChart returns nil when no failure has a time.
+// newChart returns nil if no failure has a time.
 func newChart(spans []Span) *chart {
 	spans = slices.DeleteFunc(slices.Clone(spans), func(s Span) bool { return s.First.IsZero() })
 	if len(spans) == 0 {
@@ -80,10 +80,10 @@ func newChart(spans []Span) *chart {
 	return c
 }
 
-// axis is the time of all rows of a chart, in buckets of one width.
+// axis is the time axis of a chart, in buckets of equal width.
 type axis struct {
 	first time.Time
-	n     int // buckets
+	n     int // number of buckets
 	width time.Duration
 }
 
@@ -119,11 +119,11 @@ func (a axis) layout() string {
 	return "15:04:05"
 }
 
-// counts are those of a row, in the chart's buckets.
+// counts returns the counts of a row in the chart's buckets.
 func (a axis) counts(s Span) []int64 {
 	counts := make([]int64, a.n)
 	at := func(t time.Time) *int64 { return &counts[min(max(int(t.Sub(a.first)/a.width), 0), a.n-1)] }
-	if len(s.Buckets) == 0 { // only the ends are known
+	if len(s.Buckets) == 0 { // only the first and the last time are known
 		*at(s.First) = max(1, s.Count)
 		return counts
 	}

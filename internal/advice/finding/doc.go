@@ -1,7 +1,6 @@
-// Package finding is what a look at a proxy and its upstreams brings: findings,
-// in the order in which they matter, as text or as JSON.
+// Package finding has the results of an examination of a proxy and its upstreams:
+// findings in the order of their importance, as text, as JSON or as a page.
 //
-// A [Finding] says what was seen, what that means and what to do about it. A
-// [Report] holds them with the [Step]s that were taken. Values are not safe for
-// concurrent use.
+// A [Finding] has the evidence, its meaning and the remedy. A [Report] has the findings
+// and the [Step]s of the examination. Values are not safe for concurrent use.
 package finding

@@ -7,16 +7,16 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Severity says how bad a finding is.
+// Severity is the effect of a finding on requests.
 type Severity uint8
 
 const (
-	Notice  Severity = iota // worth knowing; nothing fails by it
-	Warning                 // makes requests fail under some circumstances
-	Error                   // makes requests fail
+	Notice  Severity = iota // useful to know; no request fails because of it
+	Warning                 // requests fail under some circumstances
+	Error                   // requests fail
 )
 
-// Confidence says how sure the conclusion is. What was seen is always certain.
+// Confidence is the confidence in the conclusion. The evidence is always certain.
 type Confidence uint8
 
 const (
@@ -35,61 +35,61 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 // MarshalText writes the confidence's word.
 func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// Finding is one thing that makes requests fail, or may.
+// Finding is one present or possible cause of failed requests.
 type Finding struct {
 	Severity   Severity
 	Confidence Confidence
-	Because    string        // why the confidence is not another; "" = not said
-	Code       string        // which finding it is, for machines; stable
-	Reason     reason.Reason // what the failure is called in goodgate; None = no request fails by it
-	Upstream   string        // address of the upstream it is about; "" = none
-	Where      string        // place in a configuration, or the name of a pool; "" = not known
+	Because    string        // the reason for the confidence; "" = none given
+	Code       string        // stable identifier of this kind of finding, for machines
+	Reason     reason.Reason // goodgate's reason for the failure; None = no request fails
+	Upstream   string        // address of the upstream concerned; "" = none
+	Where      string        // place in a configuration, or a pool's name; "" = unknown
 	Seen       string        // the evidence
-	Means      string        // what it says
-	Do         string        // what to do
-	Directive  string        // exactly what to write; "" = nothing to be configured
-	Shared     string        // what is the cause of other findings with this code too; "" = nothing
-	Follows    bool          // it follows from others, which come first
-	Count      int64         // requests that failed by it; 0 = not known
-	First      time.Time     // of the first and last of them; zero = not known
+	Means      string        // the meaning of the evidence
+	Do         string        // the remedy
+	Directive  string        // the exact text to configure; "" = none
+	Shared     string        // the common cause of this and other findings with this code; "" = none
+	Follows    bool          // it is a consequence of other findings, which come first
+	Count      int64         // failed requests; 0 = unknown
+	First      time.Time     // time of the first and the last of them; zero = unknown
 	Last       time.Time
 }
 
-// Step is one thing that was tried.
+// Step is one step of an examination.
 type Step struct {
-	Subject string // what it was tried on
-	Name    string // what was tried, one word
+	Subject string // the target of the step
+	Name    string // one word for the step
 	Took    time.Duration
 	Result  string
 	Failed  bool
 }
 
-// Report is everything that a look brought.
+// Report is the result of an examination.
 type Report struct {
 	Findings []Finding
 	Steps    []Step
-	Unknown  []string // what could not be looked at, and why
-	Looked   []string // what was looked at
-	Timeline []Span   // failures that logs tell of
+	Unknown  []string // subjects that could not be examined, with the cause
+	Looked   []string // examined subjects
+	Timeline []Span   // failures in the logs
 
-	Blind bool                // there was no upstream to look at
-	Names map[string][]string // what an upstream's name stands for: its other names in logs
-	Hosts map[string]bool     // upstreams whose name is from /etc/hosts, and not from a name server
+	Blind bool                // there was no upstream to examine
+	Names map[string][]string // the other names of an upstream in logs, by its name
+	Hosts map[string]bool     // upstreams whose name is from /etc/hosts and not from a name server
 }
 
-// Span is a kind of failure that logs tell of.
+// Span is one kind of failure in the logs.
 type Span struct {
 	Cause       string // one word
 	Upstream    string // "" = none
 	Count       int64
 	First, Last time.Time
 
-	Width   time.Duration // of a bucket
-	Start   time.Time     // of the first bucket
-	Buckets []uint32      // how many came in each
+	Width   time.Duration // width of a bucket
+	Start   time.Time     // begin of the first bucket
+	Buckets []uint32      // failures in each bucket
 }
 
-// Agree is why a finding is as sure as it is when another tells the same.
+// Agree combines the reasons for the confidence of two findings with the same cause.
 func (f *Finding) Agree(other Finding) {
 	if f.Because != "" && other.Because != "" && f.Because != other.Because {
 		f.Because = "independent observations agree"
@@ -121,12 +121,12 @@ func (r *Report) Add(other Report) {
 // Find adds a finding.
 func (r *Report) Find(f Finding) { r.Findings = append(r.Findings, f) }
 
-// NotKnown adds something that could not be looked at.
+// NotKnown adds a subject that could not be examined.
 func (r *Report) NotKnown(format string, args ...any) {
 	r.Unknown = append(r.Unknown, fmt.Sprintf(format, args...))
 }
 
-// Worst returns the highest severity; found is false when there are no findings.
+// Worst returns the highest severity; found is false without findings.
 func (r *Report) Worst() (worst Severity, found bool) {
 	for _, f := range r.Findings {
 		worst, found = max(worst, f.Severity), true

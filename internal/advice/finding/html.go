@@ -13,8 +13,8 @@ import (
 //go:embed report.css
 var pageStyle string
 
-// WriteHTML writes a report as one page that needs nothing else. Secrets, and
-// addresses that are no upstream's, are masked.
+// WriteHTML writes a report as one self-contained page. It masks secrets, and addresses
+// other than those of upstreams.
 func (r *Report) WriteHTML(w io.Writer) error {
 	summary := r.summary()
 	r = newMask(r).report(r)
@@ -50,7 +50,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	return err
 }
 
-// page is a page in the making.
+// page is a page under construction.
 type page struct{ bytes.Buffer }
 
 func (p *page) put(format string, args ...any) { printable.HTML(p, format, args...) }
@@ -105,7 +105,7 @@ func (p *page) chart(c *chart) {
 	}
 }
 
-// list writes nothing for an empty list.
+// list writes a list, nothing if it is empty.
 func (p *page) list(title string, items []string) {
 	if len(items) == 0 {
 		return

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// mask takes out of texts what is not to be handed on: secrets, and addresses that
-// are no upstream's, since they may be clients'.
+// mask removes private texts before a report is shared: secrets, and addresses other
+// than those of upstreams, because they may belong to clients.
 type mask struct {
 	known                                  map[netip.Addr]bool
 	address, named, bearer, userinfo, long *regexp.Regexp
@@ -57,7 +57,7 @@ func (m *mask) text(s string) string {
 	s = m.bearer.ReplaceAllString(s, "$1 "+masked)
 	s = m.named.ReplaceAllString(s, "$1"+masked)
 	s = m.long.ReplaceAllStringFunc(s, func(word string) string {
-		if strings.ContainsAny(word, "0123456789") { // words of a language have none
+		if strings.ContainsAny(word, "0123456789") { // natural words have no digits
 			return masked
 		}
 		return word
@@ -71,7 +71,7 @@ func (m *mask) text(s string) string {
 	})
 }
 
-// report returns a copy without what is not to be handed on, and as a page may show it.
+// report returns a masked copy with only printable text.
 func (m *mask) report(r *Report) *Report {
 	clean := func(s string) string { return m.text(printable.Text(s)) }
 	list := func(list []string) (out []string) {

@@ -8,9 +8,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Rank makes one of the findings that have the same cause, and puts what matters most
-// first: by severity, then what is the cause of others, then by how sure it is, then
-// by how often it was seen.
+// Rank joins the findings with the same cause, and sorts all of them: by severity, then
+// causes before consequences, then by confidence, then by count.
 func (r *Report) Rank() {
 	r.Findings = unite(r.Findings, sameFailure, join)
 	r.Findings = unite(r.Findings, sameCure, joinPlaces)
@@ -37,7 +36,8 @@ func consequence(f Finding) int {
 
 type key struct{ what, upstream, where string }
 
-// sameFailure is what a log tells and what a look at the upstream shows of it.
+// sameFailure returns equal keys for a failure in a log and the same failure in an
+// examination of the upstream.
 func sameFailure(f Finding) key {
 	if f.Reason == reason.None || f.Upstream == "" || f.Severity == Notice {
 		return key{f.Code, f.Upstream, f.Where}
@@ -45,8 +45,8 @@ func sameFailure(f Finding) key {
 	return key{f.Reason.String(), f.Upstream, ""}
 }
 
-// sameCure is for what one change mends in several places. What makes requests to
-// several upstreams fail is told of each, unless it is known to be one thing.
+// sameCure returns equal keys for findings at several places with the same remedy.
+// Failures of several upstreams stay separate, unless they are known to have one cause.
 func sameCure(f Finding) key {
 	switch {
 	case f.Shared != "":
@@ -57,7 +57,7 @@ func sameCure(f Finding) key {
 	return key{f.Code + f.Severity.String(), "", f.Directive}
 }
 
-// unite joins the findings that are the same.
+// unite joins findings with equal keys.
 func unite(list []Finding, same func(Finding) key, join func(a, b Finding) Finding) []Finding {
 	at := map[key]int{}
 	var united []Finding
@@ -73,7 +73,7 @@ func unite(list []Finding, same func(Finding) key, join func(a, b Finding) Findi
 	return united
 }
 
-// join returns the surer of two findings with the evidence of both.
+// join returns the finding with the higher confidence, with the evidence of both.
 func join(a, b Finding) Finding {
 	if b.Confidence > a.Confidence || b.Confidence == a.Confidence && b.Severity > a.Severity {
 		a, b = b, a
@@ -88,7 +88,7 @@ func join(a, b Finding) Finding {
 	return joinTimes(joinWhere(a, b), b)
 }
 
-// joinPlaces returns a finding with the places of another that has the same cure.
+// joinPlaces returns one finding for the places of two with the same remedy.
 func joinPlaces(a, b Finding) Finding {
 	if b.Confidence > a.Confidence {
 		a, b = b, a
@@ -100,7 +100,7 @@ func joinPlaces(a, b Finding) Finding {
 	return joinTimes(joinWhere(a, b), b)
 }
 
-const maxPlaces = 5 // of one finding that are named
+const maxPlaces = 5 // named places per finding
 
 func joinWhere(a, b Finding) Finding {
 	switch {

@@ -10,11 +10,11 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// TextOptions say how a report is written for people.
+// TextOptions configure the text form of a report.
 type TextOptions struct {
-	Color bool // with ANSI colours
-	Steps bool // with the steps that were taken
-	Width int  // of a line; 0 means 100
+	Color bool // use ANSI colours
+	Steps bool // include the steps
+	Width int  // width of a line; 0 = 100
 }
 
 const (
@@ -25,8 +25,8 @@ const (
 	reset  = "\x1b[0m"
 )
 
-// WriteText writes a report for people. What it tells may be the words of an
-// upstream, or of a log that anybody can write to.
+// WriteText writes a report as text. It makes all texts printable, because they may be
+// from an upstream, or from a log that anybody can write to.
 func (r *Report) WriteText(w io.Writer, o TextOptions) error {
 	if o.Width == 0 {
 		o.Width = 100
@@ -92,7 +92,7 @@ func took(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// printable returns the finding as a terminal may show it.
+// printable returns the finding with only printable text.
 func (f Finding) printable() Finding {
 	for _, s := range []*string{&f.Code, &f.Upstream, &f.Where, &f.Seen, &f.Means, &f.Because, &f.Do} {
 		*s = printable.Text(*s)
@@ -121,7 +121,7 @@ func (t *text) finding(n int, f Finding) {
 	fmt.Fprintln(t)
 }
 
-// sure says how sure a finding is, and why.
+// sure returns the confidence of a finding with its reason.
 func (f Finding) sure() string {
 	if f.Because == "" {
 		return f.Confidence.String()
@@ -129,7 +129,7 @@ func (f Finding) sure() string {
 	return f.Confidence.String() + ": " + f.Because
 }
 
-// when says how often something was seen in a log, and since when.
+// when returns how often a failure is in a log, and since when.
 func when(f Finding) string {
 	const layout = "2006-01-02 15:04:05"
 	switch {
@@ -147,10 +147,10 @@ func when(f Finding) string {
 	return fmt.Sprintf(" (%d times, from %s to %s)", f.Count, f.First.Format(layout), f.Last.Format(layout))
 }
 
-// maxLooked bounds what is named of what was looked at.
+// maxLooked bounds the number of examined subjects in the text.
 const maxLooked = 20
 
-// looked says what a report without findings rests on.
+// looked writes the examined subjects, for a report without findings.
 func (t *text) looked(list []string) {
 	if len(list) == 0 {
 		return
@@ -162,7 +162,7 @@ func (t *text) looked(list []string) {
 	t.paragraph("looked", "at "+printable.Text(strings.Join(list, ", ")+more))
 }
 
-// paragraph writes a labelled text, its lines broken at the width.
+// paragraph writes a labelled text, wrapped at the width.
 func (t *text) paragraph(label, s string) {
 	if s == "" {
 		return

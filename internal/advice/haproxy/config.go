@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// maxLine is the longest line that is read: HAProxy's own limit is 2,048.
+// maxLine bounds the length of a line, in bytes. HAProxy's own limit is 2,048.
 const maxLine = 64 << 10
 
 // Config is one haproxy.cfg.
@@ -31,7 +31,7 @@ type Section struct {
 	defaults *Section
 }
 
-// Line is a line's words, quotes resolved.
+// Line has the words of a line, without their quoting.
 type Line struct {
 	Words []string
 	File  string
@@ -41,7 +41,7 @@ type Line struct {
 // At is the line's place: "haproxy.cfg:12".
 func (l Line) At() string { return fmt.Sprintf("%s:%d", filepath.Base(l.File), l.No) }
 
-// Word returns a word, "" when there are not so many.
+// Word returns a word, "" if there are fewer.
 func (l Line) Word(i int) string {
 	if i >= len(l.Words) {
 		return ""
@@ -49,7 +49,7 @@ func (l Line) Word(i int) string {
 	return l.Words[i]
 }
 
-// After returns the word after another, "" when it is not there.
+// After returns the word after another one, "" if that is missing.
 func (l Line) After(word string) string {
 	if i := slices.Index(l.Words, word); i >= 0 {
 		return l.Word(i + 1)
@@ -74,10 +74,10 @@ func Load(file string) (*Config, error) {
 	return c, nil
 }
 
-// Parse reads a configuration; file stands in places.
+// Parse reads a configuration; file is its name in [Line.At].
 func Parse(r io.Reader, file string) (*Config, error) {
 	c := &Config{File: file}
-	var last *Section // the defaults that hold for what follows
+	var last *Section // the defaults of the following sections
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
 	for no := 1; s.Scan(); no++ {
@@ -117,8 +117,8 @@ func isSection(word string) bool {
 
 var errQuote = errors.New("a quote is not closed")
 
-// split divides a line into words (configuration.txt, section 2.2): double and
-// single quotes, backslash, and # for a comment.
+// split splits a line into words (configuration.txt, section 2.2): double and single
+// quotes, backslash, and # for a comment.
 func split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -159,8 +159,8 @@ func split(line string) ([]string, error) {
 	return words, nil
 }
 
-// escaped reads what begins with a backslash, which is itself before a character that
-// has no other meaning, as in regular expressions.
+// escaped reads an escape with a backslash. Before a character without special meaning
+// the backslash is literal, as in regular expressions.
 func escaped(text string) (is string, taken int) {
 	switch c := text[1]; c {
 	case ' ', '\\', '#', '"', '\'', '$':
@@ -192,8 +192,8 @@ func (s *Section) All(words ...string) []Line {
 	return all
 }
 
-// One returns the last line that begins with words, of the section or else of
-// its defaults; its zero value when there is none.
+// One returns the last line that begins with words, from the section or else from its
+// defaults; the zero value if there is none.
 func (s *Section) One(words ...string) Line {
 	for ; s != nil; s = s.defaults {
 		if all := s.All(words...); len(all) > 0 {
@@ -203,13 +203,13 @@ func (s *Section) One(words ...string) Line {
 	return Line{}
 }
 
-// Timeout returns a timeout that holds in the section, 0 when it is not set.
+// Timeout returns a timeout that applies in the section, 0 if it is not set.
 func (s *Section) Timeout(name string) time.Duration {
 	d, _ := Duration(s.One("timeout", name).Word(2))
 	return d
 }
 
-// Duration reads a time as HAProxy writes it: a number of milliseconds, or with
+// Duration parses a time in HAProxy's form: a number of milliseconds, or a number with
 // a unit (configuration.txt, section 2.4).
 func Duration(text string) (time.Duration, bool) {
 	digits := strings.TrimRight(text, "usmhd")
@@ -229,8 +229,8 @@ func Duration(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-// Find returns the section of a kind and name, nil when there is none; a listen
-// section is a backend too.
+// Find returns the section with a kind and name, nil if there is none. A listen section
+// is also a backend.
 func (c *Config) Find(kind, name string) *Section {
 	for _, s := range c.Sections {
 		if s.Name == name && (s.Kind == kind || s.Kind == "listen" && kind == "backend") {

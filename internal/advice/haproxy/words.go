@@ -2,7 +2,7 @@ package haproxy
 
 import "strings"
 
-// Param is a parameter of a server line with its value; Value "" = it has none.
+// Param is a parameter of a server line; Value "" means that it has none.
 type Param struct{ Name, Value string }
 
 // With returns the server line with another address, without some parameters, and with
@@ -35,15 +35,15 @@ func (l Line) With(address string, without []string, add ...Param) string {
 	return strings.Join(line, " ")
 }
 
-// isSwitch is for the parameters of [TLSParams] and the like that have no value.
+// isSwitch reports whether a parameter has no value.
 func isSwitch(name string) bool { return name == "ssl" || name == "check-ssl" || name == "send-proxy" }
 
-// TLSParams are the parameters of a server line that are about TLS.
+// TLSParams returns the TLS parameters of a server line.
 func TLSParams() []string {
 	return []string{"ssl", "check-ssl", "verify", "verifyhost", "ca-file", "crl-file", "crt", "sni", "check-sni", "alpn", "check-alpn", "ssl-min-ver", "ssl-max-ver", "ciphers", "ciphersuites"}
 }
 
-// quoted writes a word so that it is read as one.
+// quoted quotes a word if necessary.
 func quoted(word string) string {
 	return strings.NewReplacer(`\`, `\\`, ` `, `\ `, `"`, `\"`, `'`, `\'`, `#`, `\#`).Replace(word)
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// decode makes f.Reader from the file's bytes, by their first ones.
+// decode sets f.Reader to the decompressed text, by the first bytes of the file.
 func (f *File) decode(b *bounded, size int64) error {
 	in := bufio.NewReaderSize(b, 64<<10)
-	head, _ := in.Peek(6) // an error comes again when it is read
+	head, _ := in.Peek(6) // the next read returns the same error
 	var r io.Reader = in
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
@@ -43,7 +43,7 @@ func (f *File) decode(b *bounded, size int64) error {
 		if last, ok := b.Reader.(*io.SectionReader); ok && size > b.limits.Bytes {
 			last.Seek(size-b.limits.Bytes, io.SeekStart)
 			in.Reset(b)
-			in.ReadSlice('\n') // the rest of a line
+			in.ReadSlice('\n') // skips the rest of a line
 			f.note("only the last %d bytes of %d", b.limits.Bytes, size)
 		}
 	}
@@ -55,7 +55,7 @@ func (f *File) decode(b *bounded, size int64) error {
 	return nil
 }
 
-// utf16Reader turns what PowerShell's ">" writes into UTF-8.
+// utf16Reader converts the output of PowerShell's ">" to UTF-8.
 type utf16Reader struct {
 	in   *bufio.Reader
 	rest []byte

@@ -1,10 +1,11 @@
-// Package logs reads the log files of other proxies, whatever wrote them out.
+// Package logs reads the log files of other proxies, from whatever system collected
+// them.
 //
-// [Open] opens a file or standard input: compressed or not, never anything that
-// could block for ever. [Scan] gives its lines. [Envelope] takes off what
-// others put around a line: container runtimes, syslog, journald, terminals.
-// [Failures] counts what lines say.
+// [Open] opens a file or standard input, compressed or not, and rejects anything that
+// might block for ever. [Scan] returns its lines. [Envelope] removes the text that
+// others put around a line: container runtimes, syslog, journald, terminals. [Joiner]
+// joins records that span several lines.
 //
-// All of it is bounded: bytes and time of a file, length of a line, names told
-// apart. Values are not safe for concurrent use.
+// Everything is bounded: bytes and time per file, and the length of a line. Values are
+// not safe for concurrent use.
 package logs

@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// maxLayers is how many envelopes may be around each other: syslog within a
+// maxLayers is the largest number of nested envelopes, such as syslog within a
 // container's JSON within kubectl's prefix.
 const maxLayers = 5
 
-// Envelope takes off what others put around a line. The zero value is ready.
+// Envelope removes the text that others put around a line. The zero value is ready for
+// use.
 type Envelope struct {
-	Inside bool // a record over several lines: strings are left as they are
+	Inside bool // the line is inside a record over several lines: its strings stay as they are
 
-	plain []byte // a line without its colours
-	inner []byte // a string of JSON, decoded
+	plain []byte // buffer for a line without its colours
+	inner []byte // buffer for a decoded JSON string
 }
 
-// Strip returns what a program wrote, and the time that stood around it, with
-// its zone; zero when there was none. The bytes are valid until the next call.
+// Strip returns the text that a program wrote, and the time around it with its zone;
+// zero if there is none. The bytes are valid until the next call.
 func (e *Envelope) Strip(line []byte) (text []byte, at time.Time) {
 	text = e.clean(line)
 	for range maxLayers {
@@ -37,7 +38,7 @@ func (e *Envelope) Strip(line []byte) (text []byte, at time.Time) {
 	return text, at
 }
 
-// layer takes off the outermost envelope.
+// layer removes the outermost envelope.
 func (e *Envelope) layer(text []byte) (rest []byte, at time.Time, ok bool) {
 	if len(text) == 0 {
 		return nil, at, false
@@ -71,8 +72,8 @@ func (e *Envelope) layer(text []byte) (rest []byte, at time.Time, ok bool) {
 	return nil, at, false
 }
 
-// clean takes off the end of a line of Windows, a byte order mark, white space,
-// what colours a terminal, and what marks quotations where people post logs.
+// clean removes a Windows line end, a byte order mark, white space, terminal colours,
+// and the quotation marks that people put around posted logs.
 func (e *Envelope) clean(line []byte) []byte {
 	line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 	if bytes.IndexByte(line, 0x1b) >= 0 {
@@ -83,8 +84,8 @@ func (e *Envelope) clean(line []byte) []byte {
 	return bytes.Trim(line, "`")
 }
 
-// withoutEscapes copies a line without its escape sequences (ECMA-48, section
-// 5.4: CSI, parameters, a final byte) and other two byte ones.
+// withoutEscapes copies a line without its escape sequences (ECMA-48, section 5.4: CSI,
+// parameters, a final byte) and without other two-byte escapes.
 func withoutEscapes(to, line []byte) []byte {
 	for i := 0; i < len(line); i++ {
 		if line[i] != 0x1b {
@@ -100,8 +101,7 @@ func withoutEscapes(to, line []byte) []byte {
 	return to
 }
 
-// afterBar takes off "web-1  | " of docker compose, and what Swarm and PM2 write
-// alike.
+// afterBar removes "web-1  | " of docker compose, and the same form of Swarm and PM2.
 func afterBar(text []byte) ([]byte, bool) {
 	const longest = 128
 	name, rest, ok := bytes.Cut(text[:min(len(text), longest)], []byte("|"))
@@ -112,7 +112,7 @@ func afterBar(text []byte) ([]byte, bool) {
 	return text[len(name)+1:], true
 }
 
-// isName reports whether b can name a container, a pod or a program.
+// isName reports whether b is a possible name of a container, a pod or a program.
 func isName(b []byte) bool {
 	for _, c := range b {
 		if !isNameByte(c) {
@@ -126,7 +126,7 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || bytes.IndexByte([]byte("._-@/:#"), c) >= 0
 }
 
-// afterPod takes off "[pod/web-1/nginx] " of kubectl --prefix, and of others.
+// afterPod removes "[pod/web-1/nginx] " of kubectl --prefix and similar tools.
 func afterPod(text []byte) ([]byte, bool) {
 	end := bytes.IndexByte(text, ']')
 	if end < 2 || end > 256 || !isName(text[1:end]) || isLevel(text[1:end]) || isDate(text[1:end]) || end+1 >= len(text) {
@@ -148,7 +148,7 @@ func isLevel(b []byte) bool {
 
 func isDate(b []byte) bool { return len(b) > 10 && b[4] == '-' && b[7] == '-' }
 
-// afterStream takes off "stderr F " of the container runtime interface.
+// afterStream removes "stderr F " of the container runtime interface.
 func afterStream(text []byte) []byte {
 	for _, stream := range []string{"stdout ", "stderr "} {
 		if rest, ok := bytes.CutPrefix(text, []byte(stream)); ok {
@@ -176,8 +176,8 @@ func IsErrorLine(b []byte) bool {
 	return true
 }
 
-// beforeErrorLine takes off whatever stands before a line of nginx's error log,
-// as far as it cannot be the words of a client: no quote, and no access log.
+// beforeErrorLine removes any text before a line of nginx's error log, unless it may be
+// text from a client: it must have no quote and not be an access log.
 func beforeErrorLine(text []byte) ([]byte, bool) {
 	const longest = 256
 	for from := 0; ; {

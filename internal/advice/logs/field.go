@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// afterField takes off "MESSAGE=" of journalctl -o verbose and -o export. Of the other
-// fields nothing is left.
+// afterField removes "MESSAGE=" of journalctl -o verbose and -o export. It removes the
+// other fields completely.
 func afterField(text []byte) ([]byte, bool) {
 	const longest = 64
 	name, _, ok := bytes.Cut(text[:min(len(text), longest)], []byte{'='})
@@ -21,7 +21,7 @@ func afterField(text []byte) ([]byte, bool) {
 	return nil, known
 }
 
-// aboutLines takes off lines that are about others: "==> FILE <==" of tail, the first
+// aboutLines removes lines that are not log text: "==> FILE <==" of tail, and the first
 // line of a record of journalctl -o verbose.
 func aboutLines(text []byte) ([]byte, bool) {
 	tail := bytes.HasPrefix(text, []byte("==> ")) && bytes.HasSuffix(text, []byte(" <=="))
@@ -29,7 +29,7 @@ func aboutLines(text []byte) ([]byte, bool) {
 	return nil, tail || journal
 }
 
-// afterLabels takes off "{app="web", pod="x"} " of Loki.
+// afterLabels removes "{app="web", pod="x"} " of Loki.
 func afterLabels(text []byte) ([]byte, bool) {
 	const longest = 1024
 	labels, _, ok := bytes.Cut(text[:min(len(text), longest)], []byte("} "))
@@ -45,8 +45,8 @@ func afterLabels(text []byte) ([]byte, bool) {
 	return text[len(labels)+2:], true
 }
 
-// quotedErrorLine takes a line of nginx's error log out of a string of CSV or JSON. The
-// words of clients cannot look like that: nginx writes a quote in them as \x22, and a
+// quotedErrorLine extracts a line of nginx's error log from a string of CSV or JSON.
+// Text from a client cannot look like one, because nginx escapes a quote as \x22 and a
 // backslash as \x5C.
 func (e *Envelope) quotedErrorLine(text []byte) ([]byte, bool) {
 	const longest = 256

@@ -6,28 +6,28 @@ import (
 )
 
 const (
-	maxJoined      = BufferSize // bytes of a record that is spread over lines
+	maxJoined      = BufferSize // bytes in a record over several lines
 	maxJoinedLines = 2000
 )
 
-// Joiner puts records of JSON together that are spread over lines, as jq and
-// journalctl -o json-pretty print them. The zero value is ready.
+// Joiner joins JSON records over several lines, as jq and journalctl -o json-pretty
+// print them. The zero value is ready for use.
 type Joiner struct {
 	buf   []byte
-	open  []byte // brackets that are not closed
+	open  []byte // open brackets
 	lines int64
 }
 
-// Piece is what became of a line.
+// Piece is the result of adding a line.
 type Piece struct {
-	Records [][]byte // complete, to be read like lines; valid until the next call
-	Lines   int64    // that they consist of
-	Lost    int64    // lines that were taken for a record, and are none
-	First   []byte   // the first of those
-	Taken   bool     // the line is not to be read by itself
+	Records [][]byte // complete records, to read like lines; valid until the next call
+	Lines   int64    // number of lines in Records
+	Lost    int64    // number of lines that turned out to be no record
+	First   []byte   // the first of the lost lines
+	Taken   bool     // the line is not a record on its own
 }
 
-// Add adds a line that is out of its envelope.
+// Add adds a line without its envelope.
 func (j *Joiner) Add(line []byte) (p Piece) {
 	if len(line) == 0 {
 		return p
@@ -39,7 +39,7 @@ func (j *Joiner) Add(line []byte) (p Piece) {
 		p = j.End()
 	}
 	switch last := line[len(line)-1]; {
-	case len(line) <= 2 && (line[0] == '[' || line[0] == ']'), string(line) == ",": // around a list of records
+	case len(line) <= 2 && (line[0] == '[' || line[0] == ']'), string(line) == ",": // brackets and commas around records
 		p.Taken = true
 	case line[0] == '[' && (last == ']' || last == ',') && len(line) > 1 && line[1] == '{':
 		p.Records = list(line)
@@ -50,10 +50,10 @@ func (j *Joiner) Add(line []byte) (p Piece) {
 	return p
 }
 
-// Open reports whether the last line is within a record.
+// Open reports whether the last line is inside a record.
 func (j *Joiner) Open() bool { return len(j.open) > 0 }
 
-// End gives up a record that is not complete.
+// End drops an incomplete record.
 func (j *Joiner) End() (p Piece) {
 	p.Lost = j.lines
 	p.First, _, _ = bytes.Cut(j.buf, []byte{'\n'})
@@ -61,7 +61,7 @@ func (j *Joiner) End() (p Piece) {
 	return p
 }
 
-// fits reports whether a line can be the next of the record.
+// fits reports whether a line may continue the record.
 func (j *Joiner) fits(line []byte) bool {
 	if j.lines >= maxJoinedLines || len(j.buf)+len(line) >= maxJoined || bytes.IndexByte([]byte(`"{}[],-0123456789tfn`), line[0]) < 0 {
 		return false
@@ -94,8 +94,7 @@ func (j *Joiner) take(line []byte) (p Piece) {
 	return p
 }
 
-// follow keeps count of what a line opens and closes; ok is false when it closes what
-// was not opened.
+// follow tracks the open brackets; ok is false for a wrong closing one.
 func (j *Joiner) follow(line []byte) (ok bool) {
 	quoted := false
 	for i := 0; i < len(line); i++ {
@@ -108,7 +107,7 @@ func (j *Joiner) follow(line []byte) (ok bool) {
 		case c == '{', c == '[':
 			j.open = append(j.open, c)
 		case c == '}', c == ']':
-			if len(j.open) == 0 || j.open[len(j.open)-1] != c-2 { // '[' and '{' are two before
+			if len(j.open) == 0 || j.open[len(j.open)-1] != c-2 { // '[' and '{' have the code of their counterpart minus two
 				return false
 			}
 			j.open = j.open[:len(j.open)-1]
@@ -117,7 +116,7 @@ func (j *Joiner) follow(line []byte) (ok bool) {
 	return true
 }
 
-// list are the objects of a list in one line; none when it is no such list.
+// list returns the objects of a list in one line, none for any other line.
 func list(line []byte) (records [][]byte) {
 	var raw []json.RawMessage
 	if json.Unmarshal(bytes.TrimRight(line, ","), &raw) != nil {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// wrapped is an object of JSON that a container runtime or a collector puts
-// around a line.
+// wrapped is a JSON object that a container runtime or a collector puts around a line.
 type wrapped struct {
 	Log      *string         `json:"log"`           // Docker's json-file, Fluent Bit
 	Journal  json.RawMessage `json:"MESSAGE"`       // journalctl -o json: a string, or an array of bytes
@@ -28,8 +27,8 @@ type wrapped struct {
 	RealTime string          `json:"__REALTIME_TIMESTAMP"` // microseconds since 1970
 }
 
-// json takes a line out of an object that wraps it. An object that is a record
-// itself is left as it is.
+// json extracts a line from the object around it. It leaves an object that is a record
+// itself.
 func (e *Envelope) json(text []byte) (rest []byte, at time.Time, ok bool) {
 	if !hasAny(text, `"log"`, `"MESSAGE"`, `"textPayload"`, `"message"`, `"line"`, `"short_message"`, `"_raw"`, `"data"`, `"jsonPayload"`) {
 		return nil, at, false
@@ -57,7 +56,7 @@ func (e *Envelope) json(text []byte) (rest []byte, at time.Time, ok bool) {
 	return e.inner, w.at(), true
 }
 
-// within takes the object that is within another.
+// within extracts an object from the object around it.
 func (e *Envelope) within(w wrapped) bool {
 	for _, raw := range []json.RawMessage{w.Source, w.Result, w.GCP, w.Content} {
 		if len(raw) > 0 && raw[0] == '{' {
@@ -68,8 +67,8 @@ func (e *Envelope) within(w wrapped) bool {
 	return false
 }
 
-// guess is for keys that a record of a proxy may have, too: what they hold must
-// be a line by itself.
+// guess handles keys that a proxy's own record may also have: their value must be a
+// line by itself.
 func (e *Envelope) guess(w wrapped) bool {
 	var s string
 	switch {
@@ -94,7 +93,8 @@ func hasAny(text []byte, words ...string) bool {
 	return false
 }
 
-// journal decodes a field of journald: those that are not printable are arrays.
+// journal decodes a field of journald. Fields that are not printable are arrays of
+// bytes.
 func journal(raw json.RawMessage) []byte {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {

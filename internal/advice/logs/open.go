@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// Limits bound the reading of one log.
+// Limits are limits on reading one log.
 type Limits struct {
-	Bytes int64         // after decompression; of a larger file that is not compressed, the last so many
-	Time  time.Duration // for all of it
-	Idle  time.Duration // for the next byte of standard input
+	Bytes int64         // bytes after decompression; of a larger uncompressed file, the last bytes are read
+	Time  time.Duration // time for the whole log
+	Idle  time.Duration // time until the next byte of standard input
 }
 
-// DefaultLimits are far above what a log of one day has.
+// DefaultLimits returns limits far above the size of one day's log.
 func DefaultLimits() Limits {
 	return Limits{Bytes: 16 << 30, Time: 10 * time.Minute, Idle: time.Minute}
 }
 
-// NotFileError says that a name leads to something that cannot be read to an
-// end: a pipe, a terminal, a directory.
+// NotFileError is the error for a name without a readable end: a pipe, a terminal, a
+// directory.
 type NotFileError struct{ Name, Kind string }
 
 func (e *NotFileError) Error() string {
@@ -36,7 +36,7 @@ func (e *NotFileError) Error() string {
 	return e.Name + " is " + e.Kind + ", not a file: docker logs NAME > nginx.log 2>&1; goodgate doctor --log nginx.log"
 }
 
-// File is a log that is open. A read ends when the context of [Open] does.
+// File is an open log. A read ends when the context of [Open] does.
 type File struct {
 	Name string
 
@@ -45,8 +45,8 @@ type File struct {
 	notes   []string
 }
 
-// Notes says what was left out; nothing as a rule. It is complete when the file
-// has been read to its end.
+// Notes returns notes on the parts that were left out, usually none. They are complete
+// after the last byte has been read.
 func (f *File) Notes() []string { return f.notes }
 
 // Close closes the file.
@@ -65,7 +65,7 @@ func (f *File) note(format string, args ...any) {
 	}
 }
 
-// Open opens a log: a regular file, or standard input by the name "-". It may be
+// Open opens a log: a regular file, or standard input with the name "-". It may be
 // compressed by gzip, zstd or bzip2. The caller closes it.
 func Open(ctx context.Context, name string) (*File, error) {
 	return OpenLimited(ctx, name, DefaultLimits())
@@ -87,8 +87,7 @@ func OpenLimited(ctx context.Context, name string, l Limits) (*File, error) {
 	return f, nil
 }
 
-// source is the bytes of a file as they are, and how many there are; 0 = not
-// known.
+// source returns the raw bytes of a file, and their number; 0 = unknown.
 func (f *File) source(ctx context.Context, name string, l Limits) (io.Reader, int64, error) {
 	if name == "-" {
 		f.Name = "standard input"
@@ -99,7 +98,7 @@ func (f *File) source(ctx context.Context, name string, l Limits) (io.Reader, in
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := regular(name, info); err != nil { // before it is opened: that of a device can have effects
+	if err := regular(name, info); err != nil { // before opening, because opening a device can have effects
 		return nil, 0, err
 	}
 	in, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
@@ -113,10 +112,10 @@ func (f *File) source(ctx context.Context, name string, l Limits) (io.Reader, in
 	if err := regular(name, info); err != nil {
 		return nil, 0, err
 	}
-	if info.Size() == 0 { // also what /proc has
+	if info.Size() == 0 { // also a file in /proc
 		return in, 0, nil
 	}
-	return io.NewSectionReader(in, 0, info.Size()), info.Size(), nil // not what is added meanwhile
+	return io.NewSectionReader(in, 0, info.Size()), info.Size(), nil // without data added later
 }
 
 func regular(name string, info fs.FileInfo) error {
@@ -139,8 +138,8 @@ func regular(name string, info fs.FileInfo) error {
 	return &NotFileError{name, kind}
 }
 
-// own reports whether a file is where this program writes to: /dev/stdout when
-// the output goes to a file.
+// own reports whether this program writes to the file, such as /dev/stdout with
+// redirected output.
 func own(info fs.FileInfo) bool {
 	for _, f := range []*os.File{os.Stdout, os.Stderr} {
 		if out, err := f.Stat(); err == nil && os.SameFile(info, out) {
@@ -150,7 +149,7 @@ func own(info fs.FileInfo) bool {
 	return false
 }
 
-// bounded ends reads with the context, and after some time.
+// bounded ends reads with the context, and after the time limit.
 type bounded struct {
 	io.Reader
 	ctx    context.Context
@@ -178,7 +177,7 @@ type eof struct{}
 
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
-// first ends after a number of bytes, and notes that there were more.
+// first ends after a number of bytes, and notes if there were more.
 type first struct {
 	r    *bufio.Reader
 	f    *File

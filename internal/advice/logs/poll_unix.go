@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readable reports whether a read would return at once; it waits up to d for that.
+// readable reports whether a read would return at once. It waits up to d for that.
 func readable(f *os.File, d time.Duration) (bool, error) {
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}, int(d.Milliseconds()))
 	if err != nil && !errors.Is(err, unix.EINTR) {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// readable reports whether a read would return at once; it waits up to d for that.
-// What is no pipe, or is one that nobody writes to any more, does not make a read wait.
+// readable reports whether a read would return at once. It waits up to d for that. A
+// read never waits for anything but a pipe with a writer.
 func readable(f *os.File, d time.Duration) (bool, error) {
 	peek := windows.NewLazySystemDLL("kernel32.dll").NewProc("PeekNamedPipe")
 	if err := peek.Find(); err != nil {

@@ -5,12 +5,11 @@ import (
 	"io"
 )
 
-// BufferSize is what is held of a log at once, in bytes. It is the longest line
-// that is read whole; of a longer one only the beginning is.
+// BufferSize is the size of the read buffer, in bytes. Longer lines are cut to it.
 const BufferSize = 256 << 10
 
-// Scan calls line for every line of a log, without its end. The bytes are valid
-// during the call only.
+// Scan calls line for every line of a log, without the line end. The bytes are valid
+// only during the call.
 func Scan(r io.Reader, line func([]byte)) (read int64, err error) {
 	buf := make([]byte, BufferSize)
 	have, skipping := 0, false
@@ -29,7 +28,7 @@ func Scan(r io.Reader, line func([]byte)) (read int64, err error) {
 			}
 			skipping, rest = false, others
 		}
-		if len(rest) == BufferSize { // no end in sight
+		if len(rest) == BufferSize { // longer than the buffer
 			if !skipping {
 				line(rest)
 			}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// layout is a time that stands before a line, with a date first.
+// layout is a format of times before a line, with the date first.
 type layout struct {
 	text  string
 	zoned bool
@@ -18,8 +18,8 @@ func layouts() [4]layout {
 	}
 }
 
-// afterTime takes off a time of RFC 3339 or of journald, and the host and program
-// after it if there are some.
+// afterTime removes a time of RFC 3339 or of journald, with the host and program after
+// it if there are any.
 func afterTime(text []byte) (rest []byte, at time.Time, ok bool) {
 	if seconds, after, ok := bytes.Cut(text, []byte(" ")); ok && len(seconds) >= 17 && len(seconds) <= 20 && seconds[10] == '.' && digits(seconds[:10]) && digits(seconds[11:]) {
 		return afterProgram(after), time.Unix(number(seconds[:10]), 0), true // journalctl -o short-unix
@@ -38,7 +38,7 @@ func afterTime(text []byte) (rest []byte, at time.Time, ok bool) {
 			continue
 		}
 		if !layout.zoned {
-			t = time.Time{} // nobody knows when that was
+			t = time.Time{} // the time has no zone and is therefore unusable
 		}
 		rest = bytes.TrimLeft(text[11+end:], " ")
 		if utc, ok := bytes.CutPrefix(rest, []byte("UTC ")); ok {
@@ -49,8 +49,8 @@ func afterTime(text []byte) (rest []byte, at time.Time, ok bool) {
 	return nil, at, false
 }
 
-// afterProgram takes off "host nginx[123]: ", or a part of it. Where no program
-// is named it takes off nothing.
+// afterProgram removes "host nginx[123]: ", or a part of it. Without a program name it
+// removes nothing.
 func afterProgram(text []byte) []byte {
 	const longest = 200
 	rest := text
@@ -71,7 +71,7 @@ func afterProgram(text []byte) []byte {
 	return text
 }
 
-// isProgramName is for "nginx" and "nginx[123]", as they stand in syslog.
+// isProgramName reports whether b is a name in syslog's form, "nginx" or "nginx[123]".
 func isProgramName(b []byte) bool {
 	if name, pid, ok := bytes.Cut(bytes.TrimSuffix(b, []byte("]")), []byte("[")); ok {
 		return isName(name) && isName(pid)
@@ -79,8 +79,8 @@ func isProgramName(b []byte) bool {
 	return isName(b)
 }
 
-// afterBSDTime takes off "Jan  2 15:04:05 host nginx[123]: " (RFC 3164, section
-// 4.1.2), and the same with a day of the week and a year as journald writes it.
+// afterBSDTime removes "Jan  2 15:04:05 host nginx[123]: " (RFC 3164, section 4.1.2),
+// and journald's form with a day of the week and a year.
 func afterBSDTime(text []byte) ([]byte, bool) {
 	if len(text) > 4 && text[3] == ' ' && isMember(text[:3], "MonTueWedThuFriSatSun") { // short-full: "Sun 2026-03-01 12:00:01 UTC host ..."
 		if rest, _, ok := afterTime(text[4:]); ok {
@@ -103,7 +103,7 @@ func afterBSDTime(text []byte) ([]byte, bool) {
 	return afterProgram(rest), true
 }
 
-// isMember reports whether a word of three letters is one of those in list.
+// isMember reports whether list contains a word of three letters.
 func isMember(word []byte, list string) bool {
 	for i := 0; i < len(list); i += 3 {
 		if string(word) == list[i:i+3] {
@@ -113,8 +113,8 @@ func isMember(word []byte, list string) bool {
 	return false
 }
 
-// afterPriority takes off "<187>" of syslog, and the header of RFC 5424, section
-// 6: version, time, host, program, process, message, structured data.
+// afterPriority removes "<187>" of syslog, and the header of RFC 5424, section 6:
+// version, time, host, program, process, message, structured data.
 func afterPriority(text []byte) (rest []byte, at time.Time, ok bool) {
 	pri, _, found := bytes.Cut(text[1:min(len(text), 6)], []byte(">"))
 	if !found || !digits(pri) {
@@ -123,7 +123,7 @@ func afterPriority(text []byte) (rest []byte, at time.Time, ok bool) {
 	rest = text[1+len(pri)+1:]
 	after, is5424 := bytes.CutPrefix(rest, []byte("1 "))
 	if !is5424 {
-		return rest, at, true // what follows is RFC 3164
+		return rest, at, true // the rest is in the form of RFC 3164
 	}
 	fields := bytes.SplitN(after, []byte(" "), 6)
 	if len(fields) < 6 {
@@ -133,7 +133,7 @@ func afterPriority(text []byte) (rest []byte, at time.Time, ok bool) {
 	return afterStructured(fields[5]), at, true
 }
 
-// afterStructured takes off "-" or "[id name="value"]...".
+// afterStructured removes "-" or "[id name="value"]...".
 func afterStructured(text []byte) []byte {
 	if rest, ok := bytes.CutPrefix(text, []byte("- ")); ok {
 		return rest
@@ -162,7 +162,7 @@ func digits(b []byte) bool {
 	return len(b) > 0
 }
 
-// number reads the digits at the beginning.
+// number returns the number that the leading digits form.
 func number(b []byte) int64 {
 	var n int64
 	for _, c := range b {

@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// standardInput reads what another program writes, or a file.
+// standardInput reads the output of another program, or a file.
 func standardInput(ctx context.Context, f *File, in *os.File, l Limits) (io.Reader, error) {
 	info, err := in.Stat()
 	if err != nil {
@@ -26,8 +26,8 @@ func standardInput(ctx context.Context, f *File, in *os.File, l Limits) (io.Read
 	return &pipe{ctx: ctx, f: f, in: in, idle: l.Idle}, nil
 }
 
-// pipe reads without ever waiting in the read itself, so that the context can
-// end it. The descriptor stays as it is: others may share it.
+// pipe reads without ever blocking in the read call, so that the context can end it. It
+// does not change the mode of the descriptor, which others may share.
 type pipe struct {
 	ctx  context.Context
 	f    *File
@@ -35,7 +35,7 @@ type pipe struct {
 	idle time.Duration
 }
 
-// look is how often a pipe looks for the end of its context.
+// look is the interval at which a pipe checks its context.
 const look = 50 * time.Millisecond
 
 func (p *pipe) Read(b []byte) (int, error) {

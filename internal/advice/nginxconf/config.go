@@ -11,37 +11,36 @@ import (
 	crossplane "github.com/nginxinc/nginx-go-crossplane"
 )
 
-// Config is what one nginx.conf says about proxying.
+// Config is the proxying part of an nginx configuration.
 type Config struct {
 	File      string
-	User      string // of the workers; "" = not set
+	User      string // user of the workers; "" = not set
 	PIDFile   string // "" = not set
 	Workers   Directive
 	NoFile    Directive // worker_rlimit_nofile
 	Servers   []*Server
 	Upstreams map[string]*Upstream
-	Locations []*Location // those with a proxy_pass
-	Passes    []*Location // these, and those with a fastcgi_pass, uwsgi_pass, scgi_pass or grpc_pass
+	Locations []*Location // locations with a proxy_pass
+	Passes    []*Location // these, and locations with a fastcgi_pass, uwsgi_pass, scgi_pass or grpc_pass
 	ErrorLogs []string    // files
 	Logs      []AccessLog
-	Root      []*Directive // the whole tree, for those who want all of it
-	Problems  []string     // what could not be read
-	Fragment  bool         // the file is one that another includes
-	Dump      bool         // it is the output of nginx -T
-	Unmatched []string     // patterns of includes that match no file
-	Elsewhere []Directive  // logs that are not written to files
+	Root      []*Directive // the complete tree
+	Problems  []string     // parts that could not be read
+	Fragment  bool         // another file includes this one
+	Dump      bool         // the text is the output of nginx -T
+	Unmatched []string     // include patterns without a match
+	Elsewhere []Directive  // logs that do not go to files
 
 	root root
 }
 
-// Path returns where a name in the configuration leads on this machine.
+// Path returns the path on this machine for a file name in the configuration.
 func (c *Config) Path(name string) string { return c.root.path(c.absolute(name)) }
 
-// AccessLog is a file, and the text of its log_format.
+// AccessLog is a log's file and the text of its log_format.
 type AccessLog struct{ File, Format string }
 
-// Directive is a directive with its place; the zero value is one that is not
-// there.
+// Directive is a directive with its place. The zero value stands for a missing one.
 type Directive struct {
 	Name  string
 	Args  []string
@@ -50,7 +49,7 @@ type Directive struct {
 	Block []*Directive
 }
 
-// At is the directive's place: "nginx.conf:12".
+// At returns the directive's place, such as "nginx.conf:12".
 func (d Directive) At() string {
 	if d.File == "" {
 		return ""
@@ -58,7 +57,7 @@ func (d Directive) At() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(d.File), d.Line)
 }
 
-// Arg returns an argument, "" when there are not so many.
+// Arg returns an argument, "" if there are fewer.
 func (d Directive) Arg(i int) string {
 	if i >= len(d.Args) {
 		return ""
@@ -74,7 +73,7 @@ type Server struct {
 	Listen []Directive
 }
 
-// TLS reports whether the server takes https.
+// TLS reports whether the server accepts https.
 func (s *Server) TLS() bool {
 	for _, l := range s.Listen {
 		if slices.Contains(l.Args[min(1, len(l.Args)):], "ssl") {
@@ -89,8 +88,8 @@ type Upstream struct {
 	Directive
 	Name      string
 	Servers   []Peer
-	Keepalive Directive     // the directive keepalive; its zero value = connections are not kept
-	Timeout   time.Duration // how long an idle connection is kept
+	Keepalive Directive     // the directive keepalive; zero = connections are closed after use
+	Timeout   time.Duration // timeout of idle connections
 }
 
 // Peer is a server of an upstream block.
@@ -100,7 +99,7 @@ type Peer struct {
 	Params map[string]string
 }
 
-// tree makes one tree of the files of a payload.
+// tree joins the files of a payload into one tree.
 type tree struct {
 	payload *crossplane.Payload
 	count   int
@@ -108,8 +107,8 @@ type tree struct {
 }
 
 const (
-	maxDepth      = 64      // of blocks and includes
-	maxDirectives = 1 << 20 // of a whole configuration
+	maxDepth      = 64      // nesting of blocks and includes
+	maxDirectives = 1 << 20 // directives in a whole configuration
 )
 
 func (t *tree) convert(list crossplane.Directives, file string, depth int) []*Directive {
@@ -142,8 +141,8 @@ func (t *tree) convert(list crossplane.Directives, file string, depth int) []*Di
 	return out
 }
 
-// Duration reads a time as nginx writes it: "60", "1m30s", "500ms"; ok is false
-// when it is none.
+// Duration parses a time in nginx's form: "60", "1m30s", "500ms"; ok is false if it is
+// invalid.
 func Duration(text string) (d time.Duration, ok bool) {
 	units := []struct {
 		name string
@@ -172,7 +171,7 @@ func Duration(text string) (d time.Duration, ok bool) {
 	return d, text != "" && d >= 0
 }
 
-// Size reads a size as nginx writes it: "8k", "1m", "4096".
+// Size parses a size in nginx's form: "8k", "1m", "4096".
 func Size(text string) (n int64, ok bool) {
 	unit := int64(1)
 	if text == "" {

@@ -1,8 +1,8 @@
-// Package nginxconf reads the configuration of an nginx: which upstreams it
-// has, which locations send requests to them, and the settings that hold there.
+// Package nginxconf reads an nginx configuration: the upstreams, the locations that
+// send requests to them, and the settings that apply there.
 //
-// nginx-go-crossplane does the reading, includes followed; this package adds
-// what nginx does with it: inheritance from http to server to location,
-// defaults, variables that were set, and what a proxy_pass leads to. [Lint]
-// names the traps that need no evidence. Values are immutable once read.
+// nginx-go-crossplane parses the files, including includes. This package adds nginx's
+// semantics: inheritance from http to server to location, defaults, the values of
+// variables, and the target of a proxy_pass. [Lint] reports known traps that need no
+// other evidence. Values are immutable after reading.
 package nginxconf

@@ -2,9 +2,9 @@ package nginxconf
 
 import "strings"
 
-// whole completes a file that another includes: what stands in it is taken as if it
-// stood within http {}, what only a server or a location can have within these.
-// Directives that hold for a whole nginx remain where they are.
+// whole completes a file that is normally included by another one. It puts the file's
+// directives into http {}, and those that only a server or a location can have into
+// such blocks. Directives for the whole nginx process stay where they are.
 func whole(list []*Directive) (all []*Directive, fragment bool) {
 	var main, http, server, location []*Directive
 	for _, d := range list {
@@ -33,7 +33,7 @@ func whole(list []*Directive) (all []*Directive, fragment bool) {
 	return main, true
 }
 
-// around returns a block that is in no file.
+// around returns a block that no file contains.
 func around(name string, block []*Directive, args ...string) *Directive {
 	return &Directive{Name: name, Args: args, File: block[0].File, Line: block[0].Line, Block: block}
 }

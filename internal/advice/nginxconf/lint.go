@@ -14,9 +14,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-const defaultTimeout = 60 * time.Second // of connect, send and read
+const defaultTimeout = 60 * time.Second // default of the connect, send and read timeouts
 
-// Lint returns the known traps that a configuration steps into.
+// Lint returns the known traps in a configuration.
 func Lint(c *Config) []finding.Finding {
 	var r finding.Report
 	for _, u := range c.Upstreams {
@@ -48,7 +48,7 @@ func lintUpstream(r *finding.Report, u *Upstream) {
 	p := u.Servers[0]
 	fails, hasFails := p.Params["max_fails"]
 	timeout, hasTimeout := p.Params["fail_timeout"]
-	if !hasFails && !hasTimeout || fails == "0" || timeout == "0" || timeout == "0s" { // they say what nginx does
+	if !hasFails && !hasTimeout || fails == "0" || timeout == "0" || timeout == "0s" { // nginx never disables the only server anyway
 		return
 	}
 	f := warn("max_fails_single", reason.None, p.At())
@@ -65,7 +65,7 @@ func lintKeepalive(c *Config, l *Location) (finding.Finding, bool) {
 	if u == nil || u.Keepalive.Name == "" || l.KeepsConnections(c) {
 		return finding.Finding{}, false
 	}
-	if v, _ := l.Header("Upgrade"); v != "" { // a WebSocket's connection is its own
+	if v, _ := l.Header("Upgrade"); v != "" { // a WebSocket has a connection of its own
 		return finding.Finding{}, false
 	}
 	f := warn("keepalive_unused", reason.ConnectUnreachable, l.Pass.At())
@@ -92,8 +92,8 @@ func orDefault(value, standard string) string {
 	return value
 }
 
-// lintResolver: with a variable in proxy_pass nginx looks names up as requests
-// come, and needs to be told whom to ask.
+// lintResolver: with a variable in proxy_pass, nginx looks up names for each request,
+// and needs to know a name server.
 func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
 	if l.Variable == "" || l.One("resolver").Name != "" || l.Host != "" && !l.Named(c) {
 		return finding.Finding{}, false
@@ -110,14 +110,14 @@ func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
 	return f, true
 }
 
-// lintSlash: the location's prefix is replaced by the URI of proxy_pass, byte by
+// lintSlash: nginx replaces the location's prefix with the URI of proxy_pass, byte by
 // byte.
 func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	if l.Modifier != "" && l.Modifier != "^~" || l.URI == "" || strings.ContainsAny(l.URI, "$?") || l.Variable != "" {
 		return finding.Finding{}, false
 	}
 	if l.One("rewrite").Name != "" {
-		return finding.Finding{}, false // a rewrite with break sets the URI instead
+		return finding.Finding{}, false // a rewrite with break sets the URI
 	}
 	path, uri := strings.HasSuffix(l.Path, "/"), strings.HasSuffix(l.URI, "/")
 	if path == uri {
@@ -127,7 +127,7 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
 	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
 	f.Do = "end both with a slash, or neither"
-	if path { // what else is in the location stays as it is
+	if path { // only the proxy_pass needs a change
 		f.Directive = "proxy_pass " + l.Pass.Arg(0) + "/;"
 		return f, true
 	}
@@ -137,8 +137,8 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 
 func orSlash(path string) string { return strings.TrimSuffix(path, "/") + "/" }
 
-// lintRetryTime: proxy_next_upstream_timeout bounds when a second try may begin,
-// counted from the first.
+// lintRetryTime: proxy_next_upstream_timeout bounds the time until a second attempt may
+// begin, counted from the begin of the first.
 func lintRetryTime(_ *Config, l *Location) (finding.Finding, bool) {
 	limit := l.Duration("proxy_next_upstream_timeout", 0)
 	read := l.Duration("proxy_read_timeout", defaultTimeout)
@@ -191,8 +191,8 @@ func seconds(d time.Duration) string {
 	return strconv.Itoa(int(d/time.Millisecond)) + "ms"
 }
 
-// systemResolver is the first name server of this machine; what systemd-resolved
-// listens on when there is none.
+// systemResolver returns the first name server of this machine, or the address of
+// systemd-resolved if there is none.
 func systemResolver() string {
 	b, _ := os.ReadFile("/etc/resolv.conf")
 	for line := range strings.Lines(string(b)) {

@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// lintLoop finds a location that passes requests on to its own server, where it takes
-// them again. Another server block at the same address might take them: then nothing is
-// known.
+// lintLoop finds a location that passes requests to its own server, which matches the
+// same location again. If another server block has the same address and might take the
+// request, it finds nothing.
 func lintLoop(c *Config, l *Location) (finding.Finding, bool) {
 	if l.Host == "" || l.Prefix() != "proxy" || l.URI != "" && !strings.HasPrefix(l.URI, l.Path) {
 		return finding.Finding{}, false
@@ -51,7 +51,7 @@ func (s *Server) at(address string) bool {
 	}
 	return slices.ContainsFunc(s.Listen, func(d Directive) bool {
 		on, at, err := net.SplitHostPort(d.Arg(0))
-		if err != nil { // a port, or an address without one
+		if err != nil { // only a port, or only an address
 			on, at = "*", d.Arg(0)
 			if strings.Trim(at, "0123456789") != "" {
 				on, at = at, "80"

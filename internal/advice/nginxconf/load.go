@@ -11,18 +11,18 @@ import (
 	crossplane "github.com/nginxinc/nginx-go-crossplane"
 )
 
-// Source says where a configuration is.
+// Source is the place of a configuration.
 type Source struct {
 	File  string    // nginx.conf, a file that it includes, a folder of those, an nginx -T dump; "-" = Stdin
-	Root  string    // the folder in which the names that the configuration has begin; "" = this machine's own
-	Stdin io.Reader // nil when File is not "-"
+	Root  string    // root folder of the file names in the configuration; "" = this machine's
+	Stdin io.Reader // may be nil if File is not "-"
 }
 
-// Load reads a configuration of this machine. See [Source.Load].
+// Load reads a configuration of this machine, see [Source.Load].
 func Load(file string) (*Config, error) { return Source{File: file}.Load() }
 
-// Load reads a configuration. An error is about the file itself or its syntax;
-// includes that cannot be read are Problems.
+// Load reads a configuration. It returns an error for an unreadable main file or
+// invalid syntax. Unreadable includes are in Problems.
 func (s Source) Load() (*Config, error) {
 	c, err := s.load()
 	if err != nil {
@@ -67,8 +67,8 @@ func (s Source) load() (*Config, error) {
 	return c, nil
 }
 
-// name is what the main file is called within the root. A name that is not below the
-// root is one within it, or else that of a file from elsewhere.
+// name returns the main file's name within the root: a path below the root on this
+// machine loses the root, and any other path stays the same.
 func (s Source) name() string {
 	if s.File == "-" {
 		return "standard input"
@@ -80,7 +80,8 @@ func (s Source) name() string {
 	return s.File
 }
 
-// text reads the main file, which may be a pipe. For a folder it is another one.
+// text reads the main file, which may be a pipe. For a folder it returns a generated
+// main file.
 func (s Source) text(name string) (main, text string, err error) {
 	if s.File == "-" {
 		text, err = read(s.Stdin)
@@ -117,8 +118,8 @@ func read(r io.Reader) (string, error) {
 	return string(b), err
 }
 
-// folder returns the text that stands for a folder: it includes the files, as
-// nginx.conf does with those of sites-enabled and conf.d.
+// folder returns a main file for a folder. It includes the files that nginx.conf would
+// include from sites-enabled and conf.d.
 func folder(path, name string) (string, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -130,7 +131,7 @@ func folder(path, name string) (string, error) {
 		case e.IsDir():
 		case strings.HasSuffix(e.Name(), ".conf"):
 			conf = append(conf, e.Name())
-		case strings.HasPrefix(filepath.Base(name), "sites") && !strings.ContainsAny(e.Name(), "~#"): // Debian's have no extension
+		case strings.HasPrefix(filepath.Base(name), "sites") && !strings.ContainsAny(e.Name(), "~#"): // Debian's files have no extension
 			all = append(all, e.Name())
 		}
 	}
@@ -148,8 +149,8 @@ func quoted(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
-// dumped takes the output of nginx -T apart: each file stands after a line with its
-// name. main is "" when the text is no such output.
+// dumped splits the output of nginx -T, in which each file follows a line with its
+// name. main is "" if the text is no such output.
 func dumped(text string) (main string, files map[string]string) {
 	const mark, end = "# configuration file ", ":"
 	files = map[string]string{}

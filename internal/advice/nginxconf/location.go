@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Location is a place in the configuration that sends requests upstream.
+// Location is a block that sends requests to an upstream.
 type Location struct {
 	scope
 	Server   *Server
@@ -18,7 +18,7 @@ type Location struct {
 	Pass     Directive  // the proxy_pass, fastcgi_pass ...
 	Scheme   string     // http or https; fastcgi, uwsgi, suwsgi, scgi, grpc or grpcs
 	Host     string     // a group, or host:port, or unix:/path; "" when a variable decides it
-	URI      string     // what replaces the location's prefix; "" = the request's own
+	URI      string     // the replacement of the location's prefix; "" = nginx keeps the request's URI
 	Variable string     // the variable that decides the host; "" = none
 }
 
@@ -41,7 +41,7 @@ func newLocation(s *Server, in *scope, around, pass *Directive) *Location {
 	return l
 }
 
-// readPass takes a proxy_pass apart.
+// readPass parses the target of a proxy_pass.
 func (l *Location) readPass(target string) {
 	if strings.HasPrefix(target, "$") { // proxy_pass $backend;
 		l.Variable = target[:1+variableLength(target[1:])]
@@ -56,7 +56,7 @@ func (l *Location) readPass(target string) {
 		if l.Prefix() == "proxy" {
 			return
 		}
-		scheme, rest = l.Prefix(), target // the others can do without
+		scheme, rest = l.Prefix(), target // the others do not need a scheme
 	}
 	l.Scheme = scheme
 	if strings.HasPrefix(rest, "unix:") {
@@ -83,11 +83,11 @@ func (l *Location) readPass(target string) {
 	l.Host = rest
 }
 
-// Prefix is what the names of the settings of what passes the requests on begin with:
-// "proxy" for a proxy_pass.
+// Prefix returns the prefix of the setting names for the location's kind of pass:
+// "proxy" for proxy_pass.
 func (l *Location) Prefix() string { return strings.TrimSuffix(l.Pass.Name, "_pass") }
 
-// Secure reports whether the upstream is spoken to over TLS.
+// Secure reports whether nginx uses TLS to the upstream.
 func (l *Location) Secure() bool {
 	return l.Scheme == "https" || l.Scheme == "grpcs" || l.Scheme == "suwsgi"
 }
@@ -102,11 +102,10 @@ func variableLength(s string) int {
 	return i
 }
 
-// Group returns the upstream block that the location leads to, nil when its host
-// is an address or a name.
+// Group returns the location's upstream block, nil if its host is an address or a name.
 func (l *Location) Group(c *Config) *Upstream { return c.Upstreams[l.Host] }
 
-// Addr is the host with its port, for a location without a group.
+// Addr returns the host with its port, for a location without a group.
 func (l *Location) Addr() string {
 	port := "80"
 	if l.Secure() {
@@ -115,7 +114,7 @@ func (l *Location) Addr() string {
 	return withPort(l.Host, port)
 }
 
-// Named reports whether the host is a name to be looked up.
+// Named reports whether nginx must look up the host in DNS.
 func (l *Location) Named(c *Config) bool {
 	if l.Host == "" || l.Group(c) != nil || strings.HasPrefix(l.Host, "unix:") {
 		return false
@@ -128,7 +127,7 @@ func (l *Location) Named(c *Config) bool {
 	return err != nil
 }
 
-// Duration returns the setting of a name, or its default.
+// Duration returns the value of a setting, or its default.
 func (l *Location) Duration(name string, standard time.Duration) time.Duration {
 	if d, ok := Duration(l.One(name).Arg(0)); ok {
 		return d
@@ -136,7 +135,7 @@ func (l *Location) Duration(name string, standard time.Duration) time.Duration {
 	return standard
 }
 
-// Size returns the setting of a name, or its default, in bytes.
+// Size returns the value of a setting in bytes, or its default.
 func (l *Location) Size(name string, standard int64) int64 {
 	if n, ok := Size(l.One(name).Arg(0)); ok {
 		return n
@@ -144,8 +143,8 @@ func (l *Location) Size(name string, standard int64) int64 {
 	return standard
 }
 
-// Header returns the value that proxy_set_header gives a header; set is false
-// when there is none, so that nginx's own holds.
+// Header returns the value of a header in proxy_set_header; set is false if there is
+// none and nginx's own value applies.
 func (l *Location) Header(name string) (value string, set bool) {
 	for _, d := range l.All("proxy_set_header") {
 		if strings.EqualFold(d.Arg(0), name) {
@@ -155,8 +154,8 @@ func (l *Location) Header(name string) (value string, set bool) {
 	return "", false
 }
 
-// KeepsConnections reports whether connections to the group are used again:
-// they need HTTP/1.1 and no "Connection: close", which nginx sends by itself.
+// KeepsConnections reports whether nginx reuses connections to the group. This needs
+// HTTP/1.1, and no "Connection: close", which nginx sends by default.
 func (l *Location) KeepsConnections(c *Config) bool {
 	u := l.Group(c)
 	if u == nil || u.Keepalive.Name == "" {
@@ -166,7 +165,7 @@ func (l *Location) KeepsConnections(c *Config) bool {
 	return l.One("proxy_http_version").Arg(0) == "1.1" && set && !strings.Contains(strings.ToLower(connection), "close")
 }
 
-// Probe is a path that a request to this location may have upstream.
+// Probe returns a path that a request to this location may have at the upstream.
 func (l *Location) Probe() string {
 	path := l.Path
 	if slices.Contains([]string{"~", "~*"}, l.Modifier) || !strings.HasPrefix(path, "/") {
@@ -179,7 +178,7 @@ func (l *Location) Probe() string {
 	return path
 }
 
-// String is the location as it stands in the file.
+// String returns the location as written in the file.
 func (l *Location) String() string {
 	if l.Modifier == "" {
 		return "location " + l.Path

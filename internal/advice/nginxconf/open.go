@@ -13,25 +13,26 @@ import (
 )
 
 const (
-	maxBytes = 32 << 20 // of all files of a configuration
+	maxBytes = 32 << 20 // bytes in all files of a configuration
 	maxFiles = 10_000
-	maxOpen  = 256 // braces that are open; the parser's time grows with their square
+	maxOpen  = 256 // open braces; the parser's time grows with their square
 )
 
-// opener opens the files of one configuration, within bounds. The parser takes an
-// error of reading for the end of a file, so that it is kept here.
+// opener opens the files of one configuration, within limits. It keeps read errors,
+// because the parser treats them as the end of a file.
 type opener struct {
-	dir   string            // of the main file: where names without a slash begin
-	root  root              // where absolute names begin
-	texts map[string]string // files that have been read, by name
-	dump  bool              // there are no others
-	empty []string          // patterns that match no file
+	dir   string            // folder of the main file, for relative names
+	root  root              // root folder of absolute names
+	texts map[string]string // files already read, by name
+	dump  bool              // texts has all files
+	empty []string          // patterns without a match
 	files int
 	bytes int64
-	err   error // the first of reading
+	err   error // the first read error
 }
 
-// open returns a file that is opened when it is read: the parser closes only those.
+// open returns a file that opens at its first read, because the parser closes only the
+// files that it has read.
 func (o *opener) open(name string) (io.ReadCloser, error) {
 	f := &source{opener: o, name: name}
 	if text, known := o.texts[name]; known {
@@ -45,16 +46,16 @@ func (o *opener) open(name string) (io.ReadCloser, error) {
 	info, err := os.Stat(f.path)
 	switch {
 	case err != nil:
-	case !info.Mode().IsRegular(): // a pipe would block, a device might have no end
+	case !info.Mode().IsRegular(): // a pipe would block, and a device might be endless
 		err = fmt.Errorf("%s is no regular file", name)
 	case info.Size() > maxBytes:
 		err = fmt.Errorf("%s is larger than %d MiB", name, maxBytes>>20)
 	}
-	return f, err // the parser closes it also with an error
+	return f, err // the parser closes it after an error, too
 }
 
-// find returns the path of a file. A file of sites-enabled or conf.d alone does not
-// say where nginx's own folder is: one level up as a rule.
+// find returns the path of a file. A single file of sites-enabled or conf.d does not
+// name nginx's own folder, which is usually one level up.
 func (o *opener) find(name string) string {
 	real := o.root.path(name)
 	if _, err := os.Lstat(real); errors.Is(err, fs.ErrNotExist) {
@@ -65,8 +66,8 @@ func (o *opener) find(name string) string {
 	return real
 }
 
-// above is the path of a file one level up; within is false when it is not in the
-// main file's folder.
+// above returns the path of a file one level up; within is false if the file is not in
+// the main file's folder.
 func (o *opener) above(name string) (path string, within bool) {
 	rest, err := filepath.Rel(o.dir, name)
 	if err != nil || strings.HasPrefix(rest, "..") {
@@ -80,7 +81,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// glob returns the names of the files that a pattern matches.
+// glob returns the names of the files that match a pattern.
 func (o *opener) glob(pattern string) ([]string, error) {
 	var names []string
 	if o.dump {
@@ -113,7 +114,7 @@ type source struct {
 	opener *opener
 	name   string
 	path   string
-	in     io.ReadCloser // nil before the first Read
+	in     io.ReadCloser // nil before the first read
 	braces int
 }
 
@@ -156,8 +157,8 @@ func (s *source) failed(err error) error {
 	return err
 }
 
-// count follows how many braces are open, those in quotes too, up to one more than
-// there may be.
+// count tracks the number of open braces, including those in quotes, up to one more
+// than the limit.
 func (s *source) count(text []byte) {
 	for _, c := range text {
 		switch {

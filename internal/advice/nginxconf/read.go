@@ -38,8 +38,8 @@ func (c *Config) addErrorLogs(s *scope) {
 	}
 }
 
-// absolute makes a file name absolute, as far as the configuration alone tells: the
-// prefix nginx was built with is not in it.
+// absolute returns an absolute file name, as far as the configuration alone allows: it
+// does not contain the compiled-in prefix of nginx.
 func (c *Config) absolute(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -96,7 +96,7 @@ func (c *Config) readServer(parent *scope, d *Directive, formats map[string]stri
 	c.readLocations(s, &s.scope, nil)
 }
 
-// readLocations finds what a server passes on: in its locations, and in the blocks
+// readLocations finds the passes of a server: in its locations, and in the blocks
 // within those.
 func (c *Config) readLocations(s *Server, in *scope, around *Directive) {
 	for _, d := range in.block {

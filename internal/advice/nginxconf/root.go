@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// root is the folder in which absolute names begin, such as that of a container's
-// files; "" = this machine's own.
+// root is the folder that contains the files with absolute names, such as a container's
+// root; "" = this machine's.
 type root string
 
-// maxLinks bounds how many symbolic links one name leads through, as the kernel does.
+// maxLinks bounds the number of symbolic links in one lookup, as the kernel does.
 const maxLinks = 40
 
-// path returns where a name leads on this machine. Symbolic links are followed as
-// seen from within the root: an absolute one does not lead out of it.
+// path returns the path of a file on this machine. It resolves symbolic links within
+// the root, so that an absolute link does not leave it.
 func (r root) path(name string) string {
 	if r == "" || !filepath.IsAbs(name) {
 		return name
@@ -38,7 +38,7 @@ func (r root) path(name string) string {
 	return filepath.Join(string(r), at)
 }
 
-// name returns the name that a path of this machine has within the root.
+// name returns the name within the root for a path of this machine.
 func (r root) name(path string) string {
 	if r == "" {
 		return path

@@ -1,13 +1,13 @@
 package nginxconf
 
-// scope is a block with those around it, in which a directive holds that stands
-// in the nearest of them.
+// scope is a block with the blocks around it. A directive applies from the nearest of
+// them that contains it.
 type scope struct {
 	parent *scope
 	block  []*Directive
 }
 
-// All returns the directives of a name that hold here: those of the nearest
+// All returns the directives with a name that apply here. They are all from the nearest
 // block that has any, as nginx inherits lists.
 func (s *scope) All(name string) []*Directive {
 	for ; s != nil; s = s.parent {
@@ -24,8 +24,7 @@ func (s *scope) All(name string) []*Directive {
 	return nil
 }
 
-// One returns the directive of a name that holds here; its zero value when there
-// is none.
+// One returns the directive with a name that applies here, or the zero value.
 func (s *scope) One(name string) Directive {
 	if all := s.All(name); len(all) > 0 {
 		return *all[len(all)-1]
@@ -33,7 +32,7 @@ func (s *scope) One(name string) Directive {
 	return Directive{}
 }
 
-// set returns what a variable was set to, in this block or around it.
+// set returns the value assigned to a variable, in this block or around it.
 func (s *scope) set(variable string) (string, bool) {
 	for ; s != nil; s = s.parent {
 		for _, d := range s.block {

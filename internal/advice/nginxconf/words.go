@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// To returns the directive that passes the location's requests on to another host, or
-// in another way: To("proxy_pass", "https", "app:443"). A path that replaces the
-// location's own stays, as far as the directive can have one.
+// To returns the directive that passes the location's requests to another host or with
+// another protocol: To("proxy_pass", "https", "app:443"). It keeps the URI of the
+// location if the directive can have one.
 func (l *Location) To(pass, scheme, host string) string {
 	if scheme != "" {
 		scheme += "://"
@@ -24,7 +24,7 @@ func (l *Location) To(pass, scheme, host string) string {
 	return pass + " " + scheme + host + uri + ";"
 }
 
-// Written is the scheme that the location's directive is to have; "" = none.
+// Written returns the scheme for the location's directive; "" = none.
 func (l *Location) Written() string {
 	if l.Prefix() == l.Scheme && l.Scheme != "grpc" { // fastcgi, scgi and uwsgi need none
 		return ""
@@ -32,8 +32,8 @@ func (l *Location) Written() string {
 	return l.Scheme
 }
 
-// WithHeader returns the line that adds a header to what is sent upstream. It has to
-// stand beside the others: a location with proxy_set_header of its own inherits none.
+// WithHeader returns the line that adds a request header. It must be beside the
+// existing ones, because a location with its own proxy_set_header inherits none.
 func (l *Location) WithHeader(name, value string) string {
 	line := fmt.Sprintf("proxy_set_header %s %s;", name, value)
 	others := l.All("proxy_set_header")
@@ -43,8 +43,8 @@ func (l *Location) WithHeader(name, value string) string {
 	return line + "   # beside the others, at " + others[0].At()
 }
 
-// Buffers returns the lines that give a response header room, %s standing for KiB.
-// What is set and would be too small with them is among them.
+// Buffers returns the lines that give enough room for a response header, with %s for
+// KiB. They include the existing settings that would be too small.
 func (l *Location) Buffers() string {
 	p := l.Prefix()
 	lines := p + "_buffer_size %[1]sk;"
@@ -60,8 +60,8 @@ func (l *Location) Buffers() string {
 	return lines
 }
 
-// With returns the server line with another address, its parameters as they are
-// without those that are named.
+// With returns the server line with another address, and with the same parameters
+// except those in without.
 func (p Peer) With(addr string, without ...string) string {
 	line := []string{"server", addr}
 	for _, a := range p.Args[min(1, len(p.Args)):] {
@@ -73,7 +73,7 @@ func (p Peer) With(addr string, without ...string) string {
 	return strings.Join(line, " ") + ";"
 }
 
-// Ports are those that the servers listen on.
+// Ports returns the ports on which the servers listen.
 func (c *Config) Ports() []string {
 	var ports []string
 	for _, s := range c.Servers {
@@ -88,12 +88,12 @@ func (c *Config) Ports() []string {
 	return ports
 }
 
-// Blocks returns the blocks of a name at the top of the configuration.
+// Blocks returns the top-level blocks with a name.
 func (c *Config) Blocks(name string) []*Directive {
 	return slices.DeleteFunc(slices.Clone(c.Root), func(d *Directive) bool { return d.Name != name })
 }
 
-// Has reports whether any directive of the configuration is as wanted.
+// Has reports whether a directive of the configuration satisfies wanted.
 func (c *Config) Has(wanted func(*Directive) bool) bool { return anyOf(c.Root, wanted) }
 
 func anyOf(list []*Directive, wanted func(*Directive) bool) bool {

@@ -12,36 +12,36 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/logs"
 )
 
-// Traffic is what access logs tell of one upstream.
+// Traffic is the content of access logs about one upstream.
 type Traffic struct {
 	Upstream string // address of the last attempt; "" = none, or not in the format
 	Requests int64
-	Errors   [600]int64 // by status; only 499 and 502 to 504 are counted
-	First    time.Time  // of the gateway errors
+	Errors   [600]int64 // counts by status, only for 499 and 502 to 504
+	First    time.Time  // time of the first gateway error
 	Last     time.Time
-	Recent   int64  // gateway errors within the window before the log's end
-	Path     string // of the first gateway error, without query
+	Recent   int64  // gateway errors in the window before the log's end
+	Path     string // path of the first gateway error, without query
 
-	Slowest     time.Duration // of what was answered well; 0 = not in the format
-	SlowestPath string        // without query
+	Slowest     time.Duration // slowest successful answer; 0 = not in the format
+	SlowestPath string        // its path, without query
 
-	// Failed are the times after which requests ended with 502, Late those with 504:
-	// when they are all alike, something ends requests by the clock.
+	// Failed has the durations of requests that ended with 502, Late of those with 504.
+	// Nearly equal durations point to a timeout.
 	Failed Times
 	Late   Times
 
-	Series Series // of the gateway errors
+	Series Series // gateway errors over time
 	window window
 }
 
-// Times is how long some requests took.
+// Times summarizes the durations of some requests.
 type Times struct {
 	N        int64
 	Min, Max time.Duration
 	sum      time.Duration
 }
 
-// Mean is 0 when there are none.
+// Mean returns the mean duration, 0 without requests.
 func (t Times) Mean() time.Duration {
 	if t.N == 0 {
 		return 0
@@ -58,18 +58,18 @@ func (t *Times) add(d time.Duration) {
 	t.N++
 }
 
-// AccessTally counts what access logs tell. See [NewAccessTally].
+// AccessTally counts the requests in access logs. See [NewAccessTally].
 type AccessTally struct {
 	Lines   int64
-	Strange int64 // lines that are none of an access log
+	Strange int64 // lines of another kind
 	Bytes   int64
-	End     time.Time      // of the last request
-	Zone    *time.Location // in which nginx wrote; nil = not known
-	Timed   bool           // the log says how long requests took
-	Window  time.Duration  // before the end, for what is recent; 0 = all of it
+	End     time.Time      // time of the last request
+	Zone    *time.Location // zone of the log's times; nil = unknown
+	Timed   bool           // the log has durations
+	Window  time.Duration  // window before the end that counts as recent; 0 = everything
 
 	traffic  map[string]*Traffic
-	local    []byte // the last time, as it is written
+	local    []byte // text of the last parsed time
 	localAt  time.Time
 	guess    guess
 	envelope logs.Envelope
@@ -80,7 +80,7 @@ func NewAccessTally() *AccessTally {
 	return &AccessTally{traffic: map[string]*Traffic{}, guess: newGuess()}
 }
 
-// Read adds a log of the given format; nil = found out from each line.
+// Read adds a log in the given format; nil = recognize the format of each line.
 func (t *AccessTally) Read(r io.Reader, f *Format) error {
 	n, err := logs.Scan(r, func(line []byte) {
 		text, _ := t.envelope.Strip(line)
@@ -92,9 +92,9 @@ func (t *AccessTally) Read(r io.Reader, f *Format) error {
 	return err
 }
 
-// Line adds a line that is out of its envelope. It reports whether the line is
-// one of an access log. A line that does not have the format given is looked at
-// as if none were.
+// Line adds a line without its envelope. It reports whether the line is of an access
+// log. A line that does not match the given format is parsed as if the format were
+// unknown.
 func (t *AccessTally) Line(line []byte, f *Format) bool {
 	var fields [numFields][]byte
 	if f == nil || !f.split(line, &fields) || !isStatus(fields[fieldStatus]) {
@@ -113,8 +113,8 @@ func (t *AccessTally) Line(line []byte, f *Format) bool {
 	return true
 }
 
-// Add counts a request that another log tells of: its upstream may be "", what it
-// took 0 seconds, and its time zero.
+// Add counts a request from another log. upstream may be "", took 0 and at zero if they
+// are unknown.
 func (t *AccessTally) Add(status int, upstream, path string, took float64, at time.Time) {
 	if status < 100 || status > 599 {
 		return
@@ -127,11 +127,11 @@ func (t *AccessTally) Add(status int, upstream, path string, took float64, at ti
 }
 
 func isStatus(b []byte) bool {
-	return len(b) == 3 && b[0] >= '0' && b[0] <= '5' && // 000 and 009 are nginx's for what is no HTTP
+	return len(b) == 3 && b[0] >= '0' && b[0] <= '5' && // nginx logs 000 or 009 for input that is not HTTP
 		b[1] >= '0' && b[1] <= '9' && b[2] >= '0' && b[2] <= '9'
 }
 
-// Traffic returns what was counted, the upstream with most gateway errors first.
+// Traffic returns the counts, sorted by gateway errors in descending order.
 func (t *AccessTally) Traffic() []*Traffic {
 	var all []*Traffic
 	for _, u := range t.traffic {
@@ -147,7 +147,7 @@ func (t *AccessTally) Traffic() []*Traffic {
 	return all
 }
 
-// GatewayErrors is how many requests got 502, 503 or 504.
+// GatewayErrors returns the number of answers with 502, 503 or 504.
 func (u *Traffic) GatewayErrors() int64 { return u.Errors[502] + u.Errors[503] + u.Errors[504] }
 
 func (t *AccessTally) count(status int, upstream, path []byte, took time.Duration, timed bool, at time.Time) {
@@ -190,10 +190,10 @@ func (t *AccessTally) upstream(name []byte) *Traffic {
 	return t.traffic[key]
 }
 
-// at is when a request was logged; zero when the line does not say.
+// at returns the time of a line; zero if it has none.
 func (t *AccessTally) at(fields *[numFields][]byte) time.Time {
 	if local := fields[fieldTimeLocal]; len(local) > 0 && bytes.Equal(local, t.local) {
-		return t.localAt // lines of the same second are many
+		return t.localAt // many lines have the same second
 	}
 	at, err := time.Parse("02/Jan/2006:15:04:05 -0700", string(fields[fieldTimeLocal]))
 	if err == nil {
@@ -229,7 +229,7 @@ func (u *Traffic) when(at time.Time) {
 	}
 }
 
-// last is the last of several attempts: "10.0.0.1:80, 10.0.0.2:80".
+// last returns the value of the last attempt: "10.0.0.1:80, 10.0.0.2:80".
 func last(value []byte) []byte {
 	if i := bytes.LastIndexAny(value, ", "); i >= 0 {
 		value = value[i+1:]
@@ -251,7 +251,7 @@ func seconds(value []byte) (time.Duration, bool) {
 	return time.Duration(s * float64(time.Second)), true
 }
 
-// pathOf is the path of "GET /path?query HTTP/1.1", or of a URI alone.
+// pathOf returns the path of "GET /path?query HTTP/1.1", or of a URI alone.
 func pathOf(request []byte) []byte {
 	if i := bytes.IndexByte(request, ' '); i >= 0 {
 		request = request[i+1:]

@@ -1,10 +1,10 @@
 package nginxlog
 
-// Cause is why a request failed, as far as one line of a log tells.
+// Cause is the cause of a failed request, as far as one line of a log shows it.
 type Cause uint8
 
 const (
-	Other Cause = iota // nothing about upstreams or limits
+	Other Cause = iota // unrelated to upstreams and limits
 
 	ConnectRefused
 	ConnectTimeout
@@ -15,56 +15,56 @@ const (
 	SocketMissing      // no such file, for a unix socket
 	SocketForbidden    // permission denied, for a unix socket
 	SocketBacklog      // try again, for a unix socket
-	UpstreamAddress    // proxy_pass made something that is no address
+	UpstreamAddress    // the value of proxy_pass is no address
 	ResponseTimeout    // reading the response header
 	ResponseStalled    // reading the response body
 	SendTimeout        // sending the request
-	ClosedBeforeAnswer // the upstream closed in order
-	ResetBeforeAnswer  // the upstream reset
+	ClosedBeforeAnswer // the upstream closed the connection regularly
+	ResetBeforeAnswer  // the upstream reset the connection
 	ClosedInBody       // the response was cut off
-	ClosedWhileSending // the upstream closed while the request was sent
+	ClosedWhileSending // the upstream closed the connection during the request
 	UpgradeIdle        // a WebSocket, or TCP, was silent for too long
 	UpgradeClosed      // a WebSocket, or TCP, was broken off
 	UpgradeSubrequest  // an upgrade within auth_request or mirror
 	HeaderTooBig       //
 	CacheKeyTooBig     //
-	InvalidResponse    // no HTTP
-	InvalidHeader      // HTTP, but with a field that is not valid
+	InvalidResponse    // the answer is not HTTP
+	InvalidHeader      // HTTP with an invalid field
 	InvalidChunks      //
-	DuplicateHeader    // one that must be there once
-	DuplicateIgnored   // the same, of no consequence
+	DuplicateHeader    // a field that must be unique
+	DuplicateIgnored   // the same, without consequences
 	ExtraData          // after the end of the response
-	NotHTTP2           // it answers in HTTP/1.1
-	NotHTTP2TLS        // it answers with an alert of TLS
+	NotHTTP2           // the upstream answers with HTTP/1.1
+	NotHTTP2TLS        // the upstream answers with a TLS alert
 	InvalidHTTP2       //
 	StreamRejected     // RST_STREAM
 	GoAway             //
 	TooManyFrames      //
-	HeaderTooBigHTTP2  // a field of a response
+	HeaderTooBigHTTP2  // response field too long
 	RequestHeaderTooBig
 	NotFastCGI
 	ScriptUnknown    // "Primary script unknown"
 	ScriptDenied     // security.limit_extensions
-	ApplicationError // the application says that it failed
+	ApplicationError // the application reports an error
 	NotMemcached
 	MemcachedKey
 	TLSHandshake
 	TLSPlain             // the port does not speak TLS
-	TLSName              // it wants a name
+	TLSName              // the upstream needs a server name
 	TLSVersion           // no protocol or cipher in common
-	TLSClientCertificate // it wants a certificate
-	TLSOwnCertificate    // nginx's own for the upstream cannot be read
-	TLSCertificate       // of the upstream
-	TLSCertificateName   // of the upstream, for another name
-	NoTLSSupport         // nginx was built without
+	TLSClientCertificate // the upstream needs a client certificate
+	TLSOwnCertificate    // nginx's client certificate is unreadable
+	TLSCertificate       // the upstream's certificate is not trusted
+	TLSCertificateName   // the upstream's certificate has another name
+	NoTLSSupport         // nginx was built without TLS
 	NoLiveUpstreams      //
-	NotResolved          // the name server says no
-	NotResolvedAtStart   // nginx did not start for it
+	NotResolved          // the name does not exist
+	NotResolvedAtStart   // nginx did not start because of it
 	ResolveTimeout       //
-	ResolverDown         // it cannot be reached
-	ResolverFailed       // it says that it failed
+	ResolverDown         // the name server is unreachable
+	ResolverFailed       // the name server reports a failure
 	ResolverRefuses      //
-	ResolverOdd          // answers that nginx cannot use
+	ResolverOdd          // unusable answers
 	NoResolver           // a name at run time, and no resolver
 	UpstreamZoneFull     // no room for addresses of names
 	WorkerConnections    //
@@ -77,31 +77,31 @@ const (
 	CacheBroken
 	ZoneFull
 	MemoryShort
-	BodyTooLarge     // of the client's request
+	BodyTooLarge     // the client's request body
 	ResponseBuffered // a response went to disk
 	RequestBuffered  // a request went to disk
 	Limited          // limit_req, limit_conn
 	Delayed          // limit_req
 	RedirectCycle    // rewrite or internal redirection cycle
-	AuthRequest      // what auth_request asks failed
+	AuthRequest      // the subrequest of auth_request failed
 	ClientGone       //
 	AddressInUse     //
 	ListenForbidden  // a port below 1024
 	ListenAddress    //
 	WorkerKilled     // signal 9
-	WorkerCrashed    // signal 11 and its kin
+	WorkerCrashed    // signal 11 or similar
 	WorkerEnded      // another signal
-	WorkerFatal      // workers that cannot be started
+	WorkerFatal      // workers cannot start
 	ConfigRefused    // any other emergency
-	Internal         // a fault in nginx
+	Internal         // a bug in nginx
 
-	// What only other proxies say.
+	// Causes that only other proxies report.
 
 	Overloaded     // a queue or a limit is full
 	RetriesSpent   //
 	NoRoute        //
-	UpstreamStatus // the application answered so
-	CheckFailed    // a health check took an upstream out
+	UpstreamStatus // the application's own answer
+	CheckFailed    // a health check has taken an upstream out of rotation
 	FaultInjected  //
 	Goodgate       // one of goodgate's own reasons
 	NumCauses

@@ -1,6 +1,6 @@
 package nginxlog
 
-// String returns the cause's one word.
+// String returns the one-word name of the cause.
 func (c Cause) String() string {
 	return [NumCauses]string{
 		Other:                 "other",

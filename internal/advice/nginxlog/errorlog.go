@@ -10,16 +10,15 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/logs"
 )
 
-// ErrorTally counts what error logs tell. The zero value is not ready: see
-// [NewErrorTally].
+// ErrorTally counts the failures in error logs. Create it with [NewErrorTally].
 type ErrorTally struct {
-	Lines   int64 // of error logs
-	Strange int64 // others
+	Lines   int64 // lines of error logs
+	Strange int64 // other lines
 	Bytes   int64
-	Unknown Unknown        // lines about upstreams that no row has
-	End     time.Time      // of the last line, whatever it says
-	Zone    *time.Location // in which nginx wrote; nil = not known, and taken for this machine's
-	Window  time.Duration  // before the end, for what is recent; 0 = all of it
+	Unknown Unknown        // lines about upstreams without a matching row
+	End     time.Time      // time of the last line of any kind
+	Zone    *time.Location // zone of the log's times; nil = unknown, this machine's is used
+	Window  time.Duration  // window before the end that counts as recent; 0 = everything
 
 	byCause  [NumCauses]map[string]*Failures
 	rows     *matcher
@@ -36,7 +35,7 @@ func NewErrorTally() *ErrorTally {
 	return t
 }
 
-// Read adds a log. It may be called for one after the other.
+// Read adds a log. It may be called several times.
 func (t *ErrorTally) Read(r io.Reader) error {
 	n, err := logs.Scan(r, func(line []byte) {
 		text, at := t.envelope.Strip(line)
@@ -48,7 +47,7 @@ func (t *ErrorTally) Read(r io.Reader) error {
 	return err
 }
 
-// Failures returns what was counted, the most frequent first.
+// Failures returns the counts, sorted by frequency in descending order.
 func (t *ErrorTally) Failures() []*Failures {
 	var all []*Failures
 	for _, m := range t.byCause[Other+1:] {
@@ -66,10 +65,10 @@ func (t *ErrorTally) Failures() []*Failures {
 	return all
 }
 
-// Ended is the time of the last line.
+// Ended returns the time of the last line.
 func (t *ErrorTally) Ended() time.Time { return t.local(t.End) }
 
-// EndsAt sets a later end, which another log of the same nginx shows.
+// EndsAt sets a later end, known from another log of the same nginx.
 func (t *ErrorTally) EndsAt(end time.Time) {
 	end = end.In(cmp.Or(t.Zone, time.Local))
 	wall := time.Date(end.Year(), end.Month(), end.Day(), end.Hour(), end.Minute(), end.Second(), 0, time.UTC)
@@ -78,7 +77,7 @@ func (t *ErrorTally) EndsAt(end time.Time) {
 	}
 }
 
-// local gives a time of the log, which has no zone, that of nginx.
+// local adds nginx's zone to a time of the log, which has none.
 func (t *ErrorTally) local(at time.Time) time.Time {
 	if at.IsZero() {
 		return at
@@ -86,8 +85,8 @@ func (t *ErrorTally) local(at time.Time) time.Time {
 	return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), cmp.Or(t.Zone, time.Local))
 }
 
-// Line adds a line that is out of its envelope, on which the time was around;
-// zero = none. It reports whether the line is one of an error log.
+// Line adds a line without its envelope; around is the time in the envelope, zero =
+// none. It reports whether the line is of an error log.
 func (t *ErrorTally) Line(line []byte, around time.Time) bool {
 	e, ok := parse(line)
 	if !ok {
@@ -108,8 +107,8 @@ func (t *ErrorTally) Line(line []byte, around time.Time) bool {
 	return true
 }
 
-// bare adds a line that is a message alone, as people copy it. It has to be one
-// about upstreams.
+// bare adds a line with only a message, as people copy it. The message must be about
+// upstreams.
 func (t *ErrorTally) bare(line []byte, around time.Time) bool {
 	if !has(line[:min(len(line), messageHead)], "upstream") {
 		return false
@@ -127,8 +126,8 @@ func (t *ErrorTally) bare(line []byte, around time.Time) bool {
 	return true
 }
 
-// at is when a line was written: what it says itself, else what the envelope
-// says, both as on nginx's clock.
+// at returns the time of a line on nginx's clock: from the line itself, else from the
+// envelope.
 func (t *ErrorTally) at(stamp []byte, around time.Time) time.Time {
 	var at time.Time
 	if stamp != nil {
@@ -145,8 +144,8 @@ func (t *ErrorTally) at(stamp []byte, around time.Time) time.Time {
 	return at
 }
 
-// zoneBetween is the zone of a clock that shows at when it is around. Zones are
-// whole quarters of an hour, up to 14 hours; anything else is no zone.
+// zoneBetween returns the zone of a clock that shows at when the time is around. Zones
+// are multiples of 15 minutes, up to 14 hours; it returns nil for anything else.
 func zoneBetween(at, around time.Time) *time.Location {
 	const quarter = 15 * time.Minute
 	offset := at.Sub(around).Round(quarter)
@@ -156,8 +155,8 @@ func zoneBetween(at, around time.Time) *time.Location {
 	return time.FixedZone("", int(offset.Seconds()))
 }
 
-// unknown counts a line that no row has. What nginx says when it does not start
-// explains itself.
+// unknown counts a line without a matching row. nginx's errors at its start explain
+// themselves, so they count as ConfigRefused.
 func (t *ErrorTally) unknown(e *entry, at time.Time) {
 	if string(e.level) == "emerg" {
 		t.count(&Message{Cause: ConfigRefused}, e, at)
@@ -194,10 +193,10 @@ func (t *ErrorTally) count(row *Message, e *entry, at time.Time) {
 	}
 }
 
-// Unknown are lines that no row has.
+// Unknown has the lines without a matching row.
 type Unknown struct {
 	Count   int64
-	Samples []string // the first few that differ
+	Samples []string // the first few different lines
 }
 
 // Add counts a line.
@@ -232,8 +231,8 @@ func (t *ErrorTally) failures(c Cause, upstream []byte) *Failures {
 	return f
 }
 
-// clock reads the time at the beginning of a line, as if it were UTC. Lines of the
-// same minute are many, so that the last is remembered.
+// clock parses the time at the beginning of a line, as UTC. Many lines have the same
+// minute, so it remembers the last one.
 type clock struct {
 	text   [17]byte // "2006/01/02 15:04:"
 	minute time.Time

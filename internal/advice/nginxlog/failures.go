@@ -6,27 +6,26 @@ import (
 )
 
 const (
-	maxKeys  = 4096 // upstreams told apart for each cause; the rest is counted as one
-	maxPaths = 64   // paths told apart for each cause and upstream
-	// quiet is how long nothing may have happened for what comes next to be a new
-	// run of failures.
+	maxKeys  = 4096 // distinct upstreams per cause; the rest count as one
+	maxPaths = 64   // distinct paths per cause and upstream
+	// quiet is the pause after which further failures are a new run.
 	quiet = time.Hour
 )
 
-// Failures are the lines of one cause about one upstream.
+// Failures summarizes the lines with one cause about one upstream.
 type Failures struct {
 	Cause       Cause
 	Upstream    string // "http://10.0.0.1:80", "unix:/path", a group's or host's name; "" = none
 	Count       int64
 	First, Last time.Time // nginx's log has no zone: see [ErrorTally.Zone]
-	Since       time.Time // when the last run of failures without a quiet hour began
-	Recent      int64     // within the window before the log's end
-	Peak        int64     // most within one minute
-	Most        int64     // largest number in the message: the bytes of a body that is too large
-	GET         bool      // the most frequent path was asked for with GET or HEAD
-	Sample      string    // what nginx said first
-	Scheme      string    // "http", "fastcgi", as the upstream was spoken to; "" = not known
-	Series      Series    // when they came
+	Since       time.Time // begin of the last run of failures, without a pause of an hour
+	Recent      int64     // count in the window before the log's end
+	Peak        int64     // highest count in a minute
+	Most        int64     // largest number in a message: the size of a body that is too large, in bytes
+	GET         bool      // the most frequent path was requested with GET or HEAD
+	Sample      string    // nginx's first message
+	Scheme      string    // scheme of the requests: "http", "fastcgi"; "" = unknown
+	Series      Series    // counts over time
 
 	paths     map[string]*pathCount
 	minute    int64
@@ -39,7 +38,7 @@ type pathCount struct {
 	safe bool
 }
 
-// Path returns the path asked for most often, without query; "" when not known.
+// Path returns the most frequent path, without query; "" if unknown.
 func (f *Failures) Path() string {
 	best, most := "", &pathCount{}
 	for path, c := range f.paths {
@@ -51,8 +50,8 @@ func (f *Failures) Path() string {
 	return best
 }
 
-// Add counts one at a time; zero = not known. What is recent is within window
-// before the end.
+// Add counts a failure at a time; zero = unknown. The window is the time before the
+// log's end that counts as recent.
 func (f *Failures) Add(at time.Time, window time.Duration) {
 	f.Count++
 	f.window.add(at, window)
@@ -76,8 +75,8 @@ func (f *Failures) Add(at time.Time, window time.Duration) {
 	f.Peak = max(f.Peak, f.perMinute)
 }
 
-// AddPath notes a path that was asked for, without its query; safe = by GET or
-// HEAD.
+// AddPath adds a requested path, without its query; safe means that the method was GET
+// or HEAD.
 func (f *Failures) AddPath(path string, safe bool) { f.addPath([]byte(path), safe) }
 
 func (f *Failures) addPath(path []byte, safe bool) {
@@ -94,7 +93,7 @@ func (f *Failures) addPath(path []byte, safe bool) {
 	f.paths[string(path)] = &pathCount{1, safe}
 }
 
-// Finish sets what is recent before the end.
+// Finish sets Recent for a log that ends at end.
 func (f *Failures) Finish(end time.Time, window time.Duration) {
 	f.Recent = f.Count
 	if window > 0 {
@@ -102,7 +101,7 @@ func (f *Failures) Finish(end time.Time, window time.Duration) {
 	}
 }
 
-// isSafe reports whether a request was made by GET or HEAD.
+// isSafe reports whether the method of a request was GET or HEAD.
 func isSafe(rest []byte) bool {
 	method := after(rest, `, request: "`, ' ')
 	return bytes.Equal(method, []byte("GET")) || bytes.Equal(method, []byte("HEAD"))

@@ -2,8 +2,7 @@ package nginxlog
 
 import "bytes"
 
-// after returns what follows a marker up to an end byte; nil when the marker is
-// not there.
+// after returns the text between a marker and an end byte; nil without the marker.
 func after(line []byte, marker string, end byte) []byte {
 	i := bytes.Index(line, []byte(marker))
 	if i < 0 {
@@ -16,8 +15,8 @@ func after(line []byte, marker string, end byte) []byte {
 	return rest[:i]
 }
 
-// upstreamOf splits the upstream field into the upstream (scheme and address)
-// and the path that was asked of it, without the query.
+// upstreamOf splits the upstream field into the upstream (scheme and address) and the
+// requested path, without the query.
 func upstreamOf(field []byte) (upstream, path []byte) {
 	scheme := bytes.Index(field, []byte("://"))
 	if scheme < 0 {
@@ -45,7 +44,7 @@ func withoutQuery(path []byte) []byte {
 	return path
 }
 
-// nameOf is the name that the head of a message of the resolver is about.
+// nameOf returns the name in a message of the resolver.
 func nameOf(c Cause, m []byte) []byte {
 	switch c {
 	case NoResolver:
@@ -60,7 +59,7 @@ func nameOf(c Cause, m []byte) []byte {
 	return name
 }
 
-// requested is the path of the request line, without its query.
+// requested returns the path of the request line, without its query.
 func requested(rest []byte) []byte {
 	line := after(rest, ` request: "`, '"')
 	if len(line) == 0 {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Combined is nginx's own format, which holds where none is named.
+// Combined is nginx's own format, the default.
 const Combined = `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`
 
-// Format is a log_format of nginx, made ready for reading.
+// Format is a parsed log_format of nginx.
 type Format struct{ parts []part }
 
-// part is a variable, and the text between it and the next.
+// part is a variable, and the text between it and the next one.
 type part struct {
-	field field // what the variable is to the tally
+	field field // the tally's field for the variable
 	after []byte
 }
 
@@ -24,7 +24,7 @@ const (
 	unused field = iota
 	fieldStatus
 	fieldRequest
-	fieldTime        // of the whole request, seconds
+	fieldTime        // duration of the whole request, in seconds
 	fieldUpstream    // addresses of all attempts
 	fieldUpstreamT   // response times of all attempts
 	fieldTimeLocal   // 02/Jan/2006:15:04:05 -0700
@@ -33,13 +33,13 @@ const (
 	numFields
 )
 
-// NewFormat reads the text of a log_format. It is an error when the format has
-// no $status.
+// NewFormat parses the text of a log_format. It returns an error for a format without
+// $status.
 func NewFormat(text string) (*Format, error) {
 	f := &Format{}
 	status := false
 	literal, rest, more := strings.Cut(text, "$")
-	if literal != "" { // before the first variable
+	if literal != "" { // text before the first variable
 		f.parts = append(f.parts, part{after: []byte(literal)})
 	}
 	for more {
@@ -93,7 +93,7 @@ func fieldOf(name string) field {
 	return unused
 }
 
-// split fills fields from a line; it reports whether the line has the format.
+// split fills fields from a line. It reports whether the line has the format.
 func (f *Format) split(line []byte, fields *[numFields][]byte) bool {
 	for _, p := range f.parts {
 		end := len(line)
@@ -111,8 +111,8 @@ func (f *Format) split(line []byte, fields *[numFields][]byte) bool {
 	return true
 }
 
-// end is where a variable's value ends. Those about upstreams hold ", " and
-// " : " between attempts, so that a space alone does not end them.
+// end returns the end of a variable's value. Values about upstreams contain ", " and "
+// : " between attempts, so a space alone does not end them.
 func (f *Format) end(line []byte, p part) int {
 	from := 0
 	for {

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// known returns formats that others than nginx's administrators made, the most
-// telling first.
+// known returns common formats of other projects, the most specific first.
 func known() []string {
 	const common = `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`
 	return []string{
@@ -18,7 +17,7 @@ func known() []string {
 	}
 }
 
-// guess finds the fields of a line whose format is not known.
+// guess finds the fields of a line in an unknown format.
 type guess struct{ formats []*Format }
 
 func newGuess() guess {
@@ -47,8 +46,8 @@ func (g *guess) split(line []byte, fields *[numFields][]byte) bool {
 	return splitFree(line, fields)
 }
 
-// splitFree finds the request line by its form, the status after it, the time by
-// its brackets, and what has a name: "urt=0.123".
+// splitFree finds the request line by its form, the status after it, the time by its
+// brackets, and values with a name, such as "urt=0.123".
 func splitFree(line []byte, fields *[numFields][]byte) bool {
 	start, end := requestLine(line)
 	if start < 0 {
@@ -78,7 +77,7 @@ func splitFree(line []byte, fields *[numFields][]byte) bool {
 	return fields[fieldStatus] != nil
 }
 
-// requestLine finds "GET /path HTTP/1.1", within quotes or not.
+// requestLine finds "GET /path HTTP/1.1", with or without quotes.
 func requestLine(line []byte) (start, end int) {
 	proto := bytes.Index(line, []byte(" HTTP/"))
 	if proto < 0 {
@@ -89,7 +88,7 @@ func requestLine(line []byte) (start, end int) {
 		end++
 	}
 	if start = bytes.LastIndexByte(line[:proto], '"') + 1; start == 0 {
-		if start = bytes.LastIndexByte(bytes.TrimRight(line[:proto], " "), ' '); start < 0 { // the URI; the method stands before it
+		if start = bytes.LastIndexByte(bytes.TrimRight(line[:proto], " "), ' '); start < 0 { // the URI, after the method
 			return 0, end
 		}
 		start = bytes.LastIndexByte(line[:start], ' ') + 1
@@ -97,10 +96,10 @@ func requestLine(line []byte) (start, end int) {
 	return start, end
 }
 
-// longestName is the longest name of a value that is looked for, in bytes.
+// longestName bounds the name of a value, in bytes.
 const longestName = 48
 
-// named finds values with names that people give them.
+// named finds values with the names that administrators usually give them.
 func named(line []byte, fields *[numFields][]byte) {
 	for from := 0; ; {
 		i := bytes.IndexAny(line[from:], "=:")
@@ -135,7 +134,7 @@ func lastNonName(b []byte) int {
 	return -1
 }
 
-// untilSpace is a value up to a space; one after a comma belongs to it.
+// untilSpace returns a value up to a space. A space after a comma does not end it.
 func untilSpace(b []byte) []byte {
 	for i := range b {
 		if b[i] == ' ' && (i == 0 || b[i-1] != ',') {
@@ -145,8 +144,7 @@ func untilSpace(b []byte) []byte {
 	return b
 }
 
-// meaning is the field that a name stands for, in any case, with "-" or "." for
-// "_".
+// meaning returns the field for a name, in any case, with "-" or "." in place of "_".
 func meaning(name []byte) field {
 	var plain [longestName]byte
 	if len(name) < 2 || len(name) > longestName || name[0] >= '0' && name[0] <= '9' {
@@ -182,7 +180,7 @@ func meaning(name []byte) field {
 	return unused
 }
 
-// address finds what can only be the address of an upstream: host and port, or a
+// address finds a text that can only be an upstream's address: host and port, or a
 // socket.
 func address(rest []byte) []byte {
 	for word := range bytes.FieldsSeq(rest) {
@@ -219,8 +217,7 @@ func between(line []byte, open, end byte) []byte {
 	return line[i+1 : i+j]
 }
 
-// splitJSON reads an object that has a status. Objects within it are looked at,
-// too.
+// splitJSON reads an object with a status, including the objects in it.
 func splitJSON(line []byte, fields *[numFields][]byte) bool {
 	var object map[string]any
 	d := json.NewDecoder(bytes.NewReader(line))
@@ -233,7 +230,7 @@ func splitJSON(line []byte, fields *[numFields][]byte) bool {
 }
 
 func jsonFields(object map[string]any, fields *[numFields][]byte, depth int) {
-	for _, name := range slices.Sorted(maps.Keys(object)) { // several may mean the same
+	for _, name := range slices.Sorted(maps.Keys(object)) { // several names may have the same meaning
 		var text string
 		switch v := object[name].(type) {
 		case string:

@@ -6,26 +6,27 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/logs"
 )
 
-// messageHead is the longest beginning of a message in which a row is looked for.
+// messageHead bounds the beginning of a message that is matched with the rows, in
+// bytes.
 const messageHead = 600
 
-// entry is a line of an error log, taken apart.
+// entry is a parsed line of an error log.
 type entry struct {
-	time  []byte // "2006/01/02 15:04:05", nil when the line has lost it
+	time  []byte // "2006/01/02 15:04:05", nil if missing
 	level []byte // "error"
-	head  []byte // what nginx says
-	rest  []byte // ", client: ..." : about the request, with the client's words
+	head  []byte // nginx's message
+	rest  []byte // ", client: ...": the request, with text from the client
 }
 
-// parse takes a line apart; ok is false when it is none of an error log. A line
-// that was copied without its time is one.
+// parse parses a line; ok is false if it is not of an error log. The time may be
+// missing.
 func parse(line []byte) (e entry, ok bool) {
 	rest := line
 	if logs.IsErrorLine(line) {
 		const stamp = len("2006/01/02 15:04:05")
 		e.time, rest = line[:stamp], line[stamp+1:]
 	}
-	_, isPrinted := bytes.CutPrefix(rest, []byte("nginx: [")) // to a terminal
+	_, isPrinted := bytes.CutPrefix(rest, []byte("nginx: [")) // as on a terminal
 	if isPrinted {
 		rest = rest[len("nginx: "):]
 	}
@@ -48,7 +49,7 @@ func parse(line []byte) (e entry, ok bool) {
 	return e, true
 }
 
-// bare is a message that was copied without what stands before it.
+// bare returns the entry of a message without the text that nginx puts before it.
 func bare(line []byte) entry {
 	e := entry{level: []byte("error")}
 	e.head, e.rest = cut(line)
@@ -63,7 +64,7 @@ func isLevel(b []byte) bool {
 	return false
 }
 
-// afterIDs takes off " 1234#1234: *77 ": process, thread, connection.
+// afterIDs removes " 1234#1234: *77 ": process, thread, connection.
 func afterIDs(text []byte) ([]byte, bool) {
 	const longest = 32
 	i := bytes.IndexByte(text[:min(len(text), longest)], ':')
@@ -89,8 +90,8 @@ func isIDs(b []byte) bool {
 	return true
 }
 
-// cut divides a message where nginx adds ", client: ": what follows is about the
-// request, and holds the client's words.
+// cut splits a message before ", client: ". The rest is about the request and contains
+// text from the client.
 func cut(m []byte) (head, rest []byte) {
 	limited := m[:min(len(m), messageHead)]
 	end := -1
@@ -105,8 +106,8 @@ func cut(m []byte) (head, rest []byte) {
 	return limited, m
 }
 
-// matters reports whether a line that no row has says that something failed at an
-// upstream, or that nginx did not start.
+// matters reports whether a line without a matching row is about a failure at an
+// upstream or of nginx's start.
 func (e *entry) matters() bool {
 	switch string(e.level) {
 	case "emerg":
@@ -118,8 +119,8 @@ func (e *entry) matters() bool {
 	return false
 }
 
-// GoesOn reports whether a line of an error log ends within what an application
-// wrote, whose other lines follow: a trace of PHP's.
+// GoesOn reports whether a line of an error log ends inside an application's output
+// that continues in the next lines, such as a stack trace of PHP.
 func GoesOn(line []byte) bool {
 	_, said, ok := bytes.Cut(line, []byte(` sent in stderr: "`))
 	return ok && !bytes.Contains(said, []byte(`" while `))

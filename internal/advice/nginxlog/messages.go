@@ -6,32 +6,32 @@ import (
 	"strings"
 )
 
-// Message is one row of what nginx can write: when a line has one of the formats,
-// and the conditions hold, it has the cause. The first row that matches counts.
+// Message is one row of the table of nginx's messages. A line that has one of the
+// formats and meets the conditions has the cause. The first matching row counts.
 type Message struct {
-	Formats []string // as nginx's source has them: "%" and its letters stand for anything
-	Errno   []int    // numbers of Linux of which one must be there; none = any
-	While   string   // what nginx was doing; "" = anything
+	Formats []string // formats in nginx's source; "%" and its letters match anything
+	Errno   []int    // error numbers of Linux, one of which must be present; none = any
+	While   string   // nginx's action at that time; "" = any
 	Level   string   // "crit"; "" = any
-	Cause   Cause    // Other = known, and nothing about upstreams or limits
+	Cause   Cause    // Other = known, but unrelated to upstreams and limits
 	Example string
 }
 
-// Messages returns all rows, for nginx 1.18 and later. What a cause means and its
-// cure are in the table of causes.
+// Messages returns all rows, for nginx 1.18 and later. The table of causes has the
+// meaning and the remedy of each cause.
 func Messages() []Message {
 	return slices.Concat(messagesConnect(), messagesAnswer(), messagesGateways(), messagesHTTP2(), messagesTLS(), messagesResolver(), messagesHost())
 }
 
-// matcher finds the row of a message.
+// matcher finds the row for a message.
 type matcher struct {
-	byFirst  [256][]rule // by the first byte of the format
-	anywhere []rule      // of formats that begin with a value
+	byFirst  [256][]rule // rules by the first byte of the format
+	anywhere []rule      // rules with a format that begins with a value
 }
 
 // rule is one format of a row.
 type rule struct {
-	pieces [][]byte // the text between values
+	pieces [][]byte // the texts between values
 	while  []byte
 	row    *Message
 }
@@ -52,7 +52,7 @@ func newMatcher() *matcher {
 	return m
 }
 
-// match returns the row of the head of a message, nil when there is none.
+// match returns the row for the head of a message, nil if there is none.
 func (m *matcher) match(head []byte, level string) *Message {
 	if len(head) == 0 {
 		return nil
@@ -78,8 +78,8 @@ func (m *matcher) match(head []byte, level string) *Message {
 	return nil
 }
 
-// action is what nginx was doing: what follows the last " while ", unless that is
-// within quotes, where a client's words stand.
+// action returns nginx's action, the text after the last " while ". Inside quotes it is
+// text from a client and does not count.
 func action(head []byte) []byte {
 	i := bytes.LastIndex(head, []byte(" while "))
 	if i < 0 || bytes.IndexByte(head[i:], '"') >= 0 {
@@ -88,8 +88,8 @@ func action(head []byte) []byte {
 	return head[i:]
 }
 
-// has reports whether a message has the format: it begins with the first piece,
-// and the others follow in order.
+// has reports whether a message has the format: it begins with the first piece, and the
+// others follow in order.
 func (r *rule) has(head []byte) bool {
 	if !bytes.HasPrefix(head, r.pieces[0]) {
 		return false
@@ -105,8 +105,8 @@ func (r *rule) has(head []byte) bool {
 	return true
 }
 
-// pieces divides a format where nginx puts a value: %[0][width][u][x|X|m] and a
-// letter, or %*s (ngx_vslprintf).
+// pieces splits a format at its values: %[0][width][u][x|X|m] and a letter, or %*s
+// (ngx_vslprintf).
 func pieces(format string) [][]byte {
 	var list [][]byte
 	text, rest, more := strings.Cut(format, "%")
@@ -126,8 +126,8 @@ func pieces(format string) [][]byte {
 
 func has(m []byte, marker string) bool { return bytes.Contains(m, []byte(marker)) }
 
-// errnoOf reads the number in "failed (111: Connection refused)" as Linux has it;
-// 0 when there is none. Other systems have other numbers.
+// errnoOf returns the number in "failed (111: Connection refused)" as Linux's number; 0
+// if there is none. It converts the numbers of other systems.
 func errnoOf(m []byte) int {
 	for {
 		_, after, ok := bytes.Cut(m, []byte(" ("))
@@ -146,8 +146,8 @@ func errnoOf(m []byte) int {
 	}
 }
 
-// foreign returns Linux's number for one of the BSDs, macOS or Windows that Linux
-// uses for nothing that nginx could meet.
+// foreign returns Linux's number for an error number of the BSDs, macOS or Windows, if
+// nginx cannot meet that number on Linux.
 func foreign(n int) (linux int, ok bool) {
 	for _, pair := range [...][2]int{
 		{35, 11}, {48, 98}, {49, 99}, {51, 101}, {54, 104}, {60, 110}, {61, 111}, {65, 113}, {69, 122},
@@ -160,7 +160,7 @@ func foreign(n int) (linux int, ok bool) {
 	return 0, false
 }
 
-// Number reads the digits at the beginning.
+// Number returns the number that the leading digits form.
 func Number(b []byte) int64 { return number(b) }
 
 func number(b []byte) int64 {

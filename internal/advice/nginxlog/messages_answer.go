@@ -1,6 +1,6 @@
 package nginxlog
 
-// messagesAnswer are about sending a request and reading the answer.
+// messagesAnswer returns the messages about sending a request and reading the answer.
 func messagesAnswer() []Message {
 	return []Message{
 		{Formats: []string{

@@ -1,6 +1,6 @@
 package nginxlog
 
-// messagesConnect are about finding an upstream and connecting to it.
+// messagesConnect returns the messages about finding an upstream and connecting to it.
 func messagesConnect() []Message {
 	return []Message{
 		{Formats: []string{`connect() failed`, `connect() to %V failed`}, While: `resolving`, Cause: ResolverDown,
@@ -89,7 +89,7 @@ func messagesConnect() []Message {
 	}
 }
 
-// messagesResolver are about names.
+// messagesResolver returns the messages about DNS.
 func messagesResolver() []Message {
 	return []Message{
 		{Formats: []string{`%V could not be resolved (110: %s)`}, Cause: ResolveTimeout,

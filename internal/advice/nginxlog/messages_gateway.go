@@ -1,6 +1,6 @@
 package nginxlog
 
-// messagesGateways are about FastCGI, uwsgi, SCGI and memcached.
+// messagesGateways returns the messages about FastCGI, uwsgi, SCGI and memcached.
 func messagesGateways() []Message {
 	return []Message{
 		{Formats: []string{
@@ -56,7 +56,7 @@ func messagesGateways() []Message {
 	}
 }
 
-// messagesHTTP2 are about gRPC and HTTP/2 to upstreams.
+// messagesHTTP2 returns the messages about gRPC and HTTP/2 to upstreams.
 func messagesHTTP2() []Message {
 	return []Message{
 		{Formats: []string{`upstream sent too large http2 frame: 13770%s`}, Cause: NotHTTP2TLS,

@@ -1,6 +1,6 @@
 package nginxlog
 
-// messagesTLS are about TLS to upstreams.
+// messagesTLS returns the messages about TLS to upstreams.
 func messagesTLS() []Message {
 	return []Message{
 		{Formats: []string{
@@ -71,7 +71,7 @@ func messagesTLS() []Message {
 	}
 }
 
-// messagesHost are about this machine, its files and limits.
+// messagesHost returns the messages about this machine, its files and limits.
 func messagesHost() []Message {
 	return []Message{
 		{Formats: []string{`%ui worker_connections are not enough`}, Cause: WorkerConnections,

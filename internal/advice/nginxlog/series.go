@@ -2,18 +2,18 @@ package nginxlog
 
 import "time"
 
-// maxBuckets bounds a series.
+// maxBuckets bounds the number of buckets in a series.
 const maxBuckets = 128
 
-// Series counts what happened in stretches of time of one length, which doubles as
-// the time that is covered grows. The zero value is ready.
+// Series counts events over time, in buckets of equal width. The width doubles when the
+// covered time grows. The zero value is ready for use.
 type Series struct {
-	Width time.Duration // of a bucket: a power of two seconds; 0 = nothing was counted
-	Start time.Time     // of the first bucket
+	Width time.Duration // width of a bucket, a power of two in seconds; 0 = no events
+	Start time.Time     // begin of the first bucket
 	Count []uint32
 }
 
-// add counts one at a time.
+// add counts one event.
 func (s *Series) add(at time.Time) {
 	if s.Width == 0 {
 		s.Width = time.Second
@@ -35,14 +35,14 @@ func (s *Series) add(at time.Time) {
 	s.Count[i]++
 }
 
-// reach returns the buckets, counted from the present first one, that there are with
-// a time.
+// reach returns the first and last bucket, relative to the present first one, if the
+// time is included.
 func (s *Series) reach(at time.Time) (first, last int) {
 	i := int(at.Truncate(s.Width).Sub(s.Start) / s.Width)
 	return min(0, i), max(len(s.Count)-1, i)
 }
 
-// coarsen makes one bucket of two.
+// coarsen joins each pair of buckets.
 func (s *Series) coarsen() {
 	wide := 2 * s.Width
 	start := s.Start.Truncate(wide)
@@ -54,7 +54,7 @@ func (s *Series) coarsen() {
 	s.Width, s.Start, s.Count = wide, start, count
 }
 
-// moved returns the series of a clock that shows another time.
+// moved returns the series with its times shifted.
 func (s Series) moved(by time.Duration) Series {
 	s.Start = s.Start.Add(by)
 	return s

@@ -2,18 +2,18 @@ package nginxlog
 
 import "time"
 
-// slots is how finely a window is counted.
+// slots is the number of slots in a window.
 const slots = 64
 
-// window counts what happened lately, without knowing what the last moment will
-// be: in slots that are used again as time goes on.
+// window counts recent events before the end of the log is known. It reuses its slots
+// as time proceeds.
 type window struct {
-	slot  [slots]int64 // which moment each is for
+	slot  [slots]int64 // the time of each slot, in widths
 	count [slots]uint32
 }
 
-// width is how long a slot is. One more than the window is there, as it begins
-// within a slot.
+// width returns the width of a slot, in nanoseconds. There is one slot more than the
+// window needs, because the window may begin inside a slot.
 func width(of time.Duration) int64 {
 	return max(int64(of)/(slots-1), int64(time.Second))
 }
@@ -32,7 +32,7 @@ func (w *window) add(at time.Time, of time.Duration) {
 	}
 }
 
-// sum counts what was not before a moment.
+// sum returns the number of events since a time.
 func (w *window) sum(from time.Time, of time.Duration) (n int64) {
 	if from.IsZero() {
 		return 0

@@ -1,9 +1,9 @@
-// Package proxylog reads what Caddy, Traefik, Envoy, HAProxy, goodgate and the
-// controller of ingress-nginx log about requests that failed.
+// Package proxylog reads the failed requests in logs of Caddy, Traefik, Envoy, HAProxy,
+// goodgate and the ingress-nginx controller.
 //
-// What they write is data: a [Row] for each flag, state or error, with what it
-// means, its cure and an example line. A [Tally] finds out line by line who wrote
-// it. Values are not safe for concurrent use.
+// The knowledge is a table: a [Row] for each flag, state or error, with its meaning,
+// its remedy and an example line. A [Tally] recognizes the proxy of each line. Values
+// are not safe for concurrent use.
 package proxylog
 
 import (
@@ -13,23 +13,23 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// Row is one thing that a proxy can say about a request that failed.
+// Row is one message of a proxy about a failed request.
 type Row struct {
 	Proxy     string // "Envoy"
-	Match     string // a flag, a termination state, or what an error contains
-	And       string // what must be there, too; "" = nothing
+	Match     string // a flag, a termination state, or a part of an error
+	And       string // another required part; "" = none
 	Cause     nginxlog.Cause
 	Means     string
 	Do        string
-	Directive string // what to write where; "" = nothing to be configured
+	Directive string // the text to configure; "" = none
 	Example   string // a line of the log
 }
 
-// Ended are the requests that ended alike.
+// Ended summarizes the requests with the same result.
 type Ended struct {
 	nginxlog.Failures
 	Row     *Row
-	Backend string // pool, cluster or service, as the proxy calls it
+	Backend string // pool, cluster or service, in the proxy's terms
 }
 
 type key struct {
@@ -37,10 +37,10 @@ type key struct {
 	upstream, backend string
 }
 
-// maxKeys bounds what is told apart.
+// maxKeys bounds the number of distinct results.
 const maxKeys = 4096
 
-// Ended returns what was counted, the most frequent first.
+// Ended returns the counts, sorted by frequency in descending order.
 func (t *Tally) Ended() []*Ended {
 	var all []*Ended
 	for _, e := range t.ended {

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// envoyRows are the response flags of Envoy's access log, and the details that
-// tell them apart. Of several flags of a line, the first row counts.
+// envoyRows returns the response flags of Envoy's access log, with the details that
+// distinguish them. If a line has several flags, the first matching row counts.
 func envoyRows() []Row {
 	const p = "Envoy"
 	line := func(status, flags, details string) string {
@@ -57,12 +57,12 @@ func envoyRows() []Row {
 	}
 }
 
-// readEnvoy reads Envoy's default format and Istio's: [time] "request" status
-// flags ...
+// readEnvoy parses Envoy's default format and Istio's: [time] "request" status flags
+// ...
 func readEnvoy(line []byte) (e event, ok bool) {
 	e.proxy = "Envoy"
 	if level, rest, _ := bytes.Cut(line[:min(len(line), 40)], []byte("\t")); len(level) <= 8 && bytes.HasPrefix(bytes.TrimSpace(rest), []byte("envoy ")) {
-		return e, true // its own log, as Istio writes it
+		return e, true // Envoy's own log in Istio's form
 	}
 	if line[0] == '[' {
 		stamp := between(line, '[', ']')
@@ -91,8 +91,8 @@ func readEnvoy(line []byte) (e event, ok bool) {
 	return e, true
 }
 
-// flags sets what the flags of a request say. Without a flag, a gateway error is
-// the application's own answer.
+// flags evaluates the flags of a request. Without a flag, a gateway error is the
+// application's own answer.
 func (e *event) flags(flags string) {
 	switch {
 	case flags != "-" && flags != "":
@@ -106,7 +106,8 @@ func isCode(s string) bool {
 	return s == "0" || len(s) == 3 && s[0] >= '1' && s[0] <= '5' && s[1] >= '0' && s[1] <= '9' && s[2] >= '0' && s[2] <= '9'
 }
 
-// areFlags is for "-" and "UF,URX": no number, which other formats have there.
+// areFlags reports whether s is "-" or a list such as "UF,URX", and not a number as in
+// other formats.
 func areFlags(s string) bool {
 	if s == "-" {
 		return true
@@ -119,7 +120,7 @@ func areFlags(s string) bool {
 	return true
 }
 
-// cutQuoted takes a string in quotes off the beginning.
+// cutQuoted cuts a quoted string off the beginning.
 func cutQuoted(line []byte) (quoted, rest []byte, ok bool) {
 	if len(line) == 0 || line[0] != '"' {
 		return nil, nil, false
@@ -136,7 +137,7 @@ func between(line []byte, open, end byte) []byte {
 	return nil
 }
 
-// lastAddress is the last quoted host and port; "" when there is none.
+// lastAddress returns the last quoted host and port; "" if there is none.
 func lastAddress(rest string) string {
 	parts := strings.Split(rest, `"`)
 	for i := len(parts) - 2; i > 0; i -= 2 {
@@ -161,7 +162,7 @@ func isNumber(s string) bool {
 	return err == nil
 }
 
-// splitRequest takes "GET /path HTTP/1.1" apart.
+// splitRequest splits "GET /path HTTP/1.1".
 func splitRequest(s string) (method, path string) {
 	f := strings.Fields(s)
 	if len(f) < 2 {

@@ -6,16 +6,16 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// goError is an error of Go's libraries, which Caddy and Traefik write as it is.
+// goError is an error of Go's libraries, which Caddy and Traefik log unchanged.
 type goError struct {
 	match, and string
 	cause      nginxlog.Cause
 	means, do  string
-	caddy      string // what to write
+	caddy      string // the text to configure
 	traefik    string
 }
 
-// goRows are the rows of a proxy in Go, the more telling texts first.
+// goRows returns the rows of a proxy in Go, the most specific texts first.
 func goRows(proxy string) []Row {
 	var rows []Row
 	for _, g := range goErrors() {
@@ -90,19 +90,19 @@ func goErrors() []goError {
 	}
 }
 
-// transport is a line of reverse_proxy's transport.
+// transport returns a line in the transport block of reverse_proxy.
 func transport(line string) string { return "transport http {\n\t" + line + "\n}" }
 
-// label is a label of the container.
+// label returns a label of the container.
 func label(text string) string { return "traefik.http.services.app.loadbalancer." + text }
 
-// servers is a key of a transport in Traefik's dynamic configuration, and the service
-// that uses it.
+// servers returns a key of a transport in Traefik's dynamic configuration, with the
+// service that uses it.
 func servers(key string) string {
 	return "http.serversTransports.app." + key + "\nhttp.services.app.loadBalancer.serversTransport: app"
 }
 
-// caddyRows are what only Caddy says.
+// caddyRows returns the rows that only Caddy has.
 func caddyRows() []Row {
 	const p = "Caddy"
 	line := func(logger, msg string) string {
@@ -118,7 +118,7 @@ func caddyRows() []Row {
 	}
 }
 
-// traefikRows are what only Traefik says.
+// traefikRows returns the rows that only Traefik has.
 func traefikRows() []Row {
 	const p = "Traefik"
 	line := func(msg string) string { return `2026-03-01T12:00:00Z ERR ` + msg }

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// haproxyRows are the termination states of HAProxy (configuration.txt, section
-// 8.5): what ended a request first, and in which phase.
+// haproxyRows returns the termination states of HAProxy (configuration.txt, section
+// 8.5): the first cause of the end, and the phase.
 func haproxyRows() []Row {
 	const p = "HAProxy"
 	line := func(server, status, state string) string {
@@ -48,7 +48,7 @@ func haproxyRows() []Row {
 	}
 }
 
-// haproxyEvents are the lines of HAProxy that are about servers, not requests.
+// haproxyEvents returns HAProxy's messages about servers.
 func haproxyEvents() []Row {
 	const p = "HAProxy"
 	check := func(cause nginxlog.Cause, and, means, do string) Row {
@@ -69,13 +69,13 @@ func haproxyEvents() []Row {
 	}
 }
 
-// readHAProxy reads the formats of option httplog, httpslog, tcplog, httplog clf,
-// and the lines about servers.
+// readHAProxy parses the formats of option httplog, httpslog, tcplog and httplog clf,
+// and the messages about servers.
 func readHAProxy(line []byte) (e event, ok bool) {
 	e.proxy = "HAProxy"
 	if bytes.IndexByte([]byte("[SBPCb"), line[0]) >= 0 {
 		text := string(line)
-		for _, prefix := range []string{"[WARNING] ", "[ALERT] ", "[NOTICE] "} { // as it writes to standard error
+		for _, prefix := range []string{"[WARNING] ", "[ALERT] ", "[NOTICE] "} { // as on standard error
 			if rest, ok := strings.CutPrefix(text, prefix); ok {
 				if _, text, ok = strings.Cut(rest, " : "); !ok {
 					return e, false
@@ -106,7 +106,7 @@ func readHAProxy(line []byte) (e event, ok bool) {
 	return e, e.request(rest)
 }
 
-// server reads a line about a server or a backend.
+// server parses a message about a server or a backend.
 func (e *event) server(text string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(text, "Server "), "Backup Server "), " ")
 	switch {
@@ -129,8 +129,8 @@ func (e *event) server(text string) bool {
 	return true
 }
 
-// haproxyDate finds "[01/Mar/2026:12:00:00.123]", and returns where the date
-// begins: "haproxy[123]" is none, and a date of nginx has a zone.
+// haproxyDate returns the position of a date such as "[01/Mar/2026:12:00:00.123]".
+// "haproxy[123]" is none, and nginx's dates have a zone.
 func haproxyDate(line []byte) int {
 	for from := 0; ; {
 		i := bytes.IndexByte(line[from:], '[')
@@ -144,7 +144,7 @@ func haproxyDate(line []byte) int {
 	}
 }
 
-// request reads "frontend backend/server timers ... state ...".
+// request parses "frontend backend/server timers ... state ...".
 func (e *event) request(rest string) bool {
 	head, tail, _ := strings.Cut(rest, `"`)
 	f := strings.Fields(head)
@@ -170,7 +170,7 @@ func (e *event) request(rest string) bool {
 	return true
 }
 
-// clf reads the common format with HAProxy's fields after it.
+// clf parses the common log format followed by HAProxy's fields.
 func (e *event) clf(rest string) bool {
 	parts := strings.Split(rest, `"`)
 	if len(parts) < 13 {
@@ -191,8 +191,8 @@ func (e *event) clf(rest string) bool {
 	return false
 }
 
-// ended sets how a request of a backend's server ended. What a client did, and
-// what HAProxy answers itself, is no failure.
+// ended sets the result of a request to a backend's server. A client's action and
+// HAProxy's own answers are no failures.
 func (e *event) ended(server, state string) {
 	e.backend, _, _ = strings.Cut(server, "/")
 	if !strings.HasSuffix(server, "/<NOSRV>") {
@@ -210,8 +210,8 @@ func isState(s string) bool {
 		(len(s) == 2 || strings.IndexByte("NIDVEOU-", s[2]) >= 0 && strings.IndexByte("NIUPRD-", s[3]) >= 0)
 }
 
-// parseCommonTime reads the date of access logs, which has a zone, and HAProxy's,
-// which has none and is taken for this machine's.
+// parseCommonTime parses the date of access logs, which has a zone, and HAProxy's,
+// which has none and is taken as this machine's.
 func parseCommonTime(s string) time.Time {
 	if t, err := time.Parse("02/Jan/2006:15:04:05 -0700", s); err == nil {
 		return t

@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// ingressRows are what the controller of ingress-nginx itself says.
+// ingressRows returns the messages of the ingress-nginx controller itself.
 func ingressRows() []Row {
 	const p = "ingress-nginx"
 	line := func(msg string) string { return "W0301 12:00:00.123456       7 controller.go:1107] " + msg }
@@ -19,7 +19,7 @@ func ingressRows() []Row {
 	}
 }
 
-// readIngress reads the controller's own lines (klog): level, month and day, time,
+// readIngress parses the controller's own lines (klog): level, month and day, time,
 // process, file, message.
 func readIngress(line []byte) (e event, ok bool) {
 	const shortest = len("I0301 12:00:00.123456")
@@ -44,7 +44,7 @@ func readIngress(line []byte) (e event, ok bool) {
 	return e, true
 }
 
-// quotedName is the first name in quotes.
+// quotedName returns the first name in quotes.
 func quotedName(message string) string {
 	_, rest, _ := strings.Cut(message, `"`)
 	name, _, _ := strings.Cut(rest, `"`)

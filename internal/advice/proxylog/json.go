@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// object is a record of a log in JSON.
+// object is a JSON log record.
 type object map[string]any
 
 func (o object) text(names ...string) string {
@@ -47,7 +47,7 @@ func (o object) has(names ...string) bool {
 	return false
 }
 
-// readJSON reads a record of any proxy that logs in JSON.
+// readJSON parses a JSON record of any known proxy.
 func readJSON(line []byte) (e event, ok bool) {
 	var o object
 	d := json.NewDecoder(bytes.NewReader(line))
@@ -94,8 +94,8 @@ func (o object) traefikAccess() event {
 	return e
 }
 
-// traefik is a record of Traefik's own log. Only what says that a request, a
-// check or the configuration failed is looked for.
+// traefik evaluates a record of Traefik's own log. It looks only for failed requests,
+// failed checks and errors in the configuration.
 func (o object) traefik() event {
 	e := event{proxy: "Traefik", at: parseTime(o.text("time")), backend: o.text("serviceName")}
 	e.unsure = !o.has("entryPointName", "routerName", "serviceName", "providerName", "middlewareName", "middlewareType")
@@ -103,7 +103,7 @@ func (o object) traefik() event {
 	return e
 }
 
-// goMessage sets what a message of Traefik's says.
+// goMessage evaluates a message of Traefik's.
 func (e *event) goMessage(message, err, level string) {
 	if _, cause, ok := strings.Cut(message, "' caused by: "); ok { // version 2
 		e.match = cause
@@ -118,8 +118,8 @@ func (e *event) goMessage(message, err, level string) {
 	e.dialled()
 }
 
-// telling reports whether an error of Traefik's is about requests or where they
-// go: it has many others.
+// telling reports whether an error of Traefik's is about requests or their destination,
+// unlike many others.
 func telling(s string) bool {
 	for _, word := range []string{"no available server", "ealth check", "port is missing", "IP address", "does not exist", "field not found", "dial tcp", "reverse proxy", "upstream"} {
 		if strings.Contains(s, word) {
@@ -129,7 +129,7 @@ func telling(s string) bool {
 	return false
 }
 
-// dialled takes the upstream out of "dial tcp 10.0.0.1:80: connect: ...".
+// dialled extracts the upstream from "dial tcp 10.0.0.1:80: connect: ...".
 func (e *event) dialled() {
 	if e.upstream != "" {
 		return
@@ -153,8 +153,8 @@ func (e *event) dialled() {
 	}
 }
 
-// caddy is a record of Caddy's: of requests (http.log.access), of errors that
-// answered one (http.log.error), of handlers.
+// caddy evaluates a record of Caddy's: a request (http.log.access), an error answer
+// (http.log.error), or a handler's message.
 func (o object) caddy() event {
 	logger, request := o.text("logger"), object(o.within("request"))
 	e := event{
@@ -182,13 +182,13 @@ func (o object) caddy() event {
 		e.match = o.text("msg")
 	}
 	if e.status == 0 && o.number("status") < 500 && strings.HasPrefix(logger, "http.log.error") {
-		e.match = "" // what a handler answered on purpose
+		e.match = "" // a handler's intended answer
 	}
 	e.dialled()
 	return e
 }
 
-// goodgate is a record of a request of goodgate's own log.
+// goodgate evaluates a request in goodgate's own log.
 func (o object) goodgate() event {
 	e := event{
 		proxy: "goodgate", at: parseTime(o.text("time")), status: int(o.number("status")), method: o.text("method"), path: o.text("path", "uri", "target"),
@@ -203,7 +203,7 @@ func (o object) goodgate() event {
 	return e
 }
 
-// goodgateRows has one row for each reason that is not a client's.
+// goodgateRows returns one row for each reason, except those caused by clients.
 func goodgateRows() []Row {
 	var rows []Row
 	for _, r := range reason.All() {
@@ -218,7 +218,7 @@ func goodgateRows() []Row {
 	return rows
 }
 
-// parseTime reads a time with its zone; the zero time when it is none.
+// parseTime parses a time with its zone; zero if it is invalid.
 func parseTime(s string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006/01/02 15:04:05.999"} {
 		if t, err := time.Parse(layout, s); err == nil {

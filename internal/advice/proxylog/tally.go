@@ -7,19 +7,19 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// Tally counts what the logs of other proxies tell. See [New].
+// Tally counts the failed requests in logs of other proxies. See [New].
 type Tally struct {
-	Lines   map[string]int64 // by proxy
-	Unknown nginxlog.Unknown // failures that no row has
-	End     time.Time        // of the last line
-	Window  time.Duration    // before the end, for what is recent; 0 = all of it
+	Lines   map[string]int64 // lines by proxy
+	Unknown nginxlog.Unknown // failures without a matching row
+	End     time.Time        // time of the last line
+	Window  time.Duration    // window before the end that counts as recent; 0 = everything
 
-	access *nginxlog.AccessTally // gets the requests, also those that went well
+	access *nginxlog.AccessTally // counts all requests, including successful ones
 	ended  map[key]*Ended
 	rows   map[string][]Row
 }
 
-// New returns an empty tally. Requests are counted in access, too.
+// New returns an empty tally. It also counts all requests in access.
 func New(access *nginxlog.AccessTally) *Tally {
 	t := &Tally{Lines: map[string]int64{}, access: access, ended: map[key]*Ended{}, rows: map[string][]Row{}}
 	for _, r := range Rows() {
@@ -37,11 +37,11 @@ func Rows() []Row {
 	return all
 }
 
-// event is what one line says.
+// event is the content of one line.
 type event struct {
 	proxy    string
-	match    string // a flag or state that must be equal, or a text
-	text     string // what else the line says
+	match    string // a flag or state to equal, or a text to contain
+	text     string // the rest of the line
 	at       time.Time
 	upstream string
 	backend  string
@@ -52,8 +52,8 @@ type event struct {
 	unsure   bool // another program could have written the line
 }
 
-// Line adds a line that is out of its envelope, on which the time was around;
-// zero = none. It reports whether it is a line of a log that this package knows.
+// Line adds a line without its envelope; around is the time in the envelope, zero =
+// none. It reports whether the line is of a known log.
 func (t *Tally) Line(line []byte, around time.Time) bool {
 	var e event
 	var ok bool
@@ -99,7 +99,7 @@ func (t *Tally) add(e *event) {
 	}
 }
 
-// row is the first that fits: a short match must be equal, a text contained.
+// row returns the first matching row: a flag must be equal, a text must be contained.
 func (t *Tally) row(e *event) *Row {
 	rows, whole := t.rows[e.proxy], e.match+" "+e.text
 	for i := range rows {
@@ -115,7 +115,7 @@ func (t *Tally) row(e *event) *Row {
 	return nil
 }
 
-// isFlag is for the flags of Envoy and the states of HAProxy.
+// isFlag reports whether s looks like a flag of Envoy or a state of HAProxy.
 func isFlag(s string) bool {
 	return len(s) <= 8 && !strings.ContainsAny(s, " :.")
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// readTraefik reads Traefik's own log in text, of version 2 (time="..."
-// level=debug msg="...") and 3 ("2026-03-01T12:00:00Z ERR ... error="..."), and
-// its access log in the common format with four fields added.
+// readTraefik parses Traefik's own log as text, of version 2 (time="..." level=debug
+// msg="...") and 3 ("2026-03-01T12:00:00Z ERR ... error="..."), and its access log in
+// the common log format with four more fields.
 func readTraefik(line []byte) (e event, ok bool) {
 	e.proxy = "Traefik"
 	if len(line) < 5 || line[3] != ' ' && !bytes.HasPrefix(line, []byte(`time="`)) {
@@ -37,7 +37,7 @@ func readTraefik(line []byte) (e event, ok bool) {
 	return readTraefikAccess(line)
 }
 
-// named reports whether a line names something that only Traefik has.
+// named reports whether a line contains a name that only Traefik uses.
 func named(pairs map[string]string) bool {
 	for _, name := range []string{"entryPointName", "routerName", "serviceName", "providerName", "middlewareName", "middlewareType"} {
 		if pairs[name] != "" {
@@ -47,7 +47,7 @@ func named(pairs map[string]string) bool {
 	return false
 }
 
-// logfmt reads key=value pairs, values in quotes or not.
+// logfmt parses key=value pairs, with or without quotes around values.
 func logfmt(text string) map[string]string {
 	pairs := map[string]string{}
 	for len(text) > 0 && len(pairs) < 64 {
@@ -74,8 +74,8 @@ func logfmt(text string) map[string]string {
 	return pairs
 }
 
-// readTraefikAccess reads `... "request" status size "referrer" "agent" count
-// "router" "http://server" 3ms`.
+// readTraefikAccess parses `... "request" status size "referrer" "agent" count "router"
+// "http://server" 3ms`.
 func readTraefikAccess(line []byte) (e event, ok bool) {
 	e.proxy = "Traefik"
 	if !bytes.HasSuffix(line, []byte("ms")) || bytes.Count(line, []byte(`"`)) != 10 {
@@ -97,8 +97,8 @@ func readTraefikAccess(line []byte) (e event, ok bool) {
 	return e, true
 }
 
-// readCaddyConsole reads Caddy's format for people: time, level, logger, message
-// and an object, with tabs between.
+// readCaddyConsole parses Caddy's console format: time, level, logger, message and an
+// object, separated by tabs.
 func readCaddyConsole(line []byte) (e event, ok bool) {
 	if len(line) < 19 || line[4] != '/' {
 		return e, false
