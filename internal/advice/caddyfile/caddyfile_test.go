@@ -68,7 +68,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A directive is known by the line that it stands in.
+// Each directive has the line that it is in.
 func TestPlaces(t *testing.T) {
 	c, err := caddyfile.Parse("# x\na {\n\n\trespond <<END\n\tx\n\tEND\n\tabort\n}\n", "dir/Caddyfile", os.LookupEnv)
 	if err != nil {

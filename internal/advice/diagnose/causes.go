@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// explanation is what a cause in an error log means by itself.
+// explanation is the meaning of a cause in an error log, without other evidence.
 type explanation struct {
 	code      string
 	severity  finding.Severity
@@ -15,8 +15,8 @@ type explanation struct {
 	directive string
 }
 
-// explain returns what a cause means; ok is false for one that is no trouble of
-// the gateway's.
+// explain returns the meaning of a cause; ok is false if it is not a problem of the
+// gateway.
 func explain(c nginxlog.Cause) (e explanation, ok bool) {
 	e, ok = explanations()[c]
 	return e, ok

@@ -6,8 +6,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// TestEveryCauseIsExplained: each cause has a code, a meaning and a cure. A client
-// that left, and a request that went to disk on the way, are nobody's trouble.
+// TestEveryCauseIsExplained checks that each cause has a code, a meaning and a remedy,
+// except for two that are no problem: a client that has left, and a request buffered on
+// disk.
 func TestEveryCauseIsExplained(t *testing.T) {
 	for c := nginxlog.Other + 1; c < nginxlog.NumCauses; c++ {
 		e, ok := explain(c)

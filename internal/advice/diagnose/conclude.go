@@ -39,7 +39,7 @@ func (d *nginxCase) conclude() {
 	d.report.Rank()
 }
 
-// logged makes findings of what the error log tells.
+// logged returns the findings from the error log.
 func (d *nginxCase) logged() []finding.Finding {
 	var list []finding.Finding
 	for _, f := range d.errors.Failures() {
@@ -59,8 +59,8 @@ func (d *nginxCase) logged() []finding.Finding {
 	return sumUp(list)
 }
 
-// sumUp makes one of the findings that are about nginx itself, whatever upstream the
-// requests were for.
+// sumUp joins the findings about nginx itself, which do not depend on the upstream of
+// the requests.
 func sumUp(list []finding.Finding) []finding.Finding {
 	at := map[string]int{}
 	var all []finding.Finding
@@ -75,12 +75,12 @@ func sumUp(list []finding.Finding) []finding.Finding {
 		}
 		seen := all[i].Seen
 		take(&all[i], f)
-		all[i].Seen = seen // the most frequent tells enough
+		all[i].Seen = seen // the most frequent message is sufficient
 	}
 	return all
 }
 
-// where is the place in the configuration that leads to an upstream.
+// where returns the place in the configuration that leads to an upstream.
 func (d *nginxCase) where(upstream string) string {
 	if t := d.target(upstream); t.Label != "" {
 		return t.Label
@@ -145,8 +145,8 @@ func (d *nginxCase) withValue(n *finding.Finding, f *nginxlog.Failures) {
 	}
 }
 
-// connections is how many a worker needs, as far as the configuration and the log
-// tell; every suggestion that names the number has this one.
+// connections returns the number of connections that a worker needs, according to the
+// configuration and the log. Every finding suggests the same number.
 func (d *nginxCase) connections() int {
 	have := max(512, int(number(d.config.Workers.Arg(0))))
 	if slices.ContainsFunc(d.errors.Failures(), func(f *nginxlog.Failures) bool { return f.Cause == nginxlog.WorkerConnections }) {
@@ -155,12 +155,12 @@ func (d *nginxCase) connections() int {
 	return have
 }
 
-// files is how many a worker needs: two for a connection.
+// files returns the number of files that a worker needs: two per connection.
 func (d *nginxCase) files() int {
 	return max(16384, 2*int(number(d.config.NoFile.Arg(0))), 2*d.connections())
 }
 
-// places are where a setting stands, or else where it could.
+// places returns the places of a setting, or else the servers that could have it.
 func (d *nginxCase) places(name string) string {
 	var all []string
 	for _, s := range d.config.Servers {
@@ -169,7 +169,7 @@ func (d *nginxCase) places(name string) string {
 	return strings.Join(compact(all), ", ")
 }
 
-// keeping are the lines by which connections to an upstream are kept.
+// keeping returns the lines that make nginx reuse connections to an upstream.
 func (d *nginxCase) keeping(upstream string) string {
 	l := d.from[upstream]
 	if l == nil || l.Prefix() != "proxy" {
@@ -187,7 +187,8 @@ func number(text string) int64 {
 	return n
 }
 
-// slowest is the slowest good answer of an upstream in the access log.
+// slowest returns the duration of an upstream's slowest successful answer in the access
+// log.
 func (d *nginxCase) slowest(upstream string) time.Duration {
 	for _, t := range d.access.Traffic() {
 		if t.Upstream != "" && strings.HasSuffix(upstream, "//"+t.Upstream) {
@@ -197,15 +198,15 @@ func (d *nginxCase) slowest(upstream string) time.Duration {
 	return 0
 }
 
-// clockwork is how alike the times of failed requests must be, and how long, to
-// be the work of a timeout.
+// Failed requests with a duration of at least clockworkLeast and a relative spread of
+// at most clockworkSpread point to a timeout.
 const (
 	clockworkSpread = 0.2
 	clockworkLeast  = 900 * time.Millisecond
 )
 
-// byTheClock finds applications that end requests after a fixed time: all 502s
-// of an upstream come after about the same.
+// byTheClock recognizes applications that end requests after a fixed time: all 502s of
+// an upstream have nearly the same duration.
 func (d *nginxCase) byTheClock() []finding.Finding {
 	var list []finding.Finding
 	for _, t := range d.access.Traffic() {
@@ -227,7 +228,7 @@ func (d *nginxCase) byTheClock() []finding.Finding {
 	return list
 }
 
-// upstreamOf gives an address of the access log the form of the error log's.
+// upstreamOf converts an address of the access log to the form of the error log.
 func (d *nginxCase) upstreamOf(addr string) string {
 	for _, t := range d.looked {
 		other := t
@@ -242,7 +243,7 @@ func (d *nginxCase) upstreamOf(addr string) string {
 	return "http://" + addr
 }
 
-// upstreamNamed is the upstream that has a host name, or the name itself.
+// upstreamNamed returns the upstream with a host name, or the name itself.
 func (d *nginxCase) upstreamNamed(name string) string {
 	for _, t := range d.looked {
 		if host, _, err := net.SplitHostPort(t.Addr); err == nil && host == name {
@@ -252,8 +253,8 @@ func (d *nginxCase) upstreamNamed(name string) string {
 	return name
 }
 
-// crashLoops finds applications that both refuse connections and end them: they
-// die with requests under way, and come back.
+// crashLoops recognizes applications that both refuse and close connections: they exit
+// with requests in flight and restart.
 func (d *nginxCase) crashLoops(list []finding.Finding) []finding.Finding {
 	refused := map[string]finding.Finding{}
 	for _, f := range list {
@@ -278,15 +279,15 @@ func (d *nginxCase) crashLoops(list []finding.Finding) []finding.Finding {
 	return list
 }
 
-// isDown reports whether the look found that an upstream cannot be connected.
+// isDown reports whether the examination could not connect to an upstream.
 func (d *nginxCase) isDown(upstream string) bool {
 	return slices.ContainsFunc(d.live, func(f finding.Finding) bool {
 		return f.Upstream == upstream && f.Severity == finding.Error && f.Reason == reason.ConnectRefused
 	})
 }
 
-// races joins the log's "closed before an answer" with a keep-alive timeout that
-// the look found shorter than nginx's: then that is why.
+// races recognizes the cause of "closed before an answer" in the log if the examination
+// has found that the upstream's keep-alive timeout is shorter than nginx's.
 func (d *nginxCase) races(list []finding.Finding) []finding.Finding {
 	for i, race := range d.live {
 		if race.Code != "keepalive_race" {
@@ -304,7 +305,7 @@ func (d *nginxCase) races(list []finding.Finding) []finding.Finding {
 	return list
 }
 
-// take gives a finding the evidence of another.
+// take adds the evidence of one finding to another.
 func take(f *finding.Finding, from finding.Finding) {
 	f.Agree(from)
 	f.Seen += "; " + from.Seen
@@ -317,8 +318,8 @@ func take(f *finding.Finding, from finding.Finding) {
 	}
 }
 
-// absorb lets what the look is certain of explain what the log tells of the same
-// upstream under another name.
+// absorb joins findings from the log with certain findings from the examination of the
+// same upstream.
 func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 	explains := []string{
 		"plain_to_tls_port", "tls_to_plain_port", "http2_only", "not_http", "certificate_expired", "certificate_name",
@@ -344,8 +345,8 @@ func (d *nginxCase) absorb(list []finding.Finding) []finding.Finding {
 	return list
 }
 
-// stopped corrects what the look guesses of a port: where the access log has good
-// answers of the upstream, the port is right.
+// stopped corrects guesses of a wrong port: if the access log has good answers of the
+// upstream, the port is right.
 func (d *nginxCase) stopped() {
 	for i, f := range d.live {
 		for _, t := range d.access.Traffic() {
@@ -357,12 +358,12 @@ func (d *nginxCase) stopped() {
 	}
 }
 
-// lint returns the traps of the configuration, and the rest of what was logged:
-// a trap that the log shows at work takes what it tells.
+// lint returns the traps in the configuration, and the remaining findings from the log.
+// If the log shows the effect of a trap, the trap's finding takes the evidence.
 func (d *nginxCase) lint(logged []finding.Finding) (traps, rest []finding.Finding) {
 	traps = nginxconf.Lint(d.config)
 	short := func(f finding.Finding) bool { return f.Code == "fd_limit" || f.Code == "worker_connections" }
-	if slices.ContainsFunc(logged, short) { // what it names includes what the trap would
+	if slices.ContainsFunc(logged, short) { // their remedy includes that of the trap
 		traps = slices.DeleteFunc(traps, func(f finding.Finding) bool { return f.Code == "worker_files" })
 	}
 	if slices.ContainsFunc(traps, func(f finding.Finding) bool { return f.Code == "loop" }) {

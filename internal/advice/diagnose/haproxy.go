@@ -13,9 +13,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// HAProxy finds out why an HAProxy answers with bad gateways: from its
-// configuration, the termination states in its log (s.AccessLogs; it has no
-// other), and a look at its servers.
+// HAProxy finds out why an HAProxy answers with bad gateways: from its configuration,
+// the termination states in its log (s.AccessLogs; it has no other log), and an
+// examination of its servers.
 func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 	c, err := haproxy.Load(s.Config)
 	if err != nil {
@@ -51,7 +51,7 @@ type haproxyCase struct {
 	config *haproxy.Config
 	logs   *logCase
 	looked []doctor.Target
-	addrs  map[[2]string]doctor.Target // by backend and server
+	addrs  map[[2]string]doctor.Target // targets by backend and server
 	report finding.Report
 }
 
@@ -70,7 +70,7 @@ func (d *haproxyCase) targets() {
 	}
 }
 
-// ports are those that HAProxy itself listens on.
+// ports returns the ports on which HAProxy itself listens.
 func (d *haproxyCase) ports() []string {
 	var ports []string
 	for _, s := range d.config.Sections {
@@ -96,7 +96,7 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 	t := doctor.Target{
 		Label: "backend " + s.Name + " (" + l.At() + ")", Group: "backend " + s.Name, Addr: address,
 		Dial: s.Timeout("connect"), Response: s.Timeout("server"),
-		Learns: true, // what HAProxy sends again by itself when an idle connection was closed (since 2.4), and it keeps few
+		Learns: true, // HAProxy itself resends a request after an idle connection was closed (since 2.4), and keeps few of them
 		Words:  haproxyWords(l),
 	}
 	if l.Has("ssl") {
@@ -108,7 +108,7 @@ func (d *haproxyCase) target(s *haproxy.Section, l haproxy.Line) doctor.Target {
 	return t
 }
 
-// haproxyWords are lines of the backend, and the server line as a whole.
+// haproxyWords returns the lines of the backend, and the complete server line.
 func haproxyWords(l haproxy.Line) doctor.Words {
 	type params = []haproxy.Param
 	with := func(without []string, add params) string { return l.With("%s", without, add...) }
@@ -128,7 +128,7 @@ func haproxyWords(l haproxy.Line) doctor.Words {
 	}
 }
 
-// health is the HTTP check of a backend, nil when it is another.
+// health returns the HTTP check of a backend, nil if it has another kind.
 func health(s *haproxy.Section) *doctor.Health {
 	chk := s.One("option", "httpchk")
 	if len(chk.Words) < 3 || len(s.One("http-check").Words) > 0 {
@@ -142,8 +142,8 @@ func health(s *haproxy.Section) *doctor.Health {
 	return h
 }
 
-// logged makes findings of what the log tells. That a check failed is told with what the
-// look found of the same server.
+// logged adds the findings from the log. It joins a failed check with the examination
+// of the same server.
 func (d *haproxyCase) logged() {
 	for _, e := range d.logs.others.Ended() {
 		f := ofEnded(e, d.logs.others.Window)

@@ -17,11 +17,11 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/proxylog"
 )
 
-// ErrNothingRead says that the logs have no lines.
+// ErrNothingRead is the error for logs without lines.
 var ErrNothingRead = errors.New("the logs have no lines")
 
-// Logs finds out why a proxy answers with bad gateways from its logs alone
-// (s.Logs), whoever wrote them. The name "-" is standard input.
+// Logs finds out why a proxy answers with bad gateways from its logs alone (s.Logs),
+// for any supported proxy. The name "-" is standard input.
 func Logs(ctx context.Context, s Sources) (finding.Report, error) {
 	c := newLogCase(s)
 	c.tells = true
@@ -42,17 +42,17 @@ func Logs(ctx context.Context, s Sources) (finding.Report, error) {
 	return c.report, nil
 }
 
-// logCase is everything that logs tell.
+// logCase has the evidence in logs.
 type logCase struct {
 	errors   *nginxlog.ErrorTally
 	access   *nginxlog.AccessTally
 	others   *proxylog.Tally
-	format   *nginxlog.Format // of access logs; nil = found out
+	format   *nginxlog.Format // format of access logs; nil = recognize it
 	envelope logs.Envelope
 	joiner   logs.Joiner
-	goesOn   bool         // the last line of an error log has more lines
-	tells    bool         // says what each log was
-	progress func(string) // nil = nobody
+	goesOn   bool         // the last line of an error log continues in the next one
+	tells    bool         // report the kind of each log
+	progress func(string) // may be nil
 	report   finding.Report
 }
 
@@ -63,14 +63,14 @@ func newLogCase(s Sources) *logCase {
 	return c
 }
 
-// counted is what one log has.
+// counted has the counts of one log.
 type counted struct {
 	lines, read int64
 	kinds       map[string]int64
-	strange     string // the first line that could not be read
+	strange     string // the first unreadable line
 }
 
-// read adds a log. It returns how many lines the log has.
+// read adds a log, and returns its number of lines.
 func (c *logCase) read(ctx context.Context, name string) (lines int64, err error) {
 	in, err := logs.Open(ctx, name)
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *logCase) read(ctx context.Context, name string) (lines int64, err error
 	return n.lines, nil
 }
 
-// lose counts lines that could not be read.
+// lose counts unreadable lines.
 func (n *counted) lose(p logs.Piece) {
 	n.lines += p.Lost
 	if n.strange == "" && p.Lost > 0 {
@@ -126,7 +126,7 @@ func (c *logCase) line(line []byte, n *counted) {
 	}
 }
 
-// record adds what one or more lines say.
+// record adds a record of one or more lines.
 func (c *logCase) record(text []byte, at time.Time, lines int64, n *counted) {
 	n.lines += lines
 	kind := ""
@@ -156,13 +156,13 @@ func (c *logCase) record(text []byte, at time.Time, lines int64, n *counted) {
 	n.kinds[kind]++
 }
 
-// starting reports whether a line is what the start of nginx's official image says.
+// starting reports whether a line is from the start of nginx's official image.
 func starting(text []byte) bool {
 	name, _, ok := bytes.Cut(text[:min(len(text), 64)], []byte(".sh: "))
 	return ok && (bytes.HasSuffix(name, []byte("docker-entrypoint")) || len(name) > 3 && name[2] == '-')
 }
 
-// shown is a line of a log as far as it may be shown: without query strings, and
+// shown returns a line of a log in a form that may be shown: without query strings, and
 // not too long.
 func shown(text string) string {
 	const longest, looked = 160, 2048
@@ -185,7 +185,7 @@ func shown(text string) string {
 	return text
 }
 
-// told says what a log was, and that too little of it could be read.
+// told reports the kind of a log, and whether too many lines were unreadable.
 func (c *logCase) told(name string, n *counted) {
 	var kinds []string
 	for _, k := range slices.Sorted(maps.Keys(n.kinds)) {
@@ -211,7 +211,7 @@ func (c *logCase) told(name string, n *counted) {
 	}
 }
 
-// unreadable is the finding about a log of which less than half could be read.
+// unreadable returns the finding for a log with less than half of its lines readable.
 func unreadable(name string, lines, read int64, strange string) (f finding.Finding, ok bool) {
 	if lines == 0 || 2*read >= lines {
 		return f, false
@@ -224,7 +224,7 @@ func unreadable(name string, lines, read int64, strange string) (f finding.Findi
 	}, true
 }
 
-// align gives all logs one end, as far as the zone of nginx's clock is known.
+// align gives all logs the same end, if the zone of nginx's clock is known.
 func (c *logCase) align() { alignEnds(c.errors, c.access) }
 
 func alignEnds(e *nginxlog.ErrorTally, a *nginxlog.AccessTally) {
@@ -238,7 +238,7 @@ func alignEnds(e *nginxlog.ErrorTally, a *nginxlog.AccessTally) {
 	}
 }
 
-// conclude makes findings of what was counted.
+// conclude turns the counts into findings.
 func (c *logCase) conclude() {
 	var list []finding.Finding
 	for _, f := range c.errors.Failures() {
@@ -267,7 +267,8 @@ func (c *logCase) conclude() {
 	}
 }
 
-// untimed says what would tell a worker's timeout from a crash.
+// untimed notes the missing data that would distinguish a worker's timeout from a
+// crash.
 func (c *logCase) untimed(list []finding.Finding) {
 	broken := func(f finding.Finding) bool {
 		return f.Severity == finding.Error && (f.Code == "closed_before_response" || f.Code == "gateway_errors")
@@ -277,7 +278,7 @@ func (c *logCase) untimed(list []finding.Finding) {
 	}
 }
 
-// notUnderstood is the finding about lines that no row explains.
+// notUnderstood returns the finding for lines without a matching row.
 func notUnderstood(u nginxlog.Unknown) (f finding.Finding, ok bool) {
 	if u.Count == 0 {
 		return f, false

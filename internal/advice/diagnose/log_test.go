@@ -39,14 +39,13 @@ func codes(r finding.Report) string {
 	return strings.Join(got, " ")
 }
 
-// posted are lines as people post them, with the code of the first finding that is
-// right: "" = nothing is wrong. Lines that belong together stand together, and
-// blank lines between.
+// posted has lines as people post them, with the code of the right first finding; "" =
+// no problem. Lines of one case are together, with a blank line between cases.
 //
 //go:embed testdata/posted.txt
 var posted string
 
-// TestPosted: the first finding is the right one.
+// TestPosted checks that the first finding is the right one.
 func TestPosted(t *testing.T) {
 	lines := 0
 	for entry := range strings.SplitSeq(strings.TrimSpace(posted), "\n\n") {
@@ -96,7 +95,7 @@ func TestLogs(t *testing.T) {
 	f("a consequence comes after its cause", line(9, "no live upstreams while connecting to upstream")+line(2, "connect() failed (113: No route to host) while connecting to upstream"), "error/unroutable/2 error/no_live_upstreams/9")
 }
 
-// TestShare: a finding says of how many requests it is.
+// TestShare checks that a finding has the share of failed requests.
 func TestShare(t *testing.T) {
 	r := readLog(t, line(1, denied)+strings.Repeat(fmt.Sprintf(accessLine, 200), 3)+fmt.Sprintf(accessLine, 502), 0)
 	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Seen, "1 of 4 requests got 502 (1)") || !strings.Contains(r.Findings[0].Seen, "most often for /a") {
@@ -104,7 +103,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// TestSince: what is over is a notice.
+// TestSince checks that failures before the window are notices.
 func TestSince(t *testing.T) {
 	at := func(date, message string) string {
 		return date + " [error] 1#1: *7 " + message + `, client: 1.1.1.1, server: x, request: "GET /a HTTP/1.1", upstream: "http://10.0.0.1:80/a"` + "\n"
@@ -123,15 +122,14 @@ func TestSince(t *testing.T) {
 	f("a longer time", old+notice, 30*24*time.Hour, "error/connect_refused/1", "error log says")
 	f("a part of it", old+old+recent+notice, time.Hour, "error/connect_refused/3", "1 of them in the last 1h of")
 	f("the end of the log itself", old, time.Hour, "error/connect_refused/1", "error log says")
-	// the access log has the zone of nginx's clock, and a later end
+	// The access log has the zone of nginx's clock, and a later end.
 	access := `1.1.1.1 - - [01/Mar/2026:12:00:00 +0530] "GET / HTTP/1.1" 200 1 "-" "-"` + "\n"
 	f("the access log goes on", old+access, time.Hour, "notice/connect_refused/1", "+0530")
 	f("the envelope has the zone", "2026-03-01T06:29:00Z "+recent+access, time.Hour, "error/connect_refused/1", "+0530")
 	f("access log alone", strings.Replace(fmt.Sprintf(accessLine, 502), "01/Mar", "01/Feb", 1)+fmt.Sprintf(accessLine, 200), time.Hour, "notice/gateway_errors/1", "it is over")
 }
 
-// TestNginxLogs: beside a configuration logs are read in the same way, whatever they
-// are.
+// TestNginxLogs checks that logs of any kind are read together with a configuration.
 func TestNginxLogs(t *testing.T) {
 	dir := t.TempDir()
 	up := strings.TrimPrefix(serve(t), "http://")
@@ -161,8 +159,7 @@ func TestNginxLogs(t *testing.T) {
 	f("both in one", diagnose.Sources{Logs: log(line(1, denied), "502@$UP\n", "200@$UP\n", "200@$UP\n")}, "error/connect_refused/1")
 }
 
-// TestProtocols: a cure has the directives of the protocol that the upstream is
-// spoken to.
+// TestProtocols checks that a remedy has the directives of the upstream's protocol.
 func TestProtocols(t *testing.T) {
 	f := func(upstream, message, want string) {
 		t.Helper()
@@ -213,7 +210,7 @@ func TestLogsUnreadable(t *testing.T) {
 	}
 }
 
-// BenchmarkLogs reads what a container writes.
+// BenchmarkLogs reads a container's log.
 func BenchmarkLogs(b *testing.B) {
 	good := fmt.Sprintf("web-1  | "+accessLine, 200)
 	text := strings.Repeat(strings.Repeat(good, 20)+"web-1  | "+line(1, denied), 1000)

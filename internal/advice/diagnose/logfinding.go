@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// ofFailures is the finding about lines of nginx's error log, as far as they tell
-// by themselves; ok is false for what is no trouble of the gateway's.
+// ofFailures returns the finding for lines of nginx's error log, without other
+// evidence; ok is false if they are not a problem of the gateway.
 func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, ok bool) {
 	e, ok := explain(f.Cause)
 	if !ok {
@@ -50,19 +50,20 @@ func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, o
 	return n, true
 }
 
-// span is a finding's place in the timeline.
+// span returns the entry of a finding in the timeline.
 func span(n *finding.Finding, f *nginxlog.Failures) finding.Span {
 	return finding.Span{Cause: f.Cause.String(), Upstream: n.Upstream, Count: f.Count, First: f.First, Last: f.Last, Width: f.Series.Width, Start: f.Series.Start, Buckets: f.Series.Count}
 }
 
-// needed is the number of KiB that "it should be increased to at least 8192" asks
-// for.
+// needed returns the size that a message such as "it should be increased to at least
+// 8192" asks for, in KiB.
 func needed(sample string) string {
 	_, bytes, _ := strings.Cut(sample, "at least ")
 	return fmt.Sprintf("%dk", max(16, (nginxlog.Number([]byte(bytes))+1023)>>10))
 }
 
-// confidence is how sure one line is: some things can look alike.
+// confidence returns the confidence in a cause from a single line. Some causes look
+// alike.
 func confidence(c nginxlog.Cause) finding.Confidence {
 	switch c {
 	case nginxlog.ClosedBeforeAnswer, nginxlog.ResetBeforeAnswer, nginxlog.ClosedWhileSending, nginxlog.TLSHandshake, nginxlog.InvalidHTTP2:
@@ -74,7 +75,7 @@ func confidence(c nginxlog.Cause) finding.Confidence {
 	return finding.Likely
 }
 
-// because says why a log alone makes as sure as it does.
+// because returns the reason for the confidence from a log alone.
 func because(c finding.Confidence) string {
 	switch c {
 	case finding.Possible:
@@ -85,8 +86,8 @@ func because(c finding.Confidence) string {
 	return "from the log alone"
 }
 
-// inTime says when something happened, how often lately, and of which request. What
-// is over is a notice.
+// inTime adds the times, the recent count and the path. A failure that is over becomes
+// a notice.
 func inTime(n *finding.Finding, f *nginxlog.Failures, since time.Duration) {
 	n.Count, n.First, n.Last = f.Count, f.First, f.Last
 	if path := f.Path(); path != "" {
@@ -98,7 +99,7 @@ func inTime(n *finding.Finding, f *nginxlog.Failures, since time.Duration) {
 	lately(n, f.Recent, since)
 }
 
-// lately says how much of it was within since before the log's end.
+// lately adds the number of failures in the last since of the log.
 func lately(n *finding.Finding, recent int64, since time.Duration) {
 	switch {
 	case since <= 0 || n.Last.IsZero() || recent >= n.Count:
@@ -110,7 +111,7 @@ func lately(n *finding.Finding, recent int64, since time.Duration) {
 	}
 }
 
-// short is a duration without what is zero: "1h", not "1h0m0s".
+// short formats a duration without zero parts: "1h", not "1h0m0s".
 func short(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -122,10 +123,10 @@ func short(d time.Duration) string {
 	return s
 }
 
-// ofEnded is the finding about requests of another proxy.
+// ofEnded returns the finding for requests of another proxy.
 func ofEnded(e *proxylog.Ended, since time.Duration) finding.Finding {
 	x, known := explain(e.Cause)
-	if !known { // a client's
+	if !known { // caused by a client
 		x = explanation{code: e.Cause.String(), severity: finding.Notice}
 	}
 	n := finding.Finding{
@@ -138,8 +139,8 @@ func ofEnded(e *proxylog.Ended, since time.Duration) finding.Finding {
 	return n
 }
 
-// crashLoop joins what one upstream both refused and broke off: it ends with
-// requests under way, and comes back.
+// crashLoop joins refused and closed connections of one upstream: it exits with
+// requests in flight and restarts.
 func crashLoop(list []finding.Finding) []finding.Finding {
 	var rest []finding.Finding
 	refused := map[string]finding.Finding{}
@@ -170,8 +171,8 @@ func crashLoop(list []finding.Finding) []finding.Finding {
 	return kept
 }
 
-// clockwork adds what the times of failed requests tell: when all are alike,
-// something ends requests by the clock.
+// clockwork adds findings from the durations of failed requests: nearly equal durations
+// point to a timeout.
 func (c *logCase) clockwork(list []finding.Finding) []finding.Finding {
 	for _, t := range c.access.Traffic() {
 		if after, ok := alike(t.Failed); ok {
@@ -191,8 +192,7 @@ func (c *logCase) clockwork(list []finding.Finding) []finding.Finding {
 	return list
 }
 
-// explainedBy adds a finding that explains others of an upstream, which are left
-// out.
+// explainedBy adds a finding and removes the findings of an upstream that it explains.
 func explainedBy(list []finding.Finding, f finding.Finding, code, upstream string) []finding.Finding {
 	kept := list[:0]
 	for _, g := range list {
@@ -210,7 +210,7 @@ func alike(t nginxlog.Times) (after time.Duration, ok bool) {
 	return t.Mean().Round(100 * time.Millisecond), t.N >= 2 && t.Min >= clockworkLeast && spread <= clockworkSpread
 }
 
-// share says of how many requests a finding is, as far as an access log tells.
+// share adds to a finding the share of failed requests, if an access log has it.
 func share(list []finding.Finding, a *nginxlog.AccessTally) {
 	traffic := a.Traffic()
 	for i := range list {
@@ -228,7 +228,7 @@ func share(list []finding.Finding, a *nginxlog.AccessTally) {
 	}
 }
 
-// asUpstream gives an address of an access log the form of the error log's.
+// asUpstream converts an address of an access log to the form of the error log.
 func asUpstream(addr string) string {
 	if addr == "" || strings.Contains(addr, "/") || !strings.Contains(addr, ":") {
 		return addr
@@ -239,8 +239,8 @@ func asUpstream(addr string) string {
 	return "http://" + addr
 }
 
-// unexplained are the bad gateways of access logs for which no other log has a
-// cause. name gives an address the form of the findings.
+// unexplained returns findings for the bad gateways in access logs without a known
+// cause. name converts an address to the form of the findings.
 func (c *logCase) unexplained(known []finding.Finding, name func(string) string) []finding.Finding {
 	var list []finding.Finding
 	for _, t := range c.access.Traffic() {
@@ -269,8 +269,9 @@ func (c *logCase) unexplained(known []finding.Finding, name func(string) string)
 	return list
 }
 
-// explained reports whether a finding tells why requests of an upstream failed. One
-// of an upstream that is not known explains any; a limit, what no upstream was asked for.
+// explained reports whether a finding explains the failed requests of an upstream. A
+// finding without an upstream explains any of them. A rate limit explains requests that
+// reached no upstream.
 func explained(known []finding.Finding, upstream string, t *nginxlog.Traffic) bool {
 	for _, f := range known {
 		switch {
@@ -284,8 +285,7 @@ func explained(known []finding.Finding, upstream string, t *nginxlog.Traffic) bo
 	return false
 }
 
-// afterScheme is an upstream without what is spoken to it, which an access log does not
-// tell.
+// afterScheme returns an upstream without its scheme, which access logs do not have.
 func afterScheme(upstream string) string {
 	return upstream[strings.LastIndex(upstream, "://")+1:]
 }

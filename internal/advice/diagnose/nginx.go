@@ -21,21 +21,21 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// Sources say what to read.
+// Sources names the configuration and the logs to read.
 type Sources struct {
 	Config     string // nginx.conf; a file that it includes, a folder of those, an nginx -T dump; "-" = Stdin
-	Root       string // the folder in which the names in Config begin, such as a container's; "" = this machine's own
+	Root       string // root folder of the file names in Config, such as a container's; "" = this machine's
 	Stdin      io.Reader
 	ErrorLogs  []string      // none = those that the configuration names
 	AccessLogs []string      // none = those that the configuration names
-	Logs       []string      // of any kind, instead of those
-	Since      time.Duration // before the logs' end: what was over then is a notice; 0 = all of it counts
+	Logs       []string      // logs of any kind, instead of these two
+	Since      time.Duration // window before the logs' end; older failures are notices; 0 = everything counts
 	Look       doctor.Options
-	Local      func(pid int) finding.Report // looks at the machine that nginx runs on; nil = [doctor.Local]
+	Local      func(pid int) finding.Report // examines nginx's machine; nil = [doctor.Local]
 }
 
-// Nginx finds out why an nginx answers with bad gateways. An error means that
-// the configuration, or a log named in s, cannot be read.
+// Nginx finds out why an nginx answers with bad gateways. It returns an error if the
+// configuration or a log named in s is unreadable.
 func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	c, err := nginxconf.Source{File: s.Config, Root: s.Root, Stdin: s.Stdin}.Load()
 	if err != nil {
@@ -67,7 +67,7 @@ func Nginx(ctx context.Context, s Sources) (finding.Report, error) {
 	return d.report, nil
 }
 
-// nginxCase is everything known about one nginx.
+// nginxCase has the evidence about one nginx.
 type nginxCase struct {
 	config *nginxconf.Config
 	root   string
@@ -75,8 +75,8 @@ type nginxCase struct {
 	errors *nginxlog.ErrorTally
 	access *nginxlog.AccessTally
 	looked []doctor.Target
-	from   map[string]*nginxconf.Location // what leads to an upstream
-	alias  map[string]string              // upstreams with a name, by their addresses
+	from   map[string]*nginxconf.Location // the location that leads to an upstream
+	alias  map[string]string              // named upstreams, by their addresses
 	live   []finding.Finding
 	heard  bool // an error log was read
 	report finding.Report
@@ -86,8 +86,8 @@ func (d *nginxCase) step(name, format string, args ...any) {
 	d.report.Steps = append(d.report.Steps, finding.Step{Subject: d.config.File, Name: name, Result: fmt.Sprintf(format, args...)})
 }
 
-// readLogs reads the logs that are named, or else those of the configuration,
-// which may be absent.
+// readLogs reads the named logs, or else those of the configuration, which may be
+// missing.
 func (d *nginxCase) readLogs(ctx context.Context, s Sources) error {
 	d.step("config", "%s, %s that pass requests on", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Passes), "location"))
 	if len(s.Logs) > 0 {
@@ -115,7 +115,8 @@ func (d *nginxCase) readLogs(ctx context.Context, s Sources) error {
 	return d.readAccessLogs(ctx, s.AccessLogs)
 }
 
-// readMixed reads logs that may have errors and requests, such as a container's.
+// readMixed reads logs that may contain both errors and requests, such as a
+// container's.
 func (d *nginxCase) readMixed(ctx context.Context, s Sources) error {
 	format := ""
 	for _, l := range d.config.Logs {
@@ -129,7 +130,7 @@ func (d *nginxCase) readMixed(ctx context.Context, s Sources) error {
 	return nil
 }
 
-// readLog adds a log. Its requests have the format, unless that is empty.
+// readLog adds a log. Its requests have the format, if that is not empty.
 func (d *nginxCase) readLog(ctx context.Context, kind, name, format string) error {
 	d.logs.format = nil
 	if format != "" {
@@ -176,8 +177,8 @@ func (d *nginxCase) readAccessLogs(ctx context.Context, names []string) error {
 	return nil
 }
 
-// formatOf is the format of a log that the configuration names, by its file; a
-// rotated one (access.log.1.gz) has that of the first.
+// formatOf returns the configured format of a log, by its file. A rotated file
+// (access.log.1.gz) has the format of the original.
 func (d *nginxCase) formatOf(name string) string {
 	for _, l := range d.config.Logs {
 		if strings.HasPrefix(filepath.Base(name), filepath.Base(l.File)) {
@@ -187,7 +188,7 @@ func (d *nginxCase) formatOf(name string) string {
 	return ""
 }
 
-// local looks at this machine, and at the running nginx when there is one.
+// local examines this machine, and the running nginx if there is one.
 func (d *nginxCase) local(s Sources) {
 	pid := 0
 	if name := d.config.PIDFile; name != "" && d.root == "" && !d.config.Dump {

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// nginx diagnoses a configuration and logs as files, with $UP for an upstream
-// that is well.
+// nginx diagnoses a configuration and logs in files, with the address of a working
+// upstream in place of $UP.
 func nginx(t *testing.T, http, errorLog, accessLog string) finding.Report {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ func nginx(t *testing.T, http, errorLog, accessLog string) finding.Report {
 	return r
 }
 
-// calm is a machine of which there is nothing to say.
+// calm is an examination of a machine without problems.
 func calm(int) finding.Report { return finding.Report{} }
 
 func serve(t *testing.T) string {

@@ -12,14 +12,14 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// found reports whether the look has a finding about an upstream.
+// found reports whether the examination has a finding about an upstream.
 func (d *nginxCase) found(code, upstream string) bool {
 	return slices.ContainsFunc(d.live, func(f finding.Finding) bool { return f.Code == code && f.Upstream == upstream })
 }
 
-// unexplained are the gateway errors of the access log for which neither the error log
-// nor the look has a cause. What the error log has no word about, the application
-// answered itself.
+// unexplained returns findings for the gateway errors in the access log without a cause
+// in the error log or the examination. If the error log is silent about them, they are
+// the application's own answers.
 func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
 	list := d.logs.unexplained(slices.Concat(logged, d.live), func(address string) string {
 		if address == "" {
@@ -45,16 +45,16 @@ func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
 	return list
 }
 
-// answersItself reports whether the configuration has nginx answer with a gateway error:
-// for maintenance, as a rule.
+// answersItself reports whether the configuration makes nginx answer with a gateway
+// error, usually for maintenance.
 func (d *nginxCase) answersItself() bool {
 	return d.config.Has(func(s *nginxconf.Directive) bool {
 		return s.Name == "return" && slices.Contains([]string{"502", "503", "504"}, s.Arg(0))
 	})
 }
 
-// mixed corrects what is suggested for one server of a group where the others speak as
-// they are spoken to: what is written in proxy_pass holds for all.
+// mixed corrects the remedy for one server of a group whose other servers accept the
+// protocol: a change of proxy_pass would affect all of them.
 func (d *nginxCase) mixed() {
 	other := []string{"plain_to_tls_port", "tls_to_plain_port", "http2_only", "fastcgi_only", "uwsgi_only", "http_only"}
 	for i := range d.live {
@@ -75,7 +75,7 @@ func (d *nginxCase) mixed() {
 	}
 }
 
-// ownFolder is the command that gives nginx's user the folder that a message names.
+// ownFolder returns the command that gives the folder in a message to nginx's user.
 func (d *nginxCase) ownFolder(sample string) string {
 	_, rest, _ := strings.Cut(sample, `"`)
 	name, _, ok := strings.Cut(rest, `"`)
@@ -83,7 +83,7 @@ func (d *nginxCase) ownFolder(sample string) string {
 		return ""
 	}
 	dir := path.Dir(name)
-	for base := path.Base(dir); len(base) <= 2 && strings.Trim(base, "0123456789") == ""; base = path.Base(dir) { // levels
+	for base := path.Base(dir); len(base) <= 2 && strings.Trim(base, "0123456789") == ""; base = path.Base(dir) { // subfolders from the setting levels
 		dir = path.Dir(dir)
 	}
 	user, _, _ := strings.Cut(cmp.Or(d.config.User, "nobody"), " ")

@@ -2,16 +2,15 @@ package diagnose
 
 import "strings"
 
-// inProtocol gives a directive the name that it has for the protocol that an
-// upstream is spoken to: "fastcgi_read_timeout". Lines that the protocol has
-// nothing for are left out.
+// inProtocol renames a directive for the protocol to an upstream, for example to
+// "fastcgi_read_timeout". It removes lines for which the protocol has no directive.
 func inProtocol(directive, scheme string) string {
 	module := map[string]string{"fastcgi": "fastcgi", "uwsgi": "uwsgi", "suwsgi": "uwsgi", "scgi": "scgi", "grpc": "grpc", "grpcs": "grpc", "memcached": "memcached"}[scheme]
 	if module == "" {
 		return directive
 	}
 	if module == "memcached" && strings.Contains(directive, "proxy_pass") {
-		return "" // its directive takes no variable
+		return "" // its directive accepts no variable
 	}
 	var lines []string
 	for line := range strings.Lines(directive) {
@@ -25,7 +24,7 @@ func inProtocol(directive, scheme string) string {
 			}
 		case name == "proxy_set_header" && module != "grpc", name == "proxy_set_header" && strings.HasPrefix(rest, "Connection"):
 			line = ""
-		case strings.Contains(name, "_ssl_") && module != "grpc" && module != "uwsgi": // the others have no TLS
+		case strings.Contains(name, "_ssl_") && module != "grpc" && module != "uwsgi": // the others do not support TLS
 			line = ""
 		case (module == "grpc" || module == "memcached") && !unbuffered(name):
 			line = ""
@@ -41,7 +40,7 @@ func inProtocol(directive, scheme string) string {
 	return strings.Join(lines, "\n")
 }
 
-// unbuffered reports whether a module that has no buffers has a directive, too.
+// unbuffered reports whether a module without buffers has the directive, too.
 func unbuffered(name string) bool {
 	for _, part := range []string{"_timeout", "_buffer_size", "_bind", "_pass", "_ssl_", "_set_header"} {
 		if strings.Contains(name, part) {
@@ -51,7 +50,7 @@ func unbuffered(name string) bool {
 	return false
 }
 
-// inWords is a text with the directives' names for a protocol.
+// inWords returns a text with the directives of a protocol.
 func inWords(text, scheme string) string {
 	words := strings.Fields(text)
 	for i, w := range words {

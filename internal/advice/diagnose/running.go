@@ -10,11 +10,11 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// Running asks a goodgate that runs what it sees: upstreams it does not use and
-// why, a reload that failed, the latest failures. One that does not answer is
-// reported as not known.
+// Running asks a running goodgate for upstreams that it does not use, with the causes,
+// for a failed reload, and for the latest failures. If it does not answer, the report
+// says so.
 //
-// flags are what commands for it need on the command line, such as "-c FILE".
+// flags are the flags that commands for it need, such as "-c FILE".
 func Running(ctx context.Context, c admin.Client, flags string) finding.Report {
 	var r finding.Report
 	var s admin.Status
@@ -39,7 +39,7 @@ func Running(ctx context.Context, c admin.Client, flags string) finding.Report {
 	return r
 }
 
-// unused says why an upstream gets no requests, or only with doubts.
+// unused adds the cause if an upstream gets no requests or fewer than normal.
 func unused(r *finding.Report, p admin.Pool, u admin.Upstream, flags string) {
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Upstream: "http://" + u.Address, Where: "pool " + p.Name,
@@ -93,7 +93,7 @@ func failures(r *finding.Report, list []*admin.Request, flags string) {
 			at[k], order = f, append(order, k)
 		}
 		f.Count++
-		f.First = q.Start // the latest stands first
+		f.First = q.Start // the latest is first
 		f.Seen = fmt.Sprintf("%d of the latest failures of the running goodgate are %s", f.Count, q.Reason)
 	}
 	for _, k := range order {

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// notRead says what of the configuration is not looked at.
+// notRead notes the parts of the configuration that were not examined.
 func (d *nginxCase) notRead() {
 	c := d.config
 	for _, p := range c.Problems {
@@ -30,8 +30,8 @@ func (d *nginxCase) notRead() {
 	}
 }
 
-// notAFile reports whether a log that the configuration names is something else than
-// a file, and says so: reading it might never end.
+// notAFile reports whether a configured log is not a regular file, and notes it.
+// Reading it might never end.
 func (d *nginxCase) notAFile(kind, name string) bool {
 	info, err := os.Stat(name)
 	if !isDevice(d.root, name) && (err != nil || info.Mode().IsRegular()) {
@@ -41,8 +41,8 @@ func (d *nginxCase) notAFile(kind, name string) bool {
 	return true
 }
 
-// isDevice reports whether a name leads into /dev or /proc. /dev/stdout is then
-// whatever the one who looks has for it, which may be a file.
+// isDevice reports whether a name leads into /dev or /proc. There, /dev/stdout is the
+// output of the reading process, which may be a file.
 func isDevice(root, name string) bool {
 	for range 40 {
 		within := strings.TrimPrefix(name, root)
@@ -61,7 +61,7 @@ func isDevice(root, name string) bool {
 	return true
 }
 
-// noErrorLog says how to get at an error log that is no file.
+// noErrorLog notes how to get an error log that is not in a file.
 func (d *nginxCase) noErrorLog() {
 	for _, l := range d.config.Elsewhere {
 		d.report.NotKnown("what the error log tells: it goes to %s (%s); docker logs NAME > FILE 2>&1, or journalctl -u nginx > FILE, then --log FILE", l.Arg(0), l.At())
@@ -71,7 +71,7 @@ func (d *nginxCase) noErrorLog() {
 	}
 }
 
-// noTimes says what an access log would tell if its format had times.
+// noTimes notes the findings that an access log with durations would allow.
 func (d *nginxCase) noTimes() {
 	var failed, timed int64
 	for _, t := range d.access.Traffic() {
@@ -82,8 +82,8 @@ func (d *nginxCase) noTimes() {
 	}
 }
 
-// aliases lets the addresses in the logs be those of the upstream that the
-// configuration names, where no other has them.
+// aliases maps addresses in the logs to the configured upstream with these addresses,
+// unless the configuration itself contains them.
 func (d *nginxCase) aliases(names map[string][]string) {
 	for name, addresses := range names {
 		for _, a := range addresses {
@@ -94,7 +94,7 @@ func (d *nginxCase) aliases(names map[string][]string) {
 	}
 }
 
-// aliased is an upstream of the error log by the name that it has in the configuration.
+// aliased returns the configured name of an upstream in the error log.
 func (d *nginxCase) aliased(upstream string) string {
 	if name, known := d.alias[upstream]; known {
 		return name
@@ -102,8 +102,8 @@ func (d *nginxCase) aliased(upstream string) string {
 	return upstream
 }
 
-// elsewhere takes back what was found from the wrong place: a name that is an upstream
-// block in a file that was not read, an address that is a container's own.
+// elsewhere removes findings that come from examining the wrong place: a name that is
+// probably an upstream block in an unread file, or an address inside a container.
 func (d *nginxCase) elsewhere() {
 	var kept []finding.Finding
 	unseen := func(f finding.Finding) {
@@ -129,7 +129,7 @@ func (d *nginxCase) elsewhere() {
 	d.report.Blind = !slices.ContainsFunc(d.looked, func(t doctor.Target) bool { return slices.Contains(d.report.Looked, t.URL()) })
 }
 
-// target is what was looked at, by its URL.
+// target returns the examined target with a URL.
 func (d *nginxCase) target(url string) doctor.Target {
 	for _, t := range d.looked {
 		if t.URL() == url {

@@ -15,7 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// written is a configuration in a folder of its own, $DIR within it.
+// written writes a configuration into a new folder, with the folder's name in place of
+// $DIR.
 func written(t *testing.T, text string) (file string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +37,7 @@ func ask(t *testing.T, s diagnose.Sources) finding.Report {
 	return r
 }
 
-// What cannot be seen from here is not known, and no finding.
+// Anything that cannot be examined from here is unknown, and not a finding.
 func TestElsewhere(t *testing.T) {
 	f := func(name, text, root string, want ...string) {
 		t.Helper()
@@ -63,7 +64,7 @@ func TestElsewhere(t *testing.T) {
 		"it goes to syslog:server=10.0.0.1 (a.conf:2)", "/dev/stdout is no file")
 }
 
-// With no upstream that can be looked at, the report rests on nothing.
+// Without an upstream to examine, the report is marked as blind.
 func TestBlind(t *testing.T) {
 	for text, want := range map[string]bool{
 		"server { root /srv; }":                              true,
@@ -77,7 +78,7 @@ func TestBlind(t *testing.T) {
 	}
 }
 
-// A log of nginx names the addresses of a name: what it tells is about that name.
+// nginx's log has the addresses of a name. The findings are about the name.
 func TestLogOfName(t *testing.T) {
 	up := strings.TrimPrefix(serve(t), "http://127.0.0.1")
 	file := written(t, "events {}\nerror_log $DIR/error.log;\nhttp { server { location / { proxy_pass http://localhost"+up+"; } } }")
@@ -94,9 +95,9 @@ func TestLogOfName(t *testing.T) {
 	t.Errorf("found %+v", r.Findings)
 }
 
-// An upstream is looked at once, however many locations lead there; each with its own
-// timeout, a path that timed out is asked for as its location does.
-func TestLooksOnce(t *testing.T) {
+// An upstream is examined once, however many locations lead to it. A path that timed
+// out is requested with the timeout of its own location.
+func TestExaminedOnce(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// stale finds names that led elsewhere when nginx started: without a resolver it
-// looks names up once.
+// stale recognizes names with other addresses than at nginx's start. Without a
+// resolver, nginx looks up names only once.
 func (d *nginxCase) stale() {
 	for _, t := range d.looked {
 		now := d.report.Names[t.URL()]
@@ -33,7 +33,7 @@ func (d *nginxCase) stale() {
 	}
 }
 
-// names reports whether the configuration has an address itself.
+// names reports whether the configuration itself contains an address.
 func (d *nginxCase) names(addr string) bool {
 	return slices.ContainsFunc(d.looked, func(t doctor.Target) bool { return t.Addr == addr })
 }
@@ -49,12 +49,12 @@ func (d *nginxCase) moved(t doctor.Target, host string, f *nginxlog.Failures) fi
 		Count:   f.Count, First: f.First, Last: f.Last,
 	}
 	l := d.from[t.URL()]
-	if d.report.Hosts[t.URL()] { // nginx's resolver does not read that file
+	if d.report.Hosts[t.URL()] { // nginx's resolver does not read /etc/hosts
 		n.Directive = "nginx -s reload"
 		n.Do = fmt.Sprintf("reload nginx: it reads /etc/hosts at its start only; a name that a name server has can be looked up as requests come (resolver ADDRESS; set $upstream %s;)", host)
 		return n
 	}
-	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable nginx replaces no path
+	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable, nginx does not replace the path
 		_, port, _ := net.SplitHostPort(t.Addr)
 		n.Directive = fmt.Sprintf("resolver %s valid=10s;\nset $upstream %s;\n%s %s://$upstream:%s;", cmp.Or(doctor.FirstNameServer(), "127.0.0.53"), host, l.Pass.Name, l.Scheme, port)
 	}

@@ -16,22 +16,22 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-const nginxTimeout = 60 * time.Second // of connect, send and read
+const nginxTimeout = 60 * time.Second // default of the connect, send and read timeouts
 
-// use is one location's way to an upstream.
+// use is a location with the target that it leads to.
 type use struct {
 	location *nginxconf.Location
 	target   doctor.Target
 }
 
-// way is what makes a look at an upstream another one.
+// way has the facts that require a separate examination of an upstream.
 type way struct {
 	url, name       string
 	insecure, https bool
 }
 
-// targets lists the upstreams that the configuration names: each once, however many
-// locations lead there, and once more for every path that failed.
+// targets lists the configured upstreams: each once, however many locations lead there,
+// and once more for each failed path.
 func (d *nginxCase) targets() {
 	user := d.user()
 	uses, order := map[way][]use{}, []way(nil)
@@ -62,7 +62,7 @@ func (d *nginxCase) targets() {
 	}
 }
 
-// looks are those at one upstream.
+// looks returns the examinations of one upstream.
 func (d *nginxCase) looks(uses []use) []doctor.Target {
 	list := []doctor.Target{}
 	for _, path := range d.failing(uses[0].target) {
@@ -76,7 +76,7 @@ func (d *nginxCase) looks(uses []use) []doctor.Target {
 	return list
 }
 
-// usedFor is how the location that a path belongs to uses the upstream.
+// usedFor returns the target of the location that a path belongs to.
 func usedFor(path string, uses []use) doctor.Target {
 	best, longest := uses[0], -1
 	for _, u := range uses {
@@ -100,11 +100,11 @@ func (d *nginxCase) user() *doctor.User {
 	return u
 }
 
-// maxPaths bounds the requests to one upstream.
+// maxPaths bounds the number of requests to one upstream.
 const maxPaths = 4
 
-// failing are paths that failed according to the log and were asked for with GET. For
-// nginx's words on the path of an upstream see the field upstream of the error log.
+// failing returns paths of GET requests that failed according to the log. The field
+// upstream of the error log has the path at the upstream.
 func (d *nginxCase) failing(t doctor.Target) (list []string) {
 	for _, f := range d.errors.Failures() {
 		worth := f.Cause == nginxlog.ResponseTimeout || f.Cause == nginxlog.HeaderTooBig || f.Cause == nginxlog.ClosedBeforeAnswer
@@ -148,7 +148,7 @@ func (d *nginxCase) ofLocation(l *nginxconf.Location) []doctor.Target {
 	return all
 }
 
-// model is how a location uses whatever upstream it has.
+// model returns a location's settings for any of its upstreams.
 func (d *nginxCase) model(l *nginxconf.Location) doctor.Target {
 	prefix := l.Prefix()
 	t := doctor.Target{
@@ -170,8 +170,8 @@ func (d *nginxCase) model(l *nginxconf.Location) doctor.Target {
 	return t
 }
 
-// secure says how nginx trusts: not at all, unless proxy_ssl_verify, grpc_ssl_verify
-// or uwsgi_ssl_verify is on.
+// secure sets how nginx verifies the upstream: not at all, unless proxy_ssl_verify,
+// grpc_ssl_verify or uwsgi_ssl_verify is on.
 func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	t.TLS = &tls.Config{ServerName: l.Host}
 	if host, _, err := net.SplitHostPort(l.Host); err == nil {
@@ -196,7 +196,7 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	t.TLS.RootCAs.AppendCertsFromPEM(pem)
 }
 
-// client gives the look the certificate that nginx shows.
+// client sets nginx's client certificate.
 func (d *nginxCase) client(t *doctor.Target, l *nginxconf.Location) {
 	cert, key := l.One(l.Prefix()+"_ssl_certificate").Arg(0), l.One(l.Prefix()+"_ssl_certificate_key").Arg(0)
 	if cert == "" {
@@ -211,7 +211,8 @@ func (d *nginxCase) client(t *doctor.Target, l *nginxconf.Location) {
 	t.TLS.Certificates = []tls.Certificate{pair}
 }
 
-// host is what nginx sends as Host, as far as it does not depend on the request.
+// host returns the Host header that nginx sends, as far as it does not depend on the
+// request.
 func (d *nginxCase) host(l *nginxconf.Location) string {
 	value, set := l.Header("Host")
 	switch {
@@ -230,7 +231,7 @@ func (d *nginxCase) host(l *nginxconf.Location) string {
 	return ""
 }
 
-// resolver is the name server that nginx asks for this location.
+// resolver returns the name server that nginx uses for this location.
 func resolver(l *nginxconf.Location) string {
 	server := l.One("resolver").Arg(0)
 	if server == "" {
@@ -242,7 +243,7 @@ func resolver(l *nginxconf.Location) string {
 	return net.JoinHostPort(strings.Trim(server, "[]"), "53")
 }
 
-// words are how nginx is told what a look may find missing.
+// words returns nginx's directives for the remedies of findings.
 func (d *nginxCase) words(l *nginxconf.Location) doctor.Words {
 	prefix := l.Prefix()
 	w := doctor.Words{

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// watched says now and then how much of a log has been read.
+// watched reports from time to time how much of a log has been read.
 type watched struct {
-	read atomic.Int64 // bytes
+	read atomic.Int64 // bytes read
 	end  chan struct{}
 	done sync.WaitGroup
 }
 
 const (
-	firstWord = time.Second // until the first word about a log that takes long
-	seldom    = time.Minute // between the later ones
+	firstWord = time.Second // time until the first report
+	seldom    = time.Minute // time between later reports
 )
 
-// watchReading tells progress about a log that takes long, until stop; nil = nobody.
+// watchReading reports the progress of reading a log until stop; progress may be nil.
 func watchReading(name string, progress func(string)) *watched {
 	w := &watched{end: make(chan struct{})}
 	if progress == nil {
@@ -47,7 +47,7 @@ func (w *watched) stop() {
 	w.done.Wait()
 }
 
-// reader counts what is read.
+// reader counts the bytes read from in.
 func (w *watched) reader(in io.Reader) io.Reader { return &countingReader{in, &w.read} }
 
 type countingReader struct {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestWatchReading: what takes long is told after a second, then ever more seldom, and
-// nothing after its end; nobody is told what is quick.
+// TestWatchReading checks that slow reading is reported after a second, then less and
+// less often, and not after its end. Fast reading is not reported.
 func TestWatchReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string

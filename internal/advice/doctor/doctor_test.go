@@ -37,7 +37,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.Listener.Addr().String()
 }
 
-// answering accepts connections, reads a little, and lets answer do the rest.
+// answering accepts connections, reads a little, and calls answer.
 func answering(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,15 +63,14 @@ func answering(t *testing.T, answer func(net.Conn)) string {
 
 func ok(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
 
-// What is to come may take its time on a machine that has much to do; what never
-// comes is not waited for that long.
+// patient allows for a busy machine. hasty is for tests in which no answer comes.
 var (
 	patient  = doctor.Options{MaxWait: time.Minute}
 	hasty    = doctor.Options{MaxWait: 300 * time.Millisecond}
 	watchful = doctor.Options{MaxWait: time.Minute, Wait: time.Minute}
 )
 
-// look examines a target, patiently if nothing else is said.
+// look examines a target, with patient options by default.
 func look(t *testing.T, target doctor.Target, how ...doctor.Options) finding.Report {
 	t.Helper()
 	target.Words = words
@@ -81,7 +80,7 @@ func look(t *testing.T, target doctor.Target, how ...doctor.Options) finding.Rep
 	return r
 }
 
-// first wants a target to have one finding.
+// first checks that a target has exactly one finding.
 func first(t *testing.T, target doctor.Target, code string, why reason.Reason, directive string, how ...doctor.Options) finding.Finding {
 	t.Helper()
 	r := look(t, target, how...)
@@ -148,7 +147,7 @@ func TestOtherProtocols(t *testing.T) {
 
 func TestCertificate(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewTLSServer(http.HandlerFunc(ok)) // its certificate is for example.com, issued by itself
+	s := httptest.NewTLSServer(http.HandlerFunc(ok)) // its self-signed certificate is for example.com
 	t.Cleanup(s.Close)
 	address := s.Listener.Addr().String()
 	roots := x509.NewCertPool()
@@ -247,7 +246,7 @@ func TestKeepalive(t *testing.T) {
 
 func TestName(t *testing.T) {
 	t.Parallel()
-	ln, err := net.ListenPacket("udp", "127.0.0.1:0") // a name server that never answers
+	ln, err := net.ListenPacket("udp", "127.0.0.1:0") // a silent name server
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,9 +257,9 @@ func TestName(t *testing.T) {
 	}
 }
 
-// A name server that fails for AAAA is found, and the A record is used all the same
+// A name server that fails for AAAA is reported, and the A record is used
 // (onecli/onecli#424).
-func TestNameOfOneFamily(t *testing.T) {
+func TestNameWithOneFamily(t *testing.T) {
 	t.Parallel()
 	server := dnstest.Serve(t, func(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
 		if q.Type == dnsmessage.TypeAAAA && q.Name.String() != "both.example." {
@@ -273,8 +272,8 @@ func TestNameOfOneFamily(t *testing.T) {
 	if !strings.Contains(f.Seen, "AAAA") || !strings.Contains(f.Seen, "SERVFAIL") || !strings.Contains(f.Seen, server) {
 		t.Errorf("seen %q", f.Seen)
 	}
-	// A proxy that goes by either address has nothing to fear of an application on one
-	// of them (nginx/docker-nginx#374).
+	// A proxy that uses either address works with an application on one of them
+	// (nginx/docker-nginx#374).
 	for pair, want := range map[bool]finding.Severity{false: finding.Warning, true: finding.Notice} {
 		r := look(t, doctor.Target{Addr: "both.example.:" + port, Resolver: server, Pair: pair})
 		if len(r.Findings) != 1 || r.Findings[0].Severity != want {

@@ -19,7 +19,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// serveFastCGI runs an application of FastCGI until the test ends.
+// serveFastCGI runs a FastCGI application until the test ends.
 func serveFastCGI(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,7 +31,7 @@ func serveFastCGI(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// pong answers as uWSGI does to its ping, and closes what is something else.
+// pong answers uWSGI's ping, and closes all other connections.
 func pong(t *testing.T) string {
 	return raw(t, func(c net.Conn) {
 		head := make([]byte, 4)
@@ -41,7 +41,7 @@ func pong(t *testing.T) string {
 	})
 }
 
-// raw accepts connections, and lets serve do the rest.
+// raw accepts connections and calls serve.
 func raw(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,8 +92,8 @@ func TestProtocols(t *testing.T) {
 	first(t, doctor.Target{Addr: silent, Protocol: doctor.FastCGI}, "no_answer", reason.ResponseTimeout, "", hasty)
 }
 
-// Where others of the same purpose answer, one that refuses has stopped, whatever
-// listens beside it.
+// If other members of a group answer, a member that refuses connections has stopped,
+// even if something listens on a similar port.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	up, near := serve(t, ok), serve(t, ok)
@@ -112,7 +112,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// free is an address beside a port that nobody listens on.
+// free returns an address with an unused port similar to port.
 func free(t *testing.T, port string) string {
 	t.Helper()
 	n := 0
@@ -128,8 +128,8 @@ func free(t *testing.T, port string) string {
 	return ""
 }
 
-// A name without a dot is a container's, as a rule: the advice is to look there.
-func TestContainersName(t *testing.T) {
+// A name without a dot is usually a container's, and the remedy says so.
+func TestContainerName(t *testing.T) {
 	t.Parallel()
 	r := look(t, doctor.Target{Addr: "no-such-container-of-ours:3000"}, hasty)
 	if len(r.Findings) != 1 {
@@ -144,7 +144,8 @@ func TestContainersName(t *testing.T) {
 	}
 }
 
-// What takes longer than a second is told, and the end of the context ends it.
+// A step longer than a second is reported as progress, and the end of the context ends
+// it.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	for name, target := range map[string]doctor.Target{

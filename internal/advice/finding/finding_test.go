@@ -41,7 +41,7 @@ func TestRank(t *testing.T) {
 	f("")
 }
 
-// TestMerge: what a log tells and what a look shows are one finding.
+// TestMerge joins a finding from a log with the same finding from an examination.
 func TestMerge(t *testing.T) {
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	log := finding.Finding{Severity: finding.Error, Confidence: finding.Likely, Code: "refused", Reason: reason.ConnectRefused, Upstream: "http://a:1", Seen: "log", Count: 7, First: day, Last: day.Add(time.Hour)}

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 )
 
-// What is to be handed on tells no secrets, and no addresses but those of upstreams.
+// A page to share contains no secrets, and only addresses of upstreams.
 func TestHTML(t *testing.T) {
 	day := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r := finding.Report{
@@ -49,8 +49,8 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// What has one cure, or one cause, is one finding.
-func TestOneCause(t *testing.T) {
+// Findings with one remedy or one cause are joined.
+func TestJoinedFindings(t *testing.T) {
 	race := finding.Finding{Severity: finding.Warning, Code: "race", Upstream: "http://a:1", Where: "c:1", Seen: "seen", Directive: "keepalive_timeout 4s;"}
 	race2 := race
 	race2.Upstream, race2.Where = "http://b:1", "c:2"
@@ -70,9 +70,9 @@ func TestOneCause(t *testing.T) {
 	}
 }
 
-// A look that is certain stands before a guess from the log about the same failure,
-// which is as bad as the log shows it.
-func TestSurest(t *testing.T) {
+// A certain finding from an examination replaces a guess from the log about the same
+// failure, and takes its severity.
+func TestHighestConfidence(t *testing.T) {
 	log := finding.Finding{Severity: finding.Error, Confidence: finding.Likely, Code: "refused", Reason: reason.ConnectRefused, Upstream: "http://a:1", Seen: "log", Count: 7}
 	look := finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: "other_address", Reason: reason.ConnectRefused, Upstream: "http://a:1", Seen: "look"}
 	r := finding.Report{Findings: []finding.Finding{log, look}}

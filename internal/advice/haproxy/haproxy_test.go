@@ -73,7 +73,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) { haproxy.Parse(strings.NewReader(s), "x") })
 }
 
-// A backslash stays where it has no meaning of its own, as in an expression.
+// A backslash without a special meaning is literal, as in a regular expression.
 func TestBackslashes(t *testing.T) {
 	for text, want := range map[string]string{
 		`acl a path_reg \.php$`: `\.php$`, `acl a path_reg "\.php$"`: `\.php$`, `acl a path_reg '\.\ x'`: `\.\ x`,

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/logs"
 )
 
-// inner are lines of each kind.
+// inner has lines of each kind.
 var inner = []string{
 	`2026/03/01 12:00:01 [error] 29#29: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 10.1.1.1, server: x, request: "GET /a HTTP/1.1", upstream: "http://10.0.0.1:80/a", host: "x"`,
 	`10.1.1.1 - - [01/Mar/2026:12:00:01 +0000] "GET /a HTTP/1.1" 502 157 "-" "curl/8.0"`,
@@ -25,7 +25,7 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// envelopes put something around a line; with a time unless they have none.
+// envelopes has functions that put an envelope around a line, most of them with a time.
 var envelopes = map[string]func(string) string{
 	"nothing":            func(s string) string { return s },
 	"docker compose":     func(s string) string { return "web-1  | " + s },
@@ -72,7 +72,7 @@ var envelopes = map[string]func(string) string{
 	},
 }
 
-// TestEnvelopes: what surrounds a line does not matter.
+// TestEnvelopes checks that a line is read in the same way in every envelope.
 func TestEnvelopes(t *testing.T) {
 	var e logs.Envelope
 	for name, around := range envelopes {
@@ -84,7 +84,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// TestEnvelopeTime: the time around a line is known where it has a zone.
+// TestEnvelopeTime checks the time in an envelope, which must have a zone.
 func TestEnvelopeTime(t *testing.T) {
 	want := time.Date(2026, 3, 1, 12, 0, 1, 0, time.UTC)
 	var e logs.Envelope
@@ -95,7 +95,7 @@ func TestEnvelopeTime(t *testing.T) {
 	}
 }
 
-// TestNoEnvelope: what only looks like one is left alone.
+// TestNoEnvelope checks that text similar to an envelope stays unchanged.
 func TestNoEnvelope(t *testing.T) {
 	var e logs.Envelope
 	for _, line := range []string{
@@ -118,7 +118,7 @@ func FuzzEnvelope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var e logs.Envelope
-		if got, _ := e.Strip(line); len(got) > len(line)*6+16 { // JSON's \u00ff are six bytes
+		if got, _ := e.Strip(line); len(got) > len(line)*6+16 { // JSON's \u00ff has six bytes
 			t.Errorf("%q became longer: %q", line, got)
 		}
 	})

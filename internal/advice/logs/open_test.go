@@ -107,7 +107,7 @@ func TestOpenBounds(t *testing.T) {
 	}
 }
 
-// TestOpenNoFile: nothing that could wait for ever is opened.
+// TestOpenNoFile checks that Open rejects anything that might block for ever.
 func TestOpenNoFile(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
@@ -130,7 +130,7 @@ func TestOpenNoFile(t *testing.T) {
 	}
 }
 
-// stdin makes a pipe the standard input, and returns its other end.
+// stdin replaces the standard input by a pipe, and returns its other end.
 func stdin(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -151,8 +151,8 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
-// TestStandardInputEnds: a read that waits ends with the context, or when nothing
-// comes.
+// TestStandardInputEnds checks that a waiting read ends with the context, or after a
+// time without input.
 func TestStandardInputEnds(t *testing.T) {
 	w := stdin(t)
 	io.WriteString(w, text)

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// passes are what a configuration passes on, and where that stands.
+// passes describes a configuration's passes and their places.
 func passes(c *nginxconf.Config) string {
 	var all []string
 	for _, l := range c.Passes {
@@ -23,7 +23,7 @@ func passes(c *nginxconf.Config) string {
 	return strings.Join(all, "; ")
 }
 
-// Whatever form a configuration is handed over in, what it passes on is found.
+// The passes are found in every form of configuration.
 func TestForms(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"folder", "nginx/sites", "nginx/snippets", "full"} {
@@ -76,7 +76,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// Names in a container's configuration begin in its folder, those of links too.
+// File names and links in a container's configuration are relative to its root.
 func TestRoot(t *testing.T) {
 	root := t.TempDir()
 	for _, d := range []string{"etc/nginx/sites", "srv", "run"} {

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// Configurations that would take all memory, all time, or block are refused, and
-// what cannot be read of one is a problem.
+// Configurations that would take unlimited memory or time, or block, are errors.
+// Unreadable parts are problems.
 func TestHostileFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -28,7 +28,7 @@ func TestHostileFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := write("large", "")
-	if err := os.Truncate(large, 1<<40); err != nil { // all of it zeros
+	if err := os.Truncate(large, 1<<40); err != nil { // a sparse file
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, text, want string }{

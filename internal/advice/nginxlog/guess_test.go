@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestGuess: what a line tells is found without its format.
+// TestGuess checks that the fields of a line are found without its format.
 func TestGuess(t *testing.T) {
 	f := func(line, upstream string, status int, path string, timed, dated bool) {
 		t.Helper()
@@ -42,7 +42,8 @@ func TestGuess(t *testing.T) {
 	}
 }
 
-// TestGuessHostile: a line of any shape takes time in proportion to its length.
+// TestGuessHostile checks that lines of any shape take time in proportion to their
+// length.
 func TestGuessHostile(t *testing.T) {
 	tally := NewAccessTally()
 	for _, part := range []string{"a=", "=:", `"`, "[", "a", " HTTP/", "?", "1.1.1.1:1 "} {
@@ -50,8 +51,8 @@ func TestGuessHostile(t *testing.T) {
 	}
 }
 
-// TestFormatFirst: the format of the configuration counts, and a line that has
-// another is looked at as if there were none.
+// TestFormatFirst checks that the configured format has priority, and that a line in
+// another format is parsed as if none were configured.
 func TestFormatFirst(t *testing.T) {
 	format, err := NewFormat("$upstream_addr|$status|$request_uri")
 	if err != nil {

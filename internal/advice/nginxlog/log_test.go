@@ -24,7 +24,7 @@ func TestErrorTally(t *testing.T) {
 	}
 	b.WriteString("not a log line\n\n")
 	b.WriteString("2026/03/01 12:31:00 [error] 1#1: *1 client intended to send too large body: 5000000 bytes, client: 1.1.1.1\n")
-	b.WriteString("2026/03/01 12:31:00 [error] 1#1: *1 connect() to unix:/run/a.sock failed (111: Connection refused) while connecting to upstream, client: 1.1.1.1, request: \"POST /p HTTP/1.1\", upstream: \"http://unix:/run/a.sock:/p?x\"") // without an end
+	b.WriteString("2026/03/01 12:31:00 [error] 1#1: *1 connect() to unix:/run/a.sock failed (111: Connection refused) while connecting to upstream, client: 1.1.1.1, request: \"POST /p HTTP/1.1\", upstream: \"http://unix:/run/a.sock:/p?x\"") // without a line end
 	tally := NewErrorTally()
 	if err := tally.Read(strings.NewReader(b.String())); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ strange
 	}
 }
 
-// endless gives the same lines again and again.
+// endless repeats the same lines.
 type endless struct {
 	text []byte
 	at   int
@@ -120,7 +120,7 @@ func everyMessage() []byte {
 	return b.Bytes()
 }
 
-// TestMemory: a log of 1 GB takes no more memory than a small one.
+// TestMemory checks that a log of 1 GB takes no more memory than a small one.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads 1 GB")
@@ -144,7 +144,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestManyUpstreams: what is kept is bounded, whatever a log says.
+// TestManyUpstreams checks the limit on memory for a log with many upstreams.
 func TestManyUpstreams(t *testing.T) {
 	tally := NewErrorTally()
 	var b bytes.Buffer

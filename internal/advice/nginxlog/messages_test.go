@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// tail is what nginx adds about the request.
+// tail is the description of the request that nginx appends.
 const tail = `, client: 10.1.1.1, server: example.com, request: "GET /v1/items?token=secret HTTP/1.1", upstream: "http://10.0.0.1:3000/v1/items?token=secret", host: "example.com"`
 
-// TestExamples: each row is the first that its own example fits, and has each of
-// its formats.
+// TestExamples checks that each row is the first match for its own example, and that
+// the row has all of its formats.
 func TestExamples(t *testing.T) {
 	m := newMatcher()
 	for _, row := range Messages() {
@@ -36,7 +36,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestEveryCauseHasAMessage: no cause is there for nothing.
+// TestEveryCauseHasAMessage checks that no cause is unused.
 func TestEveryCauseHasAMessage(t *testing.T) {
 	others := []Cause{Other, ConfigRefused, Overloaded, RetriesSpent, NoRoute, UpstreamStatus, FaultInjected, Goodgate}
 	seen := map[Cause]bool{}
@@ -55,14 +55,14 @@ func TestEveryCauseHasAMessage(t *testing.T) {
 	}
 }
 
-// formats are those of nginx's sources from 1.18 on, of the parts that have to do
-// with upstreams: source file, "upstream" when it can be about one, format.
+// formats has the formats in nginx's sources from 1.18 on, for the parts related to
+// upstreams: source file, "upstream" if the message may be about one, format.
 //
 //go:embed testdata/formats.tsv
 var formats string
 
-// TestFormats: whatever nginx can write about an upstream has a cause, with any
-// values and whatever nginx was doing.
+// TestFormats checks that every message of nginx about an upstream has a cause, with
+// any values and for any action.
 func TestFormats(t *testing.T) {
 	m := newMatcher()
 	tried := 0
@@ -96,7 +96,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// instance is a format with values.
+// instance returns a format with values.
 func instance(format string) string {
 	var b strings.Builder
 	text, rest, more := strings.Cut(strings.ReplaceAll(format, `\\`, `\`), "%")
@@ -134,7 +134,7 @@ func TestCauses(t *testing.T) {
 			t.Errorf("%s: %v, want %v", message, got, want)
 		}
 	}
-	// other systems' numbers and words
+	// numbers and words of other systems
 	f("connect() failed (61: Connection refused) while connecting to upstream", ConnectRefused)
 	f("kevent() reported that connect() failed (61: Connection refused) while connecting to upstream", ConnectRefused)
 	f("connect() failed (10061: No connection could be made because the target machine actively refused it) while connecting to upstream", ConnectRefused)
@@ -158,8 +158,8 @@ func TestCauses(t *testing.T) {
 	f(`using the "epoll" event method`, Other)
 }
 
-// TestClientsWords: what a client sends is no message of nginx's.
-func TestClientsWords(t *testing.T) {
+// TestClientText checks that text from a client never counts as a message of nginx.
+func TestClientText(t *testing.T) {
 	tally := NewErrorTally()
 	for _, line := range []string{
 		`2026/03/01 12:00:01 [info] 1#1: *1 something else, client: 1.1.1.1, request: "GET /x could not be resolved (110: HTTP/1.1"`,

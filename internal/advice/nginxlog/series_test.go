@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// Whatever the order and the span, a series keeps every count where it belongs, in a
-// bounded number of buckets.
+// A series keeps every count in the right bucket, for any order and any time span, with
+// a bounded number of buckets.
 func TestSeries(t *testing.T) {
 	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	r := rand.New(rand.NewPCG(1, 2))

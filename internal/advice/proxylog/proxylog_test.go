@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/proxylog"
 )
 
-// TestRows: each row is the one that its own example has, and says what to do.
+// TestRows checks that each row matches its own example, and has a remedy.
 func TestRows(t *testing.T) {
 	for _, row := range proxylog.Rows() {
 		tally := proxylog.New(nginxlog.NewAccessTally())
@@ -83,8 +83,8 @@ func TestLines(t *testing.T) {
 	f(`{"time":"2026-03-01T12:00:00Z","level":"INFO","msg":"request","status":502,"pool":"app","upstream":"10.0.0.1:3000","reason":"connect_refused"}`, "goodgate", nginxlog.Goodgate, "http://10.0.0.1:3000")
 }
 
-// TestUnsure: what any program could have written is Traefik's once Traefik has
-// written something.
+// TestUnsure checks that an ambiguous line counts as Traefik's only after an
+// unambiguous one.
 func TestUnsure(t *testing.T) {
 	tally := proxylog.New(nginxlog.NewAccessTally())
 	for i, line := range []string{`INF x`, `INF Skipping providerName=docker`, `INF x`} {
