@@ -24,6 +24,7 @@ var built binaries
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "4") // most of the time the tests wait for programs; an argument overrides this
 	flag.Parse()
 	os.Exit(runTests(m))
 }
@@ -42,6 +43,8 @@ func runTests(m *testing.M) int {
 	}
 	if raceEnabled { // what is built is tested as the tests are
 		builds[0] = append([]string{"-race"}, builds[0]...)
+		// Otherwise each process with the race detector sleeps for a second when it exits.
+		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	}
 	for _, args := range builds {
 		if out, err := exec.Command("go", append([]string{"build"}, args...)...).CombinedOutput(); err != nil {

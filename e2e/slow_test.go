@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"sync/atomic"
@@ -20,7 +18,9 @@ import (
 // goodgate less than 300 MB.
 func TestSlowClients(t *testing.T) {
 	const clients, most = 5000, 300 << 20
-	program := plainGoodgate(t)
+	if raceEnabled {
+		t.Skip("the race detector takes memory of its own: go test ./e2e -run TestSlowClients")
+	}
 	body := bytes.Repeat([]byte("0123456789abcdef"), 2<<20/16)
 	var asked atomic.Int64
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,7 @@ admin: {address: %q}
 log: {output: "/dev/null"}
 routes: [{match: {path: /nowhere}, respond: {status: 204}}, {pool: app}]
 pools: {app: {upstreams: [%q], max_idle_conns: 10}}`, g.address, admin, app.URL))
-			g.process = startProcess(t, "goodgate", nil, program, "run", "--config", file)
+			g.process = startProcess(t, "goodgate", nil, built.goodgate, "run", "--config", file)
 			g.ready("tcp", g.address)
 			g.ready("tcp", admin)
 			for range clients {
@@ -69,20 +69,6 @@ pools: {app: {upstreams: [%q], max_idle_conns: 10}}`, g.address, admin, app.URL)
 			}
 		})
 	}
-}
-
-// plainGoodgate returns the program without the race detector, which takes
-// memory of its own.
-func plainGoodgate(t *testing.T) string {
-	t.Helper()
-	if !raceEnabled {
-		return built.goodgate
-	}
-	program := filepath.Join(t.TempDir(), "goodgate")
-	if out, err := exec.Command("go", "build", "-o", program, "../cmd/goodgate").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return program
 }
 
 // metric returns the sum of a metric's series.

@@ -85,11 +85,13 @@ if [ "${1:-}" = long ]; then
   need redis-sentinel redis-sentinel
   need podman podman
   step 'tests, long'
+  go test -count=1 -run TestSlowClients ./e2e # measures memory, without the race detector
   GOODGATE_LONG=1 GOODGATE_E2E=all go test -race -count=1 -timeout 40m ./...
   (cd e2e/fleet && GOODGATE_LONG=1 GOODGATE_E2E=all go test -race -count=1 -timeout 20m ./...)
   exit
 fi
 step 'tests'
+export GORACE=atexit_sleep_ms=0 # otherwise every test binary sleeps for a second when it exits
 # -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
 GOODGATE_E2E=all go test -race -count=1 -timeout 14m ./...
 # The same suite behind goodgate's own server, by the plain relay and by httputil's.
