@@ -125,7 +125,7 @@ func TestDashboardOrders(t *testing.T) {
 	}
 	asks := func() bool { return act(b, chromedp.Evaluate[bool]("document.getElementById('sure').open")) }
 	b.run(chromedp.Focus(chromedp.CSS(second+" button")), chromedp.KeyEvent(kb.Enter))
-	b.waitText("#sure", "0 of 2 are left")
+	b.waitText("#sure", "the only available upstream of 2")
 	if got := focused(); got != "Cancel" {
 		t.Errorf("in the question %q has the focus", got)
 	}
@@ -134,7 +134,7 @@ func TestDashboardOrders(t *testing.T) {
 		t.Errorf("after Escape: still asking %v, %s", asks(), b.text(second))
 	}
 	b.run(chromedp.Focus(chromedp.CSS(second+" button")), chromedp.KeyEvent(kb.Enter))
-	b.waitText("#sure", "0 of 2 are left")
+	b.waitText("#sure", "the only available upstream of 2")
 	b.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	b.waitText("#main", "0 of 2 upstreams available")
 	b.run(chromedp.Focus(chromedp.CSS(first+" button")), chromedp.KeyEvent(kb.Enter))

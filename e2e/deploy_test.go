@@ -207,7 +207,7 @@ func TestDeployKilled(t *testing.T) {
 	l = startLoad(t, load{address: fixed(s.address), rate: 100, methods: mixed, keepAlive: true})
 	select {
 	case out := <-ended:
-		if code != 0 || !strings.Contains(out, "taken up by a new process") {
+		if code != 0 || !strings.Contains(out, "continued by a new process") {
 			t.Errorf("exit code %d:\n%s", code, out)
 		}
 	case <-time.After(2 * bound):
@@ -324,7 +324,7 @@ func TestDeployUpgraded(t *testing.T) {
 		syscall.Kill(s.servingPID(1), syscall.SIGUSR2)
 	}()
 	code, out := s.deploy(t, "--to", fresh.url(), "--steps", "20,50,100", "--step-time", "1s", "--watch-for", "1s")
-	if code != 0 || !strings.Contains(out, "taken up by a new process") {
+	if code != 0 || !strings.Contains(out, "continued by a new process") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 	wantAllAnswered(t, l.finish())
