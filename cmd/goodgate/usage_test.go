@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,16 @@ func TestHelp(t *testing.T) {
 	flag, _, code := command("--version")
 	if word, _, _ := command("version"); code != 0 || flag != word || flag == "" {
 		t.Errorf("--version: exit code %d, %q; version prints %q", code, flag, word)
+	}
+}
+
+// TestHelpGroups: the help lists each command with those of its purpose.
+func TestHelpGroups(t *testing.T) {
+	t.Parallel()
+	for _, c := range newRoot(io.Discard, io.Discard).Commands() {
+		if c.GroupID == "" && !slices.Contains([]string{"completion", "help", "schema", "version"}, c.Name()) {
+			t.Errorf("%s is in no group", c.Name())
+		}
 	}
 }
 
