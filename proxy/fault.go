@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -39,15 +40,41 @@ const (
 	FaultThrottle
 )
 
-// String returns the kinds as words with commas, for example "delay,cut"; empty for none.
-func (k FaultKinds) String() string {
-	var words []string
-	for i, word := range []string{"delay", "abort", "cut", "throttle"} {
+// Words returns the kinds in words, for example "delay" and "cut".
+func (k FaultKinds) Words() (words []string) {
+	for i, word := range [...]string{"delay", "abort", "cut", "throttle"} {
 		if k&(1<<i) != 0 {
 			words = append(words, word)
 		}
 	}
-	return strings.Join(words, ",")
+	return words
+}
+
+// String returns the kinds as words with commas, for example "delay,cut"; empty for none.
+func (k FaultKinds) String() string { return strings.Join(k.Words(), ",") }
+
+// Injection holds faults that may change while the proxy runs, beside those of
+// [Route.Faults]. It is safe for concurrent use. The zero value has none.
+type Injection struct{ list atomic.Pointer[[]Fault] }
+
+// Set replaces the faults. The caller must not modify the slice afterwards.
+func (i *Injection) Set(list []Fault) {
+	if len(list) == 0 {
+		i.list.Store(nil)
+		return
+	}
+	i.list.Store(&list)
+}
+
+// get returns the present faults; nil for a nil Injection.
+func (i *Injection) get() []Fault {
+	if i == nil {
+		return nil
+	}
+	if list := i.list.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
 // errFault marks an injected failure.
@@ -59,13 +86,13 @@ type harm struct {
 	rate int64 // bytes a second; 0 = no limit
 }
 
-// injure applies the route's faults. It returns the answer in place of the upstream's, or
-// nil.
-func (x *exchange) injure() *Error {
+// injure applies the route's faults, and those that were injected at run time. It returns
+// the answer in place of the upstream's, or nil.
+func (x *exchange) injure(injected []Fault) *Error {
 	h, delay, abort := harm{left: -1}, time.Duration(0), 0
 	now := time.Now()
-	for i := range x.route.Faults {
-		f := &x.route.Faults[i]
+	for i := range len(x.route.Faults) + len(injected) {
+		f := faultAt(i, x.route.Faults, injected)
 		if !f.Until.IsZero() && !now.Before(f.Until) || !f.takes(x.request) {
 			continue
 		}
@@ -91,6 +118,14 @@ func (x *exchange) injure() *Error {
 		return &Error{Reason: reason.FaultInjected, Err: fmt.Errorf("%w: abort %d", errFault, abort), status: abort}
 	}
 	return nil
+}
+
+// faultAt returns an entry of two lists, of which the second follows the first.
+func faultAt(i int, first, second []Fault) *Fault {
+	if i < len(first) {
+		return &first[i]
+	}
+	return &second[i-len(first)]
 }
 
 func (f *Fault) takes(r *Request) bool {
@@ -154,9 +189,16 @@ func (w *responseWriter) throttled(p []byte, h *harm) (written int, err error) {
 // throttleSteps is the number of parts into which it divides the bytes of a second.
 const throttleSteps = 20
 
+// arrival is the time for the bytes before a cut over HTTP/3: a client that learns of the
+// end of a stream drops the bytes that it has not read yet (RFC 9000, section 3.2).
+const arrival = 100 * time.Millisecond
+
 // cut breaks the response off, after it has flushed the bytes already written.
 func (w *responseWriter) cut() error {
 	w.flush()
+	if w.x.request.ProtoMajor == 3 {
+		sleep(w.x.ctx, arrival)
+	}
 	w.x.record.Reason, w.x.record.Err = reason.FaultInjected, fmt.Errorf("%w: cut", errFault)
 	w.err = fmt.Errorf("%w: %w", errFault, io.ErrUnexpectedEOF)
 	return w.err

@@ -148,8 +148,10 @@ func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
 	if failed == nil && x.route.asking {
 		answered, failed = x.authorize()
 	}
-	if failed == nil && !answered && x.route.Faults != nil {
-		failed = x.injure()
+	if failed == nil && !answered {
+		if injected := x.route.Injection.get(); injected != nil || x.route.Faults != nil {
+			failed = x.injure(injected)
+		}
 	}
 	switch {
 	case failed != nil:

@@ -50,7 +50,8 @@ type Route struct {
 	Cache     RouteCache // use of the pool's kept responses
 	Compress  *Compress  // which answers to compress; nil = none
 
-	Faults []Fault // injected faults; nil = none
+	Faults    []Fault    // faults on purpose; nil = none
+	Injection *Injection // more faults, which may change at run time; nil = none
 
 	asking         bool       // access needs a check before the request may pass
 	guarded        fieldTable // fields that only access may set

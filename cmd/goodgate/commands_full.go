@@ -11,7 +11,7 @@ import (
 // tools returns the commands that examine, convert, measure and deploy. The minimal
 // edition has none.
 func tools() []*cobra.Command {
-	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop(), newDeploy()}
+	return []*cobra.Command{newConvert(), newFmt(), newInit(), newDiff(), newExplain(), newDiscover(), newDoctor(), newDemo(), newBench(), newTop(), newDeploy(), newFault()}
 }
 
 // referencePage returns the function for the page with every key of the configuration;

@@ -32,6 +32,7 @@ type Shown struct {
 	Pool     string          `json:"pool,omitempty"`
 	Upstream string          `json:"upstream,omitempty"`
 	Route    string          `json:"route,omitempty"`
+	Fault    string          `json:"fault,omitempty"` // kind of a fault on purpose
 	Value    json.RawMessage `json:"value,omitempty"`
 	Says     string          `json:"says"` // in words
 	By       string          `json:"by"`   // the token's name, or local
@@ -42,7 +43,7 @@ type Shown struct {
 }
 
 func show(c changes.Change) Shown {
-	return Shown{ID: c.ID, Kind: c.Kind, Pool: c.Pool, Upstream: c.Upstream, Route: c.Route, Value: c.Value, Says: says(c),
+	return Shown{ID: c.ID, Kind: c.Kind, Pool: c.Pool, Upstream: c.Upstream, Route: c.Route, Fault: c.Fault, Value: c.Value, Says: says(c),
 		By: c.By, Note: c.Note, Why: c.Why, At: c.At, Until: c.Until}
 }
 
@@ -69,6 +70,9 @@ func says(c changes.Change) string {
 		return fmt.Sprintf("pool %s is paused", c.Pool)
 	case changes.Deploy:
 		return fmt.Sprintf("a deploy to pool %s is in progress", c.Pool)
+	case changes.Fault:
+		f := FaultOf(c)
+		return fmt.Sprintf("route %s has a fault on purpose: %s", c.Route, f.Says())
 	}
 	return string(c.Kind)
 }

@@ -63,6 +63,7 @@ func (s *Server) endpoints() []Endpoint {
 	all = append(all, s.orderEndpoints()...)
 	all = append(all, s.splitEndpoints()...)
 	all = append(all, s.closureEndpoints()...)
+	all = append(all, s.faultEndpoints()...)
 	all = append(all, s.cacheEndpoints()...)
 	all = append(all, s.configEndpoints()...)
 	all = append(all, s.debugEndpoints()...)

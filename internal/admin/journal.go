@@ -113,6 +113,11 @@ func (j *Journal) Split(pool, text string, back bool) {
 	j.line.note(e)
 }
 
+// Fault records a fault on purpose that an operator has injected, or its end.
+func (j *Journal) Fault(text string) {
+	j.line.note(Event{Time: time.Now(), Kind: evFault, Text: text})
+}
+
 // LookedUp records the error of looking up a pool's upstreams; nil when it works again.
 func (j *Journal) LookedUp(pool string, err error) {
 	e := Event{Time: time.Now(), Kind: evLookup, Pool: pool, Text: "works again"}

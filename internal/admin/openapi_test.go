@@ -14,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/split"
 	"github.com/goodgate/goodgate/proxy"
 	"github.com/goodgate/goodgate/reason"
@@ -72,6 +73,10 @@ var examples = map[string][]asked{
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", 200<<10) + `","allow":["10.0.0.1","10.0.0.0/8","X-Tester=secret","cookie:t=1"],"for":"2h"}`, 200},
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", MaxPage+1) + `"}`, 400}, {"/v1/maintenance", `{"pool":"app","allow":["secret"]}`, 400}, {"/v1/maintenance", `{"pool":"none"}`, 404},
 	},
+	"GET /v1/faults":                {{"/v1/faults", "", 200}},
+	"POST /v1/faults":               {{"/v1/faults", `{"route":"shop","delay":"1s","share":0.05,"headers":{"X-Fault":"*"},"for":"1h","why":"test"}`, 200}, {"/v1/faults", `{"route":"shop"}`, 400}, {"/v1/faults", `{"route":"none","abort":503}`, 404}, {"/v1/faults", `{"route":"shop","abort":599}`, 409}},
+	"DELETE /v1/faults":             {{"/v1/faults?kind=delay&why=done", "", 200}, {"/v1/faults?kind=x", "", 400}},
+	"DELETE /v1/faults/{route}":     {{"/v1/faults/shop", "", 200}, {"/v1/faults/none", "", 404}, {"/v1/faults/shop?kind=x", "", 400}},
 	"GET /v1/config/history":        {{"/v1/config/history", "", 200}},
 	"GET /v1/config/history/{n}":    {{"/v1/config/history/1", "", 200}, {"/v1/config/history/3", "", 404}, {"/v1/config/history/x", "", 404}},
 	"GET /v1/config/diff":           {{"/v1/config/diff?a=1", "", 200}, {"/v1/config/diff?a=1&b=9", "", 404}},
@@ -81,7 +86,9 @@ var examples = map[string][]asked{
 
 // TestOpenAPI: every endpoint is described, and its answers match the description.
 func TestOpenAPI(t *testing.T) {
-	_, s := newTest(t, Options{Journal: NewJournal("1"), Mirrors: func() []Mirror {
+	_, s := newTest(t, Options{Journal: NewJournal("1"), Faults: fakeFaults{}, Wiring: func() Wiring {
+		return Wiring{Listeners: []Listener{}, Routes: []Route{{Name: "shop"}}}
+	}, Mirrors: func() []Mirror {
 		return []Mirror{{Route: "shop", Pool: "v2", MirrorReport: proxy.NewMirrorWork(proxy.MirrorLimits{}).Report()}}
 	}, Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}, Schedule: []split.Step{{After: time.Hour, Side: 1, Share: 1}}}, time.Now())}})
 	s.opts.Requests.Observe(broken())
@@ -101,6 +108,24 @@ func TestOpenAPI(t *testing.T) {
 	if len(examples) != len(endpoints) {
 		t.Errorf("%d examples, %d endpoints: %v", len(examples), len(endpoints), slices.Sorted(maps.Keys(examples)))
 	}
+}
+
+// fakeFaults has one fault. It refuses an abort with 599.
+type fakeFaults struct{}
+
+func (fakeFaults) Faults() []Fault {
+	return []Fault{{Route: "shop", Kind: "abort", FaultTerms: FaultTerms{Share: 1, Abort: 503}, By: "configuration"}}
+}
+
+func (fakeFaults) Inject(c changes.Change) (changes.Change, error) {
+	if FaultOf(c).Abort == 599 {
+		return c, changes.ErrFrozen
+	}
+	return c, nil
+}
+
+func (fakeFaults) Heal(route, kind, by, why string) ([]changes.Change, error) {
+	return []changes.Change{{Subject: changes.Subject{Kind: changes.Fault, Route: "shop", Fault: "delay"}, Value: json.RawMessage(`{"share":1,"delay":"1s"}`), By: by}}, nil
 }
 
 // fakeSplits has one split. It refuses changes above 50 percent.

@@ -78,6 +78,7 @@ type Options struct {
 	Fleet    func() *Fleet            // the fleet; nil = none
 	Mirrors  func() []Mirror          // nil = none
 	Splits   Splits                   // nil = none
+	Faults   Faults                   // nil = none can be injected
 	Changes  *changes.Book            // the operators' changes; nil = an empty one
 	Deploy   func(pool string) string // the stage of a deploy to the pool, empty = none; nil = unknown
 	// Tokens are the accepted tokens; each request must send one in "Authorization:

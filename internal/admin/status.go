@@ -26,6 +26,7 @@ type Status struct {
 	Fleet    *Fleet         `json:"fleet,omitempty"`           // absent = no fleet
 	Failures []*Request     `json:"failures"`                  // latest first
 	Splits   []split.Report `json:"splits,omitempty"`          // of routes, by their names
+	Faults   []Fault        `json:"faults,omitempty"`          // faults on purpose that requests can meet
 	Changes  []Shown        `json:"changes"`                   // by operators, beside the configuration file; oldest first
 	Lost     string         `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 }
@@ -133,7 +134,7 @@ func (s *Server) status() *Status { return s.statusOf(s.pools()) }
 func (s *Server) statusOf(pools []Pool) *Status {
 	out := &Status{
 		Version: s.opts.Version, PID: os.Getpid(), Now: time.Now(), State: "serving",
-		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Fleet: s.fleet(), Splits: s.splitReports(),
+		Config: s.opts.Control.ConfigState(), Pools: pools, Failures: s.opts.Requests.Varied(latestFailures), Fleet: s.fleet(), Splits: s.splitReports(), Faults: s.faults(),
 		Changes: s.inForce(""), Lost: s.lost(),
 	}
 	out.Troubles = s.troubles(out)

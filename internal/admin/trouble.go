@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/situation"
@@ -91,9 +90,7 @@ func (s *Server) ownTroubles(out *Status) (list []Trouble) {
 		t.First = out.Config.Loaded
 		list = append(list, t)
 	}
-	if routes := out.Config.Faults; len(routes) > 0 {
-		t := tell(situation.Faults, situation.Facts{Name: strings.Join(routes, ", ")}, false)
-		t.First = out.Config.Loaded
+	if t, ok := faultTrouble(out); ok {
 		list = append(list, t)
 	}
 	if s.opts.Control.Draining() {

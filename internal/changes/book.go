@@ -56,11 +56,14 @@ func Open(o Options) *Book {
 	}
 	next := make(map[Subject]Change, len(list))
 	for _, c := range list {
-		if c.over(time.Now()) { // while no goodgate ran
+		switch {
+		case c.over(time.Now()): // while no goodgate ran
 			b.record(Event{What: Expired, Change: c})
-			continue
+		case !c.lasts():
+			b.record(Event{What: TakenBack, Change: c, By: "goodgate", Why: "a new process starts without it"})
+		default:
+			next[c.Subject] = c
 		}
-		next[c.Subject] = c
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -295,3 +295,32 @@ level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value="
 		t.Errorf("got %s, want %s", log.String(), want)
 	}
 }
+
+// A fault on purpose ends with the process: neither the file nor a successor has it.
+func TestFaultsDoNotOutliveTheProcess(t *testing.T) {
+	var log lines
+	file := filepath.Join(t.TempDir(), "state.json")
+	b := Open(Options{File: file})
+	mustPut(t, b, drainOf("10.0.0.1:80"))
+	mustPut(t, b, Change{Subject: Subject{Kind: Fault, Route: "shop", Fault: "abort"}, Value: json.RawMessage(`{"abort":503}`), By: "ci"})
+	mustPut(t, b, Change{Subject: Subject{Kind: Fault, Route: "shop", Fault: "delay"}, Value: json.RawMessage(`{"delay":"1s"}`), By: "ci"})
+	if n := len(b.All()); n != 3 {
+		t.Errorf("%d changes are in force, want 3: a fault of another kind does not replace one", n)
+	}
+	want := []string{"state app 10.0.0.1:80"}
+	if got := subjects(Open(Options{File: file})); !slices.Equal(got, want) {
+		t.Errorf("from the file: got %q, want %q", got, want)
+	}
+	next := Open(Options{File: file, Inherit: b.All(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if got := subjects(next); !slices.Equal(got, want) {
+		t.Errorf("from the process before: got %q, want %q", got, want)
+	}
+	if text := log.take(); strings.Count(text, "what=\"taken back\"") != 2 || !strings.Contains(text, "fault=abort") {
+		t.Errorf("the log does not say that the faults have ended:\n%s", text)
+	}
+	for _, bad := range []Subject{{Kind: Fault, Route: "shop"}, {Kind: Fault, Fault: "abort"}, {Kind: Split, Route: "shop", Fault: "abort"}} {
+		if _, err := b.Put(Change{Subject: bad}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%+v: got %v, want ErrInvalid", bad, err)
+		}
+	}
+}

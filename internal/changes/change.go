@@ -21,10 +21,11 @@ const (
 	Maintenance Kind = "maintenance" // Pool answers with a page
 	Pause       Kind = "pause"       // Pool holds its requests
 	Deploy      Kind = "deploy"      // Pool is being deployed to
+	Fault       Kind = "fault"       // Route has this fault on purpose; a new process starts without it
 )
 
 // parts are the fields of a subject that a kind needs; it has no others.
-type parts struct{ pool, upstream, route bool }
+type parts struct{ pool, upstream, route, fault bool }
 
 var kinds = map[Kind]parts{
 	Added:       {pool: true, upstream: true},
@@ -35,6 +36,7 @@ var kinds = map[Kind]parts{
 	Maintenance: {pool: true},
 	Pause:       {pool: true},
 	Deploy:      {pool: true},
+	Fault:       {route: true, fault: true},
 }
 
 // Kinds returns all kinds, in order.
@@ -53,6 +55,7 @@ type Subject struct {
 	Pool     string `json:"pool,omitempty"`
 	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; of Added a URL; of Removed also a name and a port
 	Route    string `json:"route,omitempty"`
+	Fault    string `json:"fault,omitempty"` // delay, abort, cut or throttle
 }
 
 // Change is one change by an operator.
@@ -111,7 +114,7 @@ func (c Change) check() error {
 		name, text string
 		most       int
 	}{
-		{"kind", string(c.Kind), MaxText}, {"pool", c.Pool, MaxText}, {"upstream", c.Upstream, MaxText}, {"route", c.Route, MaxText},
+		{"kind", string(c.Kind), MaxText}, {"pool", c.Pool, MaxText}, {"upstream", c.Upstream, MaxText}, {"route", c.Route, MaxText}, {"fault", c.Fault, MaxText},
 		{"by", c.By, MaxText}, {"note", c.Note, MaxText}, {"why", c.Why, MaxText}, {"value", string(c.Value), MaxValue}, {"base", c.Base, MaxBase},
 	} {
 		if len(part.text) > part.most {
@@ -128,7 +131,7 @@ func (c Change) check() error {
 	for _, part := range []struct {
 		name, text string
 		wanted     bool
-	}{{"pool", c.Pool, want.pool}, {"upstream", c.Upstream, want.upstream}, {"route", c.Route, want.route}} {
+	}{{"pool", c.Pool, want.pool}, {"upstream", c.Upstream, want.upstream}, {"route", c.Route, want.route}, {"fault", c.Fault, want.fault}} {
 		switch {
 		case part.wanted && part.text == "":
 			return invalid("kind %s needs %s", c.Kind, part.name)
@@ -144,6 +147,10 @@ func (k Kind) Known() bool {
 	_, ok := kinds[k]
 	return ok
 }
+
+// lasts reports whether a new process takes the change over. A fault on purpose must not
+// outlive the process of its test.
+func (c Change) lasts() bool { return c.Kind != Fault }
 
 // over reports whether the time of the change is over.
 func (c Change) over(now time.Time) bool { return !c.Until.IsZero() && !now.Before(c.Until) }

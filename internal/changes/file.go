@@ -174,7 +174,8 @@ func (b *Book) write(set map[Subject]Change) {
 	}
 	was := b.failed
 	b.tried = time.Now()
-	b.failed = save(b.file, slices.SortedFunc(maps.Values(set), older))
+	list := slices.SortedFunc(maps.Values(set), older)
+	b.failed = save(b.file, slices.DeleteFunc(list, func(c Change) bool { return !c.lasts() }))
 	switch {
 	case b.failed != nil && (was == nil || was.Error() != b.failed.Error()):
 		b.log.Error("state file not writable: a restart loses the operators' changes", "file", b.file, "error", b.failed.Error(), "setting", "state.file")

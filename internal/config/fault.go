@@ -25,8 +25,8 @@ func (f Fault) Ends() time.Time {
 	return t
 }
 
-// active reports whether requests may meet the fault.
-func (f Fault) active(now time.Time) bool {
+// Active reports whether requests may meet the fault.
+func (f Fault) Active(now time.Time) bool {
 	return f.Share > 0 && (f.Until == "" || now.Before(f.Ends()))
 }
 
@@ -48,7 +48,7 @@ func (f Fault) String() string {
 // ActiveFaults returns the names of the routes with faults that requests may meet.
 func (c *Config) ActiveFaults(now time.Time) (routes []string) {
 	for _, r := range c.Routes {
-		if slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.active(now) }) {
+		if slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Active(now) }) {
 			routes = append(routes, r.Name)
 		}
 	}
@@ -60,9 +60,9 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 	for i, f := range r.Faults {
 		at := index(path+".faults", i)
 		switch {
-		case f.active(now) && f.Until != "":
+		case f.Active(now) && f.Until != "":
 			a.warnf(at, "a fault on purpose is active until %s: %s for %s of the requests", f.Until, f, f.of())
-		case f.active(now):
+		case f.Active(now):
 			a.warnf(at, "a fault on purpose is active, without an end: %s for %s of the requests; set until", f, f.of())
 		case f.Share > 0:
 			a.warnf(at+".until", "the fault on purpose ended at %s: remove it", f.Until)

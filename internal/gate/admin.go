@@ -121,6 +121,7 @@ func (g *Gate) newAdmin(c config.Admin, socket net.Listener) *adminServer {
 	o := assemble.Admin(c)
 	o.Version, o.Control, o.Requests, o.Tally, o.Flight = g.opts.Version, control{g}, &g.ring, &g.tally, s.flight
 	o.Journal, o.Wiring, o.Splits, o.Mirrors, o.Changes = g.journal, g.wiring, control{g}, g.mirrorReports, g.changes
+	o.Faults = control{g}
 	if !g.fleet.alone() {
 		o.Fleet = func() *admin.Fleet { return g.fleet.told(g.current.Load()) }
 	}

@@ -76,8 +76,9 @@ type Gate struct {
 	fleet       *inFleet                  // nil = this instance is alone
 	acmeIssuers atomic.Pointer[[]*issuer] // issuers, as challenged reads it without mu; nil = none
 
-	draining atomic.Bool
-	replaced atomic.Bool // another process has taken over
+	injecting sync.Mutex // held while faults of the book are given to a route
+	draining  atomic.Bool
+	replaced  atomic.Bool // another process has taken over
 
 	leaving context.Context         // ends when Run must drain; waits under mu end then
 	leave   context.CancelCauseFunc // ends leaving
@@ -101,6 +102,8 @@ type present struct {
 	limits  []*proxy.Limits // of the routes
 	splits  splits
 	mirrors mirrors
+
+	injections injections
 }
 
 // keptShare is the divisor for the file descriptors of probes: one eighth of them may
@@ -138,14 +141,16 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	}
 	first := &present{config: new(config.Config)}
 	next.splits, next.mirrors = g.planSplits(c, options.Routes, first), planMirrors(c, options.Routes, first)
+	next.injections = g.planFaults(options.Routes, first)
 	g.fleet.shareRoutes(c, options.Routes)
 	p, err := proxy.New(options)
 	if err != nil {
 		return nil, err
 	}
 	g.live.Store(p)
-	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, injections: next.injections, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.changes.Follow(g.followSplits)
+	g.changes.Follow(g.followFaults)
 	g.reloads.state.Loaded = time.Now()
 	if m := o.Metrics; m != nil {
 		m.SetPools(g.Pools)
@@ -257,7 +262,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits, mirrors: before.mirrors})
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits, mirrors: before.mirrors, injections: before.injections})
 	g.replaceAdmin(nil, next.admin, config.Shutdown{}, nil)
 	g.settle(next.servers)
 	return nil

@@ -40,8 +40,10 @@ type plan struct {
 	limits  []*proxy.Limits // of the routes
 	splits  splits
 	mirrors mirrors
-	opened  []net.Listener     // sockets without a server yet
-	passed  map[*server]string // servers whose sockets go to another server
+
+	injections injections
+	opened     []net.Listener     // sockets without a server yet
+	passed     map[*server]string // servers whose sockets go to another server
 }
 
 // live returns the plan's pools.
@@ -119,6 +121,7 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 	g.fleet.shareRoutes(c, options.Routes)
 	next.limits = before.keepLimits(c, options.Routes)
 	next.splits, next.mirrors = g.planSplits(c, options.Routes, before), planMirrors(c, options.Routes, before)
+	next.injections = g.planFaults(options.Routes, before)
 	if next.proxy, err = g.live.Load().With(options); err != nil {
 		return next, err
 	}
@@ -244,7 +247,7 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits, splits: next.splits, mirrors: next.mirrors})
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits, splits: next.splits, mirrors: next.mirrors, injections: next.injections})
 	g.overruleSplits(next.splits)
 	before.mirrors.closeMirrors(next.mirrors)
 	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown, g.background.Done())

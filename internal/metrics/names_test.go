@@ -31,7 +31,7 @@ func TestNames(t *testing.T) {
 	m.Changed(balancer.Change{Upstream: p.Members()[0].Upstream})
 	r := plain()
 	r.Attempts, r.Held, r.Absorbed, r.Hidden = attempts, time.Second, reason.ByHold, reason.ConnectRefused
-	r.Queued, r.DryRun = time.Second, "rate"
+	r.Queued, r.DryRun, r.Faults = time.Second, "rate", proxy.FaultDelay
 	m.Observe(r)
 	r.Reason = reason.RateLimited
 	m.Observe(r)

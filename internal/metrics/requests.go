@@ -16,7 +16,7 @@ type requests struct {
 	duration, hold, queue       *histogramVec
 	failed, escaped, absorbed   *counterVec
 	hedgesWon                   *counterVec
-	dryRun                      *counterVec
+	dryRun, faults              *counterVec
 	attempts, conns, transition *counterVec
 
 	series    cache[requestKey, *requestSeries]
@@ -61,6 +61,7 @@ func (q *requests) init() {
 	q.queue = newHistogramVec(namespace+"queue_duration_seconds", "How long requests waited that had to queue for a place before the pool.", classicBuckets[:], "pool")
 	q.failed = newCounterVec(namespace+"requests_failed_total", "Requests without a good response, of any cause.", "pool", "reason")
 	q.dryRun = newCounterVec(namespace+"rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
+	q.faults = newCounterVec(namespace+"faults_injected_total", "Faults on purpose that requests have met.", "route", "kind")
 	q.escaped = newCounterVec(namespace+"gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
 	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
 	q.hedgesWon = newCounterVec(namespace+"hedges_won_total", "Requests that another upstream answered before the first, which had not failed.", "pool")
@@ -82,7 +83,7 @@ func (q *requests) init() {
 }
 
 func (q *requests) vecs() []collector {
-	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
+	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.faults, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
 }
 
 // Describe and Collect make it a [collector].
@@ -129,7 +130,7 @@ func (m *Metrics) Observe(r *proxy.Record) {
 		a := &r.Attempts[i]
 		q.attempt(cmp.Or(a.Pool, r.Pool), a)
 	}
-	if r.Reason != reason.None || r.Absorbed != reason.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" {
+	if r.Reason != reason.None || r.Absorbed != reason.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" || r.Faults != 0 {
 		q.special(r)
 	}
 }
@@ -144,6 +145,9 @@ func (q *requests) special(r *proxy.Record) {
 	}
 	if r.DryRun != "" {
 		q.dryRun.WithLabelValues(r.DryRun).Inc()
+	}
+	for _, kind := range r.Faults.Words() {
+		q.faults.WithLabelValues(r.Route, kind).Inc()
 	}
 	why := r.Reason.String()
 	if r.Reason != reason.None {

@@ -64,8 +64,8 @@ var process = []Row{
 	}, {
 		ID: Faults, Level: Warning, Reason: reason.FaultInjected,
 		Headline: "Faults on purpose are active",
-		Cause:    "Some requests are delayed, refused or broken off on purpose, because the configuration says so, on: {name}.",
-		Do:       "Remove faults from the routes, or set until, when the test is over.",
+		Cause:    "The configuration or an operator delays, refuses or breaks off some requests on purpose, on: {name}.",
+		Do:       "When the test is over, remove faults from the routes, and end those of operators with goodgate fault --end.",
 	}, {
 		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
 		Headline: "goodgate is shutting down",
