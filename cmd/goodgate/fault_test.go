@@ -22,7 +22,7 @@ func TestFault(t *testing.T) {
 		{"route-2 --cut soon", 2, "--cut soon: expected a size"},
 		{"route-2 --share many --abort 503", 2, "--share many: expected a ratio"},
 		{"route-2 --abort 503 --end", 2, "--end takes no other flags"},
-		{"route-2 --abort 503 --for 48h", 1, "it is from 1s to 24h"},
+		{"route-2 --abort 503 --for 48h", 1, "must be from 1s to 24h"},
 		{"rout-2 --abort 503", 1, "did you mean route-2?"},
 		{"route-2 --abort 503 --share 5% --header X-Fault=abort --header X-Any --for 1h --why test", 0, "route route-2: abort with 503 for 5 % of the requests with X-Any and X-Fault, until"},
 		{"route-2 --throttle 10KiB", 0, "throttle to 10240 bytes a second for all requests"},

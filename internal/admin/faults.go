@@ -124,7 +124,7 @@ func (s *Server) healFaults(w http.ResponseWriter, r *http.Request) {
 	route, kind := r.PathValue("route"), r.URL.Query().Get("kind")
 	switch {
 	case kind != "" && !slices.Contains(faultKinds(), kind):
-		refuse(w, 400, fmt.Sprintf("kind %q: it is %s", kind, listed(faultKinds())))
+		refuse(w, 400, fmt.Sprintf("kind %q: it must be one of %s", kind, listed(faultKinds())))
 		return
 	case route != "" && !s.hasRoute(route):
 		refuse(w, 404, s.noRoute(route))
@@ -178,15 +178,15 @@ func (t *FaultTerms) check() error {
 	case t.Kind() == "":
 		return errors.New("a fault has exactly one of delay, abort, cut and throttle")
 	case !(t.Share > 0 && t.Share <= 1):
-		return fmt.Errorf("share %v: it is above 0 and at most 1, such as 0.05 for 5 %%", t.Share)
+		return fmt.Errorf("share %v: it must be above 0 and at most 1, such as 0.05 for 5 %%", t.Share)
 	case t.Delay != 0 && (t.Delay < Span(time.Millisecond) || t.Delay > Span(longestDelay)):
-		return fmt.Errorf("delay %v: it is from 1ms to %v", time.Duration(t.Delay), longestDelay)
+		return fmt.Errorf("delay %v: it must be from 1ms to %v", time.Duration(t.Delay), longestDelay)
 	case t.Abort != 0 && (t.Abort < 400 || t.Abort > 599):
-		return fmt.Errorf("abort %d: it is a status from 400 to 599", t.Abort)
+		return fmt.Errorf("abort %d: it must be a status from 400 to 599", t.Abort)
 	case t.Cut < 0 || t.Cut > mostBytes:
-		return fmt.Errorf("cut %d: it is from 1 to %d bytes", t.Cut, mostBytes)
+		return fmt.Errorf("cut %d: it must be from 1 to %d bytes", t.Cut, mostBytes)
 	case t.Throttle < 0 || t.Throttle > mostBytes:
-		return fmt.Errorf("throttle %d: it is from 1 to %d bytes a second", t.Throttle, mostBytes)
+		return fmt.Errorf("throttle %d: it must be from 1 to %d bytes a second", t.Throttle, mostBytes)
 	case len(t.Headers) > mostHeaders:
 		return fmt.Errorf("%d headers: at most %d", len(t.Headers), mostHeaders)
 	}

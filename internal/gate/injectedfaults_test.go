@@ -186,7 +186,7 @@ func TestFaultOrdersRefused(t *testing.T) {
 		{"POST", "", `{"route":"rest"}`, "exactly one of", 400},
 		{"POST", "", `{"route":"rest","abort":503,"delay":"1s"}`, "exactly one of", 400},
 		{"POST", "", `{"route":"fixd","abort":503}`, "did you mean fixed?", 404},
-		{"POST", "", `{"route":"rest","abort":503,"for":"25h"}`, "for 25h0m0s: it is from 1s to 24h0m0s", 400},
+		{"POST", "", `{"route":"rest","abort":503,"for":"25h"}`, "for 25h0m0s: it must be from 1s to 24h0m0s", 400},
 		{"POST", "", `{"route":"rest","abort":503,"for":"0s"}`, "leave it out for the default", 400},
 		{"POST", "", `{"route":"rest","abort":503,"for":"-1h"}`, "for -1h0m0s", 400},
 		{"POST", "", `{"route":"rest","abort":200}`, "abort 200", 400},
