@@ -104,7 +104,7 @@ If it cannot hide a failure, the response and the log name its reason.`,
 	root.AddCommand(extras()...)
 	group(root, "Run:", "run", "init", "check", "fmt", "diff", "convert", "demo")
 	group(root, "Operate a running goodgate:", "status", "health", "top", "why", "drain", "undrain", "off", "upstream", "changes", "deploy",
-		"split", "mirror", "pause", "resume", "maintenance", "purge", "reload", "config")
+		"split", "fault", "mirror", "pause", "resume", "maintenance", "purge", "reload", "config")
 	group(root, "Find out:", "explain", "doctor", "discover", "bench")
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()
