@@ -85,10 +85,29 @@ func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 
 // ObserveProbe takes the result of one probe, and reports whether the verdict changed.
 func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
+	return u.observe(p, t, func(before Health) Health { return u.probe.next(before, p, t) })
+}
+
+// ObserveVerdict takes the verdict about another upstream, after the probe p of that one,
+// and reports whether the verdict here changed. It replaces the count of probes in a row.
+// After a refused connection of a live request the verdict stays [Down] until a probe
+// passes.
+func (u *Upstream) ObserveVerdict(other Health, p Probe, t Thresholds) (flipped bool) {
+	return u.observe(p, t, func(before Health) Health {
+		if other == Up && p != Passed && before == Down {
+			return Down
+		}
+		u.probe = streak{}
+		return other
+	})
+}
+
+// observe takes the result of a probe. next returns the verdict after it.
+func (u *Upstream) observe(p Probe, t Thresholds, next func(before Health) Health) (flipped bool) {
 	u.moments.refused.Store(false)
 	u.probeMu.Lock()
 	before := Health(u.health.Load())
-	after := u.probe.next(before, p, t)
+	after := next(before)
 	u.health.Store(uint32(after))
 	now := time.Now()
 	if after == Down && before != Down {

@@ -218,6 +218,9 @@ func (u *Upstream) OnNudge(f func()) {
 // Removed reports whether the upstream has left its pool.
 func (u *Upstream) Removed() bool { return u.removed.Load() }
 
+// Nudge asks the checker to probe the upstream now. It is safe for concurrent use.
+func (u *Upstream) Nudge() { u.nudge() }
+
 // nudge asks for a probe. One pending signal is enough.
 func (u *Upstream) nudge() {
 	select {

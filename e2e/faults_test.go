@@ -105,3 +105,23 @@ func newFreeze(t *testing.T, policy string) *freeze {
 	a.freeze()
 	return f
 }
+
+// One pool's checks count for another: its health page fails, and both pools leave the
+// server out, which gets no check of the second pool.
+func TestChecksOfAnotherPool(t *testing.T) {
+	t.Parallel()
+	apps := []*app{startApp(t, "go", "a"), startApp(t, "node", "b")}
+	g := startGate(t, `
+listeners: ["${LISTEN}"]
+routes: [{match: {path: "/second/*"}, pool: second}, {pool: app}]
+pools:
+  app: {upstreams: ["${A}", "${B}"], health: {path: /healthz, interval: 100ms, fast_interval: 50ms}}
+  second: {upstreams: ["${A}", "${B}"], health: {from: app}}
+`, "A="+apps[0].url(), "B="+apps[1].url())
+	down := func(e entry) bool { return e.Msg == "probes fail" && e.Pool == "second" }
+	apps[0].kill()
+	apps[0].env = []string{"HEALTH_STATUS=500"}
+	apps[0].start()
+	g.waitLog("the verdict in the second pool", down)
+	g.finish()
+}

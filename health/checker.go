@@ -25,6 +25,11 @@ type Options struct {
 	// with a lock held. nil = none do.
 	Elsewhere func(*balancer.Upstream) bool
 
+	// Needed reports whether the upstream's probes count elsewhere too, so that they go on
+	// while the upstream is switched off or terminating. It must be fast. It runs with a
+	// lock held. nil = never.
+	Needed func(*balancer.Upstream) bool
+
 	// Met gets every probe, like Report, but before its result counts: so a handler of a
 	// changed verdict knows the reason. The event has no Verdict yet. nil = no call.
 	Met func(Event)
@@ -59,8 +64,8 @@ type Event struct {
 //   - After a nudge ([balancer.Upstream.Nudged]), for example if live traffic cannot
 //     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval)
 //     after the start of the previous probe.
-//   - It does not probe an upstream that is switched off by an operator or terminating.
-//     It notices the end of that within FastInterval.
+//   - It does not probe an upstream that is switched off by an operator or terminating,
+//     unless Options.Needed. It notices the end of that within FastInterval.
 //
 // A slow probe does not stretch its interval. But at least half an interval passes
 // between the end of a probe and the start of the next.

@@ -69,7 +69,7 @@ func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 			e.close()
 			continue
 		}
-		if e.upstream.Operator() == balancer.Off || e.upstream.Lifecycle() == balancer.Terminating {
+		if c.pauses(e.upstream) {
 			e.close()
 			e.due, e.soon = now.Add(e.schedule.fast), now.Add(e.schedule.fast)
 			c.queue.add(e)
@@ -80,6 +80,11 @@ func (c *Checker) take(ctx context.Context, now time.Time) (job, bool) {
 		return job{e, limited}, true
 	}
 	return job{}, false
+}
+
+// pauses reports whether an upstream is not probed for now. mu must be held.
+func (c *Checker) pauses(u *balancer.Upstream) bool {
+	return (u.Operator() == balancer.Off || u.Lifecycle() == balancer.Terminating) && (c.opts.Needed == nil || !c.opts.Needed(u))
 }
 
 // put queues an entry for a time. mu must be held.

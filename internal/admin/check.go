@@ -17,6 +17,7 @@ type Check struct {
 	Passed bool      `json:"passed"`
 	Reason string    `json:"reason,omitempty"` // the reason a request would have failed with
 	Error  string    `json:"error,omitempty"`
+	From   string    `json:"from,omitempty"` // the pool that made it (health.from); empty = the upstream's own
 
 	err error
 }
@@ -25,6 +26,14 @@ type Check struct {
 func NewCheck(err error, now time.Time, took time.Duration) Check {
 	why, _ := health.Cause(err)
 	return Check{At: now, Since: now, MS: milliseconds(took), Passed: err == nil, Reason: word(why), Error: text(err), err: err}
+}
+
+// by returns in words which pool made the check, empty for the upstream's own.
+func (c *Check) by() string {
+	if c.From == "" {
+		return ""
+	}
+	return " (from pool " + c.From + ")"
 }
 
 // Err returns the error of the check, nil if it passed or there was none.

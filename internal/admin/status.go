@@ -244,7 +244,11 @@ func (u *Upstream) verdict() string {
 	case situation.SwitchedOff:
 		return "switched off by an operator"
 	case situation.CheckIsWrong:
+<<<<<<< HEAD
 		return sentence("used although its health check fails, because no other passes and it answers", u.Check.err)
+=======
+		return sentence("used although its health check"+u.Check.by()+" fails, since no other passes and it answers", u.Check.err)
+>>>>>>> 02f9e5a7 (gate: one pool's health checks count for others)
 	case situation.FoundUnready:
 		return "not ready, according to its discovery source"
 	case situation.FoundEnding:
@@ -255,7 +259,7 @@ func (u *Upstream) verdict() string {
 	if u.Check.err == nil {
 		return "down, and checked again at once: " + lower(u.headline())
 	}
-	return sentence("health check failing", u.Check.err)
+	return sentence("health check failing"+u.Check.by(), u.Check.err)
 }
 
 func (u *Upstream) headline() string {

@@ -161,7 +161,7 @@ func (u *Upstream) checked(now time.Time) string {
 	if c.At.IsZero() || c.Passed {
 		return ""
 	}
-	return fmt.Sprintf("The health check has failed since %s: %s.", clock(c.Since, now), brief(c.err))
+	return fmt.Sprintf("The health check%s has failed since %s: %s.", c.by(), clock(c.Since, now), brief(c.err))
 }
 
 // failing is for an upstream that is in use, or was until its breaker opened, with

@@ -48,6 +48,9 @@ func (a *advisor) advise() {
 			a.route(i, r)
 		}
 	}
+	for _, p := range a.config.Pools {
+		used[p.Health.From] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.config.Pools)) {
 		path, p := "pools."+name, a.config.Pools[name]
 		if !used[name] {
@@ -55,7 +58,11 @@ func (a *advisor) advise() {
 		}
 		a.policy(path, p)
 		a.upstreams(path, p)
-		a.health(path+".health", p.Health)
+		if p.Health.From != "" {
+			a.healthFrom(name, p)
+		} else {
+			a.health(path+".health", p.Health)
+		}
 		a.breaker(path+".breaker", p.Breaker)
 		a.retry(path, p)
 		a.stale(path, p)

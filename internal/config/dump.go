@@ -75,6 +75,8 @@ func idle(owner any, key string) bool {
 		return key == "scheme" && o.hasScheme()
 	case Listener:
 		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext || key == "http3" && !o.HTTP3.Enabled
+	case Health:
+		return o.From != "" && key != "from"
 	case ListenerTLS:
 		return (key == "client_auth" || key == "client_crl") && o.ClientCA == ""
 	}

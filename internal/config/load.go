@@ -165,6 +165,7 @@ func finish(c *Config, d *decoder) {
 	}
 	for name, p := range c.Pools {
 		path := "pools." + name
+		d.borrowedChecks(path+".health", name, &p.Health)
 		if !d.at.given(path + ".health.type") {
 			// A check of / over HTTP could take a healthy application out of use. Without a configured path any answer
 			// passes.
@@ -172,7 +173,7 @@ func finish(c *Config, d *decoder) {
 			switch {
 			case d.at.given(path + ".health.path"):
 				p.Health.Type = "http"
-			case len(p.Health.Steps) > 0:
+			case len(p.Health.Steps) > 0, p.Health.From != "":
 				p.Health.Type = "tcp"
 			}
 		}

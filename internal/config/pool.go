@@ -99,6 +99,7 @@ type TLS struct {
 
 // Health is the active check of every upstream of a pool.
 type Health struct {
+	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too: each upstream takes the verdict of the upstream there with the same address, or host. This pool then makes no checks of its own."`
 	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else alive: any answer to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`

@@ -120,7 +120,7 @@ var shownInUse = []string{
 	"routes[].match.path", "routes[].match.methods", "routes[].request_headers.remove", "routes[].response_headers.remove",
 	"routes[].error_headers.remove", "log.outputs[].only.failed",
 	"routes[].respond.body", "routes[].split.override.header", "pools.*.hash.on", "pools.*.sticky.secret",
-	"pools.*.health.steps[].expect_regexp",
+	"pools.*.health.steps[].expect_regexp", "pools.*.health.from",
 }
 
 func element(t reflect.Type) reflect.Type {

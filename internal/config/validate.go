@@ -206,6 +206,7 @@ func (v *validator) pool(path string, p Pool) {
 		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
 	}
 	v.health(path+".health", p.Health)
+	v.healthFrom(path+".health", strings.TrimPrefix(path, "pools."), p.Health)
 }
 
 // ordered reports a pair of keys whose first exceeds the second: difference is first - second.

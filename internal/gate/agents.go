@@ -17,19 +17,25 @@ import (
 // agents asks the agent programs beside a pool's upstreams for the share of the load that
 // each upstream can take.
 type agents struct {
-	agent   health.Agent
-	every   time.Duration
-	timeout time.Duration
-	task    *task
+	agent    health.Agent
+	every    time.Duration
+	timeout  time.Duration
+	borrowed bool // from another pool (health.from): no agent is asked
+	task     *task
 
 	mu    sync.Mutex                  // protects the fields below
 	words map[string]health.AgentWord // by address
 	put   string                      // the words in use by the pool
 }
 
-// newAgents returns the agents of a pool, nil when it has none.
+// newAgents returns the agents of a pool, nil when it has none. With the checks of
+// another pool, its agents' words count here too, and no agent is asked: see
+// [pool.borrowAgents].
 func newAgents(c config.Health) *agents {
-	if c.Agent == nil {
+	switch {
+	case c.From != "":
+		return &agents{borrowed: true, words: map[string]health.AgentWord{}}
+	case c.Agent == nil:
 		return nil
 	}
 	send, _ := config.StepBytes(c.Agent.Send) // the configuration has checked it
@@ -37,7 +43,7 @@ func newAgents(c config.Health) *agents {
 }
 
 func (p *pool) startAgents(ctx context.Context, next *parts) {
-	if a := next.agents; a != nil {
+	if a := next.agents; a != nil && !a.borrowed {
 		a.task = begin(ctx, func(ctx context.Context) { p.askAgents(ctx, a) })
 	}
 }
@@ -68,6 +74,7 @@ func (p *pool) askAgents(ctx context.Context, a *agents) {
 		if ctx.Err() == nil && p.agentsSayOther(a) {
 			p.apply()
 		}
+		p.lendAgents()
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -136,6 +143,10 @@ func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.borrowed && len(a.words) == 0 {
+		a.put = ""
+		return
+	}
 	left := slices.ContainsFunc(list, func(s balancer.Spec) bool {
 		return s.Lifecycle == balancer.Serving && s.Operator == balancer.Ready && !a.words[s.Addr].Out() && up[s.Addr]
 	})

@@ -180,7 +180,7 @@ func trial(c *config.Config) *config.Config {
 	t.Admin, t.State, t.Fleet, t.Tracing, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Events{}
 	t.Pools = map[string]config.Pool{}
 	for name, p := range c.Pools {
-		p.Health.Type, p.Hold.For, p.Retry.Attempts = "none", 0, 1
+		p.Health.From, p.Health.Type, p.Hold.For, p.Retry.Attempts = "", "none", 0, 1
 		p.Protocol, p.ProxyProtocol, p.TLS = "http1", "none", config.TLS{}
 		p.Stale, p.Cache.Enabled, p.Upstreams = config.Stale{}, false, []config.Upstream{{URL: "http://127.0.0.1:1", Scheme: "http", Weight: 1}}
 		t.Pools[name] = p

@@ -16,9 +16,9 @@ type findings struct {
 	checks map[string]admin.Check
 }
 
-// note records the result of a check. It ignores checks that this machine had no
-// resources to make.
-func (f *findings) note(e health.Event, now time.Time) {
+// note records the result of a check by the pool from, "" = by its own pool. It ignores
+// checks that this machine had no resources to make.
+func (f *findings) note(e health.Event, from string, now time.Time) {
 	if errors.Is(e.Err, health.ErrNotProbed) {
 		return
 	}
@@ -29,6 +29,7 @@ func (f *findings) note(e health.Event, now time.Time) {
 		f.checks = map[string]admin.Check{}
 	}
 	c := admin.NewCheck(e.Err, now, e.Took)
+	c.From = from
 	if before, known := f.checks[addr]; known && before.Passed == c.Passed {
 		c.Since = before.Since
 	}

@@ -45,6 +45,7 @@ type probed struct {
 	check     string // identifies the check: equal on instances that check in the same way
 	interval  time.Duration
 	upstreams []*balancer.Upstream
+	doubt     func(*balancer.Upstream) // doubts it in the pools that take its verdict; nil = none
 }
 
 type probedUpstream struct {
@@ -144,6 +145,9 @@ func (s *sharedProbes) heard(list []fleet.Found) {
 		}
 		if f.News && !f.Passed {
 			p.pool.Doubt(of.upstream.Addr())
+			if p.doubt != nil {
+				p.doubt(of.upstream)
+			}
 		}
 		p.checker.Heard(of.upstream, f.Passed)
 	}
@@ -171,6 +175,7 @@ func (f *inFleet) watch(p *pool, c *checker, upstreams []*balancer.Upstream) {
 	of := probed{upstreams: upstreams}
 	if c != nil {
 		parts := p.parts.Load()
+		of.doubt = p.lendDoubt
 		of.checker, of.pool, of.check, of.interval = c.Checker, parts.live.Pool, checkOf(parts.config), parts.config.Health.Interval
 	}
 	f.probes.set(p.name, of)

@@ -253,6 +253,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, p := range all {
 		p.start(background)
 	}
+	link(before.config, before.pools, nil)
 	g.awaitSources(all)
 	if g.opts.Inherit.Successor() { // the previous process serves meanwhile
 		g.await(all)

@@ -48,6 +48,7 @@ type pool struct {
 	lost     lost                     // error of the last look-up
 	closing  sync.Mutex               // held while an operator's order closes or opens the pool
 	watch    sync.Mutex               // held while the checker gets the members, so that the latest set arrives last
+	checksOf checksOf
 }
 
 // parts are everything that one configuration of a pool makes. They are immutable.
@@ -66,7 +67,9 @@ type parts struct {
 // checker is a running health.Checker.
 type checker struct {
 	*health.Checker
-	task *task
+	prober     health.Prober
+	thresholds balancer.Thresholds
+	task       *task
 }
 
 func newPool(name string, c config.Pool, zone balancer.ZoneOptions, g *Gate) (*pool, error) {
@@ -91,7 +94,7 @@ func (p *pool) plan(c config.Pool, zone balancer.ZoneOptions) (next *parts, err 
 		old = &parts{}
 	}
 	next = &parts{config: c, zone: zone, feed: old.feed, checker: old.checker, agents: old.agents, sticky: old.sticky, limits: old.limits}
-	if !reflect.DeepEqual(c.Health.Agent, old.config.Health.Agent) || c.Health.Timeout != old.config.Health.Timeout {
+	if !reflect.DeepEqual(c.Health.Agent, old.config.Health.Agent) || c.Health.From != old.config.Health.From || c.Health.Timeout != old.config.Health.Timeout {
 		next.agents = newAgents(c.Health)
 	}
 	if next.tls, err = assemble.NewTrust(c.TLS, old.tls); err != nil {
@@ -134,11 +137,11 @@ func (p *pool) newChecker(c config.Pool, t *tls.Config) (*checker, error) {
 	if err != nil || o.Prober == nil {
 		return nil, err
 	}
-	o.Met, o.Report, o.Kept = p.met, p.probed, p.kept
+	o.Met, o.Report, o.Kept, o.Needed = p.met, p.probed, p.kept, p.lends
 	if p.fleet != nil {
 		o.Elsewhere = p.fleet.probes.elsewhere
 	}
-	return &checker{Checker: health.NewChecker(o)}, nil
+	return &checker{Checker: health.NewChecker(o), prober: o.Prober, thresholds: o.Thresholds}, nil
 }
 
 func (p *pool) options(next *parts) (balancer.Options, proxy.PoolOptions) {
@@ -255,20 +258,35 @@ func (p *pool) noteUsable() {
 
 // watchMembers makes the checker probe the present members.
 func (p *pool) watchMembers() {
+	joined := p.watchPresent()
+	p.seed(joined)
+	p.borrowAgents()
+	for _, b := range p.checksOf.borrowers() {
+		b.watchMembers()
+	}
+}
+
+// watchPresent passes the present members to the checker. It returns those that take the
+// verdicts of another pool from now on.
+func (p *pool) watchPresent() (joined []*balancer.Upstream) {
 	p.watch.Lock()
 	defer p.watch.Unlock()
 	present := p.parts.Load()
 	if present.checker == nil {
+		p.borrow(nil)
 		p.fleet.watch(p, nil, nil)
-		return
+		return nil
 	}
-	members := present.live.Members()
-	upstreams := make([]*balancer.Upstream, len(members))
-	for i := range members {
-		upstreams[i] = members[i].Upstream
+	upstreams := present.live.Upstreams()
+	own, joined := p.borrow(upstreams)
+	present.checker.Watch(own)
+	p.follow(joined)
+	if present.config.Health.From != "" { // the other pool's checks are shared
+		p.fleet.watch(p, nil, nil)
+	} else {
+		p.fleet.watch(p, present.checker, upstreams)
 	}
-	present.checker.Watch(upstreams)
-	p.fleet.watch(p, present.checker, upstreams)
+	return joined
 }
 
 // sourceFailed records the result of a look-up; nil = it works again. After a failure the
@@ -335,7 +353,7 @@ func (p *pool) changed(c balancer.Change) {
 }
 
 // met records the result of a health check, before it changes the verdict.
-func (p *pool) met(e health.Event) { p.findings.note(e, time.Now()) }
+func (p *pool) met(e health.Event) { p.findings.note(e, "", time.Now()) }
 
 // situation describes the state of an upstream.
 func (p *pool) situation(u *balancer.Upstream) situation.Row {
@@ -344,12 +362,18 @@ func (p *pool) situation(u *balancer.Upstream) situation.Row {
 	return situation.Of(id).With(situation.Facts{Pool: p.name, Upstream: u.Addr(), Name: u.Name(), Error: met.Error, Status: status})
 }
 
-// probed logs a changed verdict of the health check, with the result of the check.
+// probed handles the result of a health check.
 func (p *pool) probed(e health.Event) {
-	p.journal.Probed(e)
+	p.judged(e)
 	if p.fleet != nil {
 		p.fleet.probes.tell(e)
 	}
+	p.lend(e)
+}
+
+// judged logs a changed verdict of the health check, with the result of the check.
+func (p *pool) judged(e health.Event) {
+	p.journal.Probed(e)
 	p.suspectProbes(e)
 	switch {
 	case !e.Flipped:

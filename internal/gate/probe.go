@@ -29,18 +29,31 @@ type ProbeResult struct {
 // Probe looks up all upstreams of a configuration, and probes each once with its health
 // check. Without a health check it only connects.
 func Probe(ctx context.Context, c *config.Config) ([]ProbeResult, error) {
-	var results []ProbeResult
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		list, err := probePool(ctx, name, c.Pools[name])
-		if err != nil {
-			return nil, fmt.Errorf("pools.%s: %w", name, err)
+	found := map[string][]ProbeResult{}
+	names := slices.Sorted(maps.Keys(c.Pools))
+	for _, borrows := range []bool{false, true} {
+		for _, name := range names {
+			from := c.ChecksFrom(name)
+			if (from != name) != borrows {
+				continue
+			}
+			list, err := probePool(ctx, name, c.Pools[name], found[from])
+			if err != nil {
+				return nil, fmt.Errorf("pools.%s: %w", name, err)
+			}
+			found[name] = list
 		}
-		results = append(results, list...)
+	}
+	var results []ProbeResult
+	for _, name := range names {
+		results = append(results, found[name]...)
 	}
 	return results, nil
 }
 
-func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, error) {
+// probePool probes the upstreams of a pool. Those with a counterpart in lent, the results
+// of the pool whose checks count, get its result.
+func probePool(ctx context.Context, name string, c config.Pool, lent []ProbeResult) ([]ProbeResult, error) {
 	if c.Health.Type == "none" {
 		c.Health.Type = "tcp"
 	}
@@ -62,7 +75,19 @@ func probePool(ctx context.Context, name string, c config.Pool) ([]ProbeResult, 
 	results := make([]ProbeResult, len(members))
 	slots := make(chan struct{}, probesAtOnce)
 	var wg sync.WaitGroup
+	of := map[string]ProbeResult{}
+	for _, r := range lent {
+		if r.Kind != "lookup" {
+			of[r.Upstream] = r
+		}
+	}
+	find := counterparts(slices.Collect(maps.Keys(of)))
 	for i := range members {
+		if r, ok := of[find(members[i].Addr())]; ok {
+			r.Pool, r.Upstream, r.Kind = name, members[i].Addr(), "from pool "+r.Pool
+			results[i] = r
+			continue
+		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()

@@ -238,6 +238,7 @@ func (g *Gate) put(next *plan, before *present) {
 	for name, parts := range next.parts {
 		next.pools[name].adopt(g.background, parts)
 	}
+	link(next.config, next.pools, before.pools)
 	g.awaitSources(slices.Collect(maps.Values(next.pools)))
 	for _, s := range before.servers {
 		g.replace(s, next)
@@ -273,6 +274,7 @@ func (g *Gate) startPools(next *plan, before *present) {
 			added = append(added, p)
 		}
 	}
+	link(next.config, next.pools, nil)
 	g.awaitSources(added)
 	g.await(added)
 }

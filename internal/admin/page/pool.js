@@ -115,7 +115,7 @@ function why(u, m) {
 
 function check(c, now) {
   if (!c?.at) return h("span", { class: "faint" }, "none");
-  return [shape(c.error ? "cross" : "check", c.error ? "bad" : "good"), h("span", { title: time(c.at) }, ` ${c.error ? "failed" : "passed"} in ${ms(c.ms)}, ${ago(c.at, now)} ago`), c.error && h("div", { class: "why" }, c.error)];
+  return [shape(c.error ? "cross" : "check", c.error ? "bad" : "good"), h("span", { title: time(c.at) }, ` ${c.error ? "failed" : "passed"} in ${ms(c.ms)}, ${ago(c.at, now)} ago`), c.from && h("div", { class: "faint" }, `from pool ${c.from}`), c.error && h("div", { class: "why" }, c.error)];
 }
 
 function reasons(all) {
