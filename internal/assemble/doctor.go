@@ -28,6 +28,9 @@ func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, fai
 		if err != nil {
 			return nil, nil, fmt.Errorf("pools.%s: %w", name, err)
 		}
+		if from := c.ChecksFrom(name); from != name {
+			model.Label += ", checked by pool " + from
+		}
 		for i, u := range p.Upstreams {
 			model.Words = doctorWords(name, i, u)
 			found, err := doctorEntry(ctx, u, p.DNS)
