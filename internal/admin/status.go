@@ -244,11 +244,7 @@ func (u *Upstream) verdict() string {
 	case situation.SwitchedOff:
 		return "switched off by an operator"
 	case situation.CheckIsWrong:
-<<<<<<< HEAD
-		return sentence("used although its health check fails, because no other passes and it answers", u.Check.err)
-=======
-		return sentence("used although its health check"+u.Check.by()+" fails, since no other passes and it answers", u.Check.err)
->>>>>>> 02f9e5a7 (gate: one pool's health checks count for others)
+		return sentence("used although its health check"+u.Check.by()+" fails, because no other passes and it answers", u.Check.err)
 	case situation.FoundUnready:
 		return "not ready, according to its discovery source"
 	case situation.FoundEnding:
