@@ -50,7 +50,7 @@ type Record struct {
 	Attempts []Attempt
 	Omitted  int // number of attempts that are not in Attempts
 
-	fields *recordFields // of responses, for Observe; nil = none
+	fields *recordFields // of responses and the trace, for Observe; nil = none
 }
 
 // Attempt describes one attempt: one sending of the request to one upstream.
@@ -169,12 +169,28 @@ type LogEdit func(*Record, []slog.Attr) []slog.Attr
 // Log returns an observer for [Options.Observe]. It applies the edits in order and writes
 // one log record for each request.
 func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
-	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	handler := logger.Handler() // the logger itself would look up its caller for every record
+	enabled := func(level slog.Level) bool { return handler.Enabled(context.Background(), level) }
+	return logTo(enabled, func(r *Record, attrs []slog.Attr) {
+		line := slog.NewRecord(r.Start.Add(r.Duration), r.Level(), "request", 0)
+		// slog inlines a group without a name. As one group, it need not copy the
+		// attributes.
+		line.AddAttrs(slog.Attr{Value: slog.GroupValue(attrs...)})
+		handler.Handle(context.Background(), line)
+	}, edits)
+}
+
+// LogTo returns an observer for [Options.Observe]. It applies the edits in order and gives
+// write each record that is not below level, with the attributes of its line in the log.
+// write must keep neither.
+func LogTo(level slog.Level, write func(*Record, []slog.Attr), edits ...LogEdit) func(*Record) {
+	return logTo(func(l slog.Level) bool { return l >= level }, write, edits)
+}
+
+func logTo(enabled func(slog.Level) bool, write func(*Record, []slog.Attr), edits []LogEdit) func(*Record) {
+	rooms := sync.Pool{New: func() any { return new([maxAttrs]slog.Attr) }}
 	return func(r *Record) {
-		ctx := context.Background()
-		level := r.Level()
-		if !handler.Enabled(ctx, level) {
+		if !enabled(r.Level()) {
 			return
 		}
 		room := rooms.Get().(*[maxAttrs]slog.Attr)
@@ -182,11 +198,7 @@ func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 			clear(room[:]) // else the pool would keep the request's strings alive
 			rooms.Put(room)
 		}()
-		line := slog.NewRecord(r.Start.Add(r.Duration), level, "request", 0)
-		// slog inlines a group without a name. As one group, it need not copy the
-		// attributes.
-		line.AddAttrs(slog.Attr{Value: slog.GroupValue(r.edited(room[:0], edits)...)})
-		handler.Handle(ctx, line)
+		write(r, r.edited(room[:0], edits))
 	}
 }
 

@@ -16,9 +16,11 @@ type ResponseFields struct {
 	Upstream []string // of the upstream's answer, before the route's edits
 }
 
-// recordFields are the kept values of one record. They do not change after the request
-// has ended.
+// recordFields are values that few records have. They do not change after the request has
+// ended.
 type recordFields struct {
+	span           SpanID   // the request's in its trace
+	recorded       bool     // the span is
 	sent, upstream []string // in the order of Options.RecordFields
 	of             *ResponseFields
 }

@@ -18,6 +18,13 @@ type Trace interface {
 	End(r *Record)
 }
 
+// Spanned is a [Trace] that knows the request's own span, so that log records can refer to
+// it.
+type Spanned interface {
+	// Span returns the span, and whether it is recorded.
+	Span() (id SpanID, recorded bool)
+}
+
 // SpanID is the ID of a span in a trace. The zero value is no span.
 type SpanID [8]byte
 
@@ -26,5 +33,18 @@ func (x *exchange) follow() {
 	if t := x.proxy.opts.Trace; t != nil {
 		x.trace = t.Begin(x.request, x.peer.trusted)
 		x.record.Trace = x.trace.ID()
+		if s, ok := x.trace.(Spanned); ok {
+			kept := x.recordFields()
+			kept.span, kept.recorded = s.Span()
+		}
 	}
+}
+
+// Span returns the request's own span and whether it is recorded; zero without a trace,
+// and if the trace is not [Spanned].
+func (r *Record) Span() (id SpanID, recorded bool) {
+	if r.fields == nil {
+		return SpanID{}, false
+	}
+	return r.fields.span, r.fields.recorded
 }

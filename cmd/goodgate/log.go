@@ -16,6 +16,7 @@ func openLog(c *config.Config) (*logging.Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Version = version()
 	return logging.Open(o)
 }
 
@@ -32,6 +33,7 @@ func relog(log *logging.Log) func(*config.Config) (*logging.Next, error) {
 		if err != nil {
 			return nil, err
 		}
+		o.Version = version()
 		return log.Prepare(o)
 	}
 }

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,12 +13,12 @@ import (
 // Log returns the outputs of the log and their formats. An error is about a level, or a
 // file that tls names.
 func Log(c *config.Config) (logging.Options, error) {
-	o, err := logOutput(c.Log.Main())
+	o, err := logOutput(c.Log.Main(), c.Tracing.Service)
 	if err != nil {
 		return o, fmt.Errorf("log.%w", err)
 	}
 	for i, l := range c.Log.Outputs {
-		more, err := logOutput(l)
+		more, err := logOutput(l, c.Tracing.Service)
 		if err != nil {
 			return o, fmt.Errorf("log.outputs[%d].%w", i, err)
 		}
@@ -35,7 +36,8 @@ func Log(c *config.Config) (logging.Options, error) {
 	return o, nil
 }
 
-func logOutput(l config.LogOutput) (logging.Options, error) {
+// logOutput takes the service name for outputs that have none.
+func logOutput(l config.LogOutput, service string) (logging.Options, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
 		return logging.Options{}, fmt.Errorf("level: %w", err)
@@ -46,6 +48,7 @@ func logOutput(l config.LogOutput) (logging.Options, error) {
 		Records: l.Records, Only: logging.Only{Failed: l.Only.Failed, SlowerThan: l.Only.SlowerThan}, Chosen: !l.Default,
 		Rotate: logging.Rotate{Size: int64(l.Rotate.Size), Keep: l.Rotate.Keep, Compress: l.Rotate.Compress},
 		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.AppName},
+		OTLP:   logging.OTLP{Headers: l.OTLP.Headers, Gzip: l.OTLP.Compression == "gzip", Service: cmp.Or(l.OTLP.Service, service), Instance: l.OTLP.Instance},
 	}
 	if l.Secure() {
 		trust, err := NewTrust(l.TLS, nil)
@@ -76,7 +79,7 @@ func (f *files) logOutput(path string, l config.LogOutput) {
 		f.trust(path+".tls", l.TLS, "the server")
 		l.TLS = config.TLS{} // the TLS error is complete
 	}
-	o, err := logOutput(l)
+	o, err := logOutput(l, "")
 	if err != nil {
 		f.error(path, err)
 		return

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 )
 
 // syslogKinds returns the schemes of syslog servers.
 func syslogKinds() []string { return []string{"syslog+udp", "syslog+tcp", "syslog+tls", "syslog+unix"} }
+
+// otlpKinds returns the schemes of OTLP endpoints.
+func otlpKinds() []string { return []string{"otlp+http", "otlp+https"} }
 
 // logOutput accepts a stream, a file and a server.
 func logOutput(s string) (string, error) {
@@ -27,8 +31,13 @@ func logServer(kind, rest string) error {
 	switch {
 	case kind == "syslog":
 		return fmt.Errorf("the transport is missing: write syslog+udp://%s, syslog+tcp://, syslog+tls:// or syslog+unix:///dev/log", rest)
+	case slices.Contains(otlpKinds(), kind):
+		return otlpServer(strings.TrimPrefix(kind, "otlp+") + "://" + rest)
+	case kind == "http" || kind == "https" || kind == "otlp" || kind == "otlp+grpc":
+		return fmt.Errorf("%s: an OTLP endpoint is written otlp+http://%s or otlp+https://%[2]s: goodgate sends OTLP over HTTP", found(kind), rest)
 	case !slices.Contains(syslogKinds(), kind):
-		return fmt.Errorf("%s: expected one of %s%s", found(kind), strings.Join(syslogKinds(), ", "), didYouMean(kind, syslogKinds()))
+		known := append(syslogKinds(), otlpKinds()...)
+		return fmt.Errorf("%s: expected one of %s%s", found(kind), strings.Join(known, ", "), didYouMean(kind, known))
 	case kind == "syslog+unix":
 		if unixPath(rest) != nil {
 			return errors.New("expected the path of a socket, as in syslog+unix:///dev/log")
@@ -41,6 +50,19 @@ func logServer(kind, rest string) error {
 	}
 	if !isHost(host) || !isPort(port, 1) {
 		return fmt.Errorf("expected a host and perhaps a port, as in %s://logs.example.com:514", kind)
+	}
+	return nil
+}
+
+// otlpServer accepts the URL of an OTLP endpoint. The log names its outputs, so a URL must
+// not have a secret.
+func otlpServer(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || !isHost(u.Hostname()) || u.Port() != "" && !isPort(u.Port(), 1):
+		return errors.New("expected a host and perhaps a port and a path, as in otlp+http://127.0.0.1:4318")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("the URL must have no user and no query: put keys into otlp.headers")
 	}
 	return nil
 }

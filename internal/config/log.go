@@ -14,7 +14,7 @@ type Log struct {
 	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's, and text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status': records without a request then go to stderr."`
 	Escape string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as in nginx's log_format: default as \\xXX, json for JSON, none not at all."`
 	Level  string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
-	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, or a syslog server: syslog+udp://host:514, or with tcp, tls or unix (syslog+unix:///dev/log)."`
+	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
 	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
@@ -23,13 +23,15 @@ type Log struct {
 	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
 	Rotate  LogRotate   `yaml:"rotate" help:"New files by size, for a file without logrotate."`
 	Syslog  LogSyslog   `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
+	OTLP    LogOTLP     `yaml:"otlp" help:"Records to an OTLP endpoint."`
+	TLS     TLS         `yaml:"tls" help:"TLS with the server of syslog+tls and otlp+https."`
 	Outputs []LogOutput `yaml:"outputs" help:"Further outputs, each with its own format, conditions and file."`
 }
 
 // LogOutput is one more output of the log.
 type LogOutput struct {
 	Name    string    `yaml:"name" format:"name" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
-	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, or a syslog server: syslog+udp://host:514, or with tcp, tls or unix (syslog+unix:///dev/log)."`
+	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
 	Level   string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
@@ -41,7 +43,8 @@ type LogOutput struct {
 	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
 	Rotate  LogRotate `yaml:"rotate" help:"New files by size, for a file without logrotate."`
 	Syslog  LogSyslog `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
-	TLS     TLS       `yaml:"tls" help:"TLS with syslog+tls servers."`
+	OTLP    LogOTLP   `yaml:"otlp" help:"Records to an OTLP endpoint."`
+	TLS     TLS       `yaml:"tls" help:"TLS with the server of syslog+tls and otlp+https."`
 }
 
 // LogRotate configures when goodgate begins a new file.
@@ -57,6 +60,19 @@ type LogSyslog struct {
 	AppName  string `yaml:"app_name" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
 }
 
+// LogOTLP configures how records are sent to an OTLP endpoint.
+type LogOTLP struct {
+	Headers     Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
+	Compression string  `yaml:"compression" default:"gzip" enum:"gzip|none" help:"Compression of what goodgate sends."`
+	Service     string  `yaml:"service" default:"" opt:"public" help:"Service name in the records; empty means tracing.service."`
+	Instance    string  `yaml:"instance" default:"" opt:"public" help:"Name of this instance in the records (service.instance.id); empty means the host's name."`
+}
+
+// empty reports whether everything has its default.
+func (o LogOTLP) empty() bool {
+	return len(o.Headers) == 0 && o.Compression == Default().Log.OTLP.Compression && o.Service == "" && o.Instance == ""
+}
+
 // Number returns the number of the facility (RFC 5424 section 6.2.1).
 func (s LogSyslog) Number() int {
 	f, _ := reflect.TypeFor[LogSyslog]().FieldByName("Facility")
@@ -70,8 +86,18 @@ type LogOnly struct {
 	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer."`
 }
 
+// unset reports whether everything has its default.
+func (t TLS) unset() bool {
+	return t.CA+t.ServerName+t.Cert+t.Key == "" && !t.Insecure && len(t.Pins) == 0
+}
+
 // Secure reports whether the output has TLS.
-func (o LogOutput) Secure() bool { return strings.HasPrefix(o.Output, "syslog+tls://") }
+func (o LogOutput) Secure() bool {
+	return strings.HasPrefix(o.Output, "syslog+tls://") || strings.HasPrefix(o.Output, "otlp+https://")
+}
+
+// IsOTLP reports whether the output is an OTLP endpoint.
+func (o LogOutput) IsOTLP() bool { return strings.HasPrefix(o.Output, "otlp+") }
 
 // IsFile reports whether the output is a file.
 func (o LogOutput) IsFile() bool {
@@ -87,7 +113,7 @@ const NoOutput = "off"
 // Main returns the main output of the log.
 func (l Log) Main() LogOutput {
 	return LogOutput{Name: MainOutput, Output: l.Output, Format: l.Format, Escape: l.Escape, Level: l.Level, Records: l.Records, Only: l.Only,
-		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields, Rotate: l.Rotate, Syslog: l.Syslog}
+		Default: true, Sample: l.Sample, Buffer: l.Buffer, Fields: l.Fields, Rotate: l.Rotate, Syslog: l.Syslog, OTLP: l.OTLP, TLS: l.TLS}
 }
 
 // LogFields change the fields of a request's record: those to add, to remove and to rename.
@@ -181,6 +207,10 @@ func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Format.onlyRequests() && !l.Fields.empty() {
 		v.errorf(path+".fields", "applies to the formats json, text and human only: %s", ownFields(l.Format))
 	}
+	if l.IsOTLP() && l.Format != "auto" {
+		v.errorf(path+".format", "found %s: records to an OTLP endpoint have fields and no format; fields changes them", l.Format)
+		return
+	}
 	if l.Escape != "default" && !l.Format.HasVariables() {
 		v.errorf(path+".escape", "goes with a format that has variables, such as '$remote_addr $status'")
 	}
@@ -208,8 +238,11 @@ func (a *advisor) log(l Log) {
 		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && o.Syslog != Default().Log.Syslog {
 			a.warnf(join(path, key), "has no effect on output %s: it is for syslog", o.Output)
 		}
-		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins"); ok && !o.Secure() {
+		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins", "tls.key"); ok && !o.Secure() && !o.TLS.unset() {
 			a.warnf(join(path, key), "has no effect on output %s: it has no TLS", o.Output)
+		}
+		if key, ok := a.at.givenAny(path, "otlp.headers", "otlp.compression", "otlp.service", "otlp.instance"); ok && !o.IsOTLP() && !o.OTLP.empty() {
+			a.warnf(join(path, key), "has no effect on output %s: it is for an OTLP endpoint", o.Output)
 		}
 		if key, ok := a.at.givenAny(path, "rotate.keep", "rotate.compress"); ok && o.Rotate.Size == 0 && (o.Rotate.Compress || o.Rotate.Keep != 7) {
 			a.warnf(join(path, key), "has no effect without rotate.size")

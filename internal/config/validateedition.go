@@ -33,6 +33,14 @@ func (v *validator) editionHas(minimal bool) {
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}
+	if v.config.Log.Main().IsOTLP() {
+		v.errorf("log.output", absent, "OTLP")
+	}
+	for i, o := range v.config.Log.Outputs {
+		if o.IsOTLP() {
+			v.errorf(index("log.outputs", i)+".output", absent, "OTLP")
+		}
+	}
 	if v.config.Fleet != nil {
 		v.errorf("fleet", absent, "fleets")
 	}

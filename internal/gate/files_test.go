@@ -59,6 +59,12 @@ pools:
 // when it starts.
 const namingFleet = `fleet: {addresses: "127.0.0.1:1", secret: "a secret of the test", tls: {ca: "<fleet.tls.ca>", cert: "<fleet.tls.cert>", key: "<fleet.tls.key>"}}`
 
+// namingLogTLS has the keys of TLS with the log's main output, which is a file otherwise.
+const namingLogTLS = `  output: "syslog+tls://127.0.0.1:1"
+  records: requests
+  tls: {ca: "<log.tls.ca>", cert: "<log.tls.cert>", key: "<log.tls.key>"}
+`
+
 // fileKeys returns every key of the configuration that names a file.
 func fileKeys(t reflect.Type, path string) (keys []string) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
@@ -113,6 +119,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
+		"log.tls.ca": authority, "log.tls.cert": cert, "log.tls.key": key,
 		"log.outputs.tls.ca": authority, "log.outputs.tls.cert": cert, "log.outputs.tls.key": key,
 		"zone.file":   write("zone", "eu-1a"),
 		"state.file":  filepath.Join(dir, "state"),
@@ -144,6 +151,9 @@ func fill(names map[string]string, key string) string {
 	text := naming
 	if strings.HasPrefix(key, "fleet.") {
 		text += namingFleet
+	}
+	if strings.HasPrefix(key, "log.tls.") {
+		text = strings.Replace(text, "  output: \"<log.output>\"\n", namingLogTLS, 1)
 	}
 	for of, name := range names {
 		text = strings.ReplaceAll(text, "<"+of+">", name)

@@ -93,13 +93,15 @@ func isOwn(key, name string, own []string) error {
 	return FieldError{key, fmt.Sprintf("%s: records have no such field%s", name, hint)}
 }
 
-// edits returns what makes the changes; nothing where there are none.
-func (f Fields) edits() ([]proxy.LogEdit, error) {
+// edits returns what makes the changes; nothing where there are none. known are the
+// output's own names of fields, empty for those that it leaves out; others stay.
+func (f Fields) edits(known map[string]string) ([]proxy.LogEdit, error) {
 	list, err := f.compile()
-	if err != nil || f.empty() {
+	if err != nil || f.empty() && known == nil {
 		return nil, err
 	}
 	names := map[string]string{} // the name in the record, empty for a field that is not in it
+	maps.Copy(names, known)
 	maps.Copy(names, f.Rename)
 	for _, name := range f.Remove {
 		names[name] = ""
@@ -120,6 +122,9 @@ func (f Fields) edits() ([]proxy.LogEdit, error) {
 
 // appendAdded appends the fields that have a value.
 func appendAdded(attrs []slog.Attr, list []added, r *proxy.Record) []slog.Attr {
+	if len(list) == 0 {
+		return attrs
+	}
 	var room [256]byte
 	for _, f := range list {
 		if v := f.text.render(room[:0], r, asIs); len(v) > 0 {

@@ -92,8 +92,17 @@ func (h *humanHandler) Handle(_ context.Context, r slog.Record) error {
 		own = append(own, a)
 		return true
 	})
+	kind := ""
+	if r.Level != slog.LevelInfo {
+		kind = strings.ToLower(r.Level.String())
+	}
+	return h.line(r.Time, kind, colourOf(r.Level), eventText(r.Message, slices.Concat(h.attrs, prefixed(h.group, own))))
+}
+
+// eventText is an event on one line.
+func eventText(message string, attrs []slog.Attr) string {
 	var where, details, failure string
-	for _, a := range slices.Concat(h.attrs, prefixed(h.group, own)) {
+	for _, a := range attrs {
 		switch value := worth(a.Value); {
 		case value == "":
 		case a.Key == "pool" || a.Key == "upstream" || a.Key == "listener" || a.Key == "address":
@@ -104,15 +113,10 @@ func (h *humanHandler) Handle(_ context.Context, r slog.Record) error {
 			details += " " + a.Key + "=" + value
 		}
 	}
-	kind := ""
-	if r.Level != slog.LevelInfo {
-		kind = strings.ToLower(r.Level.String())
-	}
-	text := r.Message
 	if where+details != "" {
-		text += " " + where + details
+		message += " " + where + details
 	}
-	return h.line(r.Time, kind, colourOf(r.Level), text+failure)
+	return message + failure
 }
 
 // worth returns a value as text, "" when it says nothing.

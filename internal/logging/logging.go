@@ -21,10 +21,12 @@ type Options struct {
 	Escape string // of values in a text with variables: "default", "json" or "none", as nginx's; empty = "default"
 	Level  slog.Level
 	// Output is "stdout", "stderr", "" = stderr, a server of syslog such as
-	// "syslog+udp://host:514", or with tcp, tls and unix, else a file name.
+	// "syslog+udp://host:514", or with tcp, tls and unix, an endpoint of OTLP such as
+	// "otlp+http://host:4318", else a file name.
 	Output string
 	Rotate Rotate // of an output that is a file
 	Syslog Syslog
+	OTLP   OTLP
 	TLS    *tls.Config // of an output that has TLS
 	Sample float64     // share of the requests that went well that are logged
 	Buffer int         // bytes that wait for a slow file at most; 0 = DefaultBuffer
@@ -35,11 +37,21 @@ type Options struct {
 	Name    string // by which Routes choose it
 	Chosen  bool   // takes the requests of those routes alone that choose it
 
+	Version string // of goodgate, for OTLP; that of the first output is for all
+
 	// More are further outputs. They have neither More nor Routes.
 	More []Options
 	// Routes are the outputs, by Name, of the requests of routes that do not leave it
 	// to the outputs: none of an empty list.
 	Routes map[string][]string
+}
+
+// OTLP says how records are sent to an endpoint of OTLP over HTTP.
+type OTLP struct {
+	Headers  map[string]string // for the endpoint, such as a key
+	Gzip     bool              // compress what is sent
+	Service  string            // service.name
+	Instance string            // service.instance.id; empty = the host's name
 }
 
 // Log is what [Open] opened. [Log.Prepare] opens another, which takes its place
@@ -128,7 +140,7 @@ func (l *Log) trouble(o Options, err error) {
 		return
 	}
 	l.Error("log output fails: goodgate continues, and counts the lost records", "output", o.Output, "name", o.Name, "error", err.Error())
-	if o.Records != Requests && (o.isFile() || o.isSyslog()) {
+	if o.Records != Requests && (o.isFile() || o.isServer()) {
 		slog.New(slog.NewJSONHandler(asJSON(os.Stderr), nil)).Error("log output fails", "output", o.Output, "name", o.Name, "error", err.Error())
 	}
 }

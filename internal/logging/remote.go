@@ -26,7 +26,7 @@ type remote struct {
 	network, address string
 	datagrams        bool
 	tls              *tls.Config // nil = in the clear
-	trouble          func(error) // told once when the server cannot be reached, and with nil when it can again
+	trouble          edge        // whether the server can be reached
 
 	ctx      context.Context // ends with Interrupt
 	stop     context.CancelFunc
@@ -34,14 +34,28 @@ type remote struct {
 	release  func() bool   // of conn from ctx
 	gone     chan struct{} // closed when the server has closed a stream
 	watching sync.WaitGroup
-	failing  bool
+}
+
+// edge reports once that something begins to fail, and with nil that it works again.
+type edge struct {
+	report  func(error)
+	failing bool
+}
+
+func (e *edge) now(err error) {
+	if failing := err != nil; failing != e.failing {
+		e.failing = failing
+		if e.report != nil {
+			e.report(err)
+		}
+	}
 }
 
 // newRemote takes an address such as syslog+tcp://host:601. It connects with the first
 // message. config is for TLS.
 func newRemote(output string, config *tls.Config, trouble func(error)) *remote {
 	kind, address, _ := strings.Cut(strings.TrimPrefix(output, syslogPrefix), "://")
-	r := &remote{network: kind, address: address, trouble: trouble}
+	r := &remote{network: kind, address: address, trouble: edge{report: trouble}}
 	switch kind {
 	case "unix":
 		r.network, r.datagrams = "unixgram", true
@@ -73,14 +87,14 @@ func (r *remote) Write(p []byte) (sent int, err error) {
 		n, err := r.send(p[sent:])
 		sent += n
 		if err == nil {
-			r.tell(nil)
+			r.trouble.now(nil)
 			continue
 		}
 		r.hangUp()
 		if r.ctx.Err() != nil {
 			return sent, err
 		}
-		r.tell(err)
+		r.trouble.now(err)
 		if n > 0 {
 			pause = minPause
 		}
@@ -94,13 +108,6 @@ func (r *remote) Write(p []byte) (sent int, err error) {
 		pause = min(2*pause, maxPause)
 	}
 	return sent, nil
-}
-
-func (r *remote) tell(err error) {
-	if failing := err != nil; failing != r.failing {
-		r.failing = failing
-		r.trouble(err)
-	}
 }
 
 // send sends what it can, and returns the length of the messages that were sent whole.

@@ -19,6 +19,9 @@ const (
 	Events     = "events"
 )
 
+// otlpPrefix begins the output of an endpoint of OTLP, before its URL.
+const otlpPrefix = "otlp+"
+
 // sink is one output of the log.
 type sink struct {
 	of     Options
@@ -72,8 +75,11 @@ type form func(io.Writer) (slog.Handler, func(*proxy.Record))
 
 // form returns that of the options. Its errors are about Format and Fields.
 func (o Options) form() (form, error) {
+	if o.isOTLP() {
+		return o.otlpForm()
+	}
 	handler := &slog.HandlerOptions{Level: o.Level}
-	edits, err := o.Fields.edits()
+	edits, err := o.Fields.edits(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +175,13 @@ func (o Options) templates() (list []*template) {
 }
 
 // all returns the options of all outputs, one by one.
-func (o Options) all() []Options { return append([]Options{o}, o.More...) }
+func (o Options) all() []Options {
+	all := append([]Options{o}, o.More...)
+	for i := range all {
+		all[i].Version = o.Version
+	}
+	return all
+}
 
 // asJSON makes the lines safe to read in a terminal, which JSON alone is not.
 func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printable.JSON} }
@@ -182,14 +194,22 @@ func (standard) Close() error { return nil }
 // isSyslog reports whether the output is a server of syslog.
 func (o Options) isSyslog() bool { return strings.HasPrefix(o.Output, syslogPrefix) }
 
+// isOTLP reports whether the output is an endpoint of OTLP.
+func (o Options) isOTLP() bool { return strings.HasPrefix(o.Output, otlpPrefix) }
+
+// isServer reports whether the output may wait for a server.
+func (o Options) isServer() bool { return o.isSyslog() || o.isOTLP() }
+
 // isFile reports whether the output is a file.
 func (o Options) isFile() bool {
-	return o.Output != "" && o.Output != "stderr" && o.Output != "stdout" && !o.isSyslog()
+	return o.Output != "" && o.Output != "stderr" && o.Output != "stdout" && !o.isServer()
 }
 
 func open(o Options, tell teller) (*Writer, error) {
 	w := WriterOptions{Buffer: o.Buffer, Dropped: tell.dropped, Trouble: tell.trouble}
 	switch {
+	case o.isOTLP():
+		return openOTLP(o, tell), nil
 	case o.isSyslog():
 		w.Out, w.Count = newRemote(o.Output, o.TLS, w.Trouble), countFrames
 		w.Trouble = nil // it waits and tells itself

@@ -55,7 +55,8 @@ type WriterOptions struct {
 	Dropped func(n int64)
 	// Trouble is told once when writing begins to fail, and with nil when it works
 	// again. It may log.
-	Trouble func(error)
+	Trouble    func(error)
+	FlushAfter time.Duration // what waits is written after this time at most; 0 = 200 ms
 	// Count returns how many records there are in what was not written; nil = lines.
 	Count func([]byte) int
 }
@@ -68,6 +69,9 @@ type Interrupter interface{ Interrupt() }
 func NewWriter(o WriterOptions) *Writer {
 	if o.Buffer <= 0 {
 		o.Buffer = DefaultBuffer
+	}
+	if o.FlushAfter <= 0 {
+		o.FlushAfter = flushAfter
 	}
 	if o.Count == nil {
 		o.Count = func(b []byte) int { return bytes.Count(b, []byte{'\n'}) }
@@ -94,7 +98,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	case len(w.buf) >= flushAt:
 		w.wake()
 	case w.timer == nil:
-		w.timer = time.AfterFunc(flushAfter, w.wake)
+		w.timer = time.AfterFunc(w.opts.FlushAfter, w.wake)
 	}
 	return len(p), nil
 }
@@ -104,6 +108,13 @@ func (w *Writer) wake() {
 	case w.flush <- struct{}{}:
 	default:
 	}
+}
+
+// lose counts records that were written, and that the output could not deliver.
+func (w *Writer) lose(n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropped += n
 }
 
 // Dropped returns how many records were dropped so far.

@@ -12,13 +12,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/goodgate/goodgate/internal/otlp"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -45,10 +45,7 @@ type Tracer struct {
 // New returns a tracer that takes nothing before Start. An error is about the
 // endpoint.
 func New(o Options) (*Tracer, error) {
-	about := []attribute.KeyValue{attribute.String("service.name", o.Service)}
-	if o.Version != "" {
-		about = append(about, attribute.String("service.version", o.Version))
-	}
+	about := otlp.Source{Service: o.Service, Version: o.Version, Instance: o.Instance}.Attributes()
 	p := sdk.NewTracerProvider(
 		sdk.WithIDGenerator(given{}),
 		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
@@ -72,7 +69,7 @@ func (t *Tracer) Start() {
 
 // Run sends spans until ctx ends, and then the last ones, for 5 s at most.
 func (t *Tracer) Run(ctx context.Context) {
-	defer t.client.http.CloseIdleConnections()
+	defer t.client.client.Close()
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
@@ -124,6 +121,9 @@ type place struct {
 
 // ID returns the trace's ID in hexadecimal digits.
 func (p *place) ID() string { return p.id.String() }
+
+// Span returns the request's span, and whether it is recorded.
+func (p *place) Span() (proxy.SpanID, bool) { return proxy.SpanID(p.span), p.sampled }
 
 // Attempt implements [proxy.Trace]. What a tracestate and a baggage say stays.
 func (p *place) Attempt() (traceparent string, span proxy.SpanID) {
