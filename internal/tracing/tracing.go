@@ -45,7 +45,7 @@ type Tracer struct {
 // New returns a tracer that takes nothing before Start. An error is about the
 // endpoint.
 func New(o Options) (*Tracer, error) {
-	about := otlp.Source{Service: o.Service, Version: o.Version, Instance: o.Instance}.Attributes()
+	about := otlp.Source{Service: o.Service, Version: o.Version}.Attributes()
 	p := sdk.NewTracerProvider(
 		sdk.WithIDGenerator(given{}),
 		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided

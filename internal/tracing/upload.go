@@ -17,7 +17,7 @@ import (
 type uploader struct{ client *otlp.Client }
 
 func newUploader(o Options) *uploader {
-	return &uploader{otlp.NewClient(otlp.Options{Endpoint: o.Endpoint, Headers: o.Headers, TLS: o.TLS, Gzip: o.Gzip})}
+	return &uploader{otlp.NewClient(otlp.Options{Endpoint: o.Endpoint, Headers: o.Headers})}
 }
 
 func (u *uploader) Start(context.Context) error { return nil }
