@@ -203,7 +203,7 @@ var configured = []setup{
 	{"logs that are no files", func(p *plant) diagnosis {
 		file := writeFile(p.T, p.dir, "web.conf", "error_log stderr;\naccess_log /dev/stdout;\nserver { location / { proxy_pass http://"+p.address()+"; } }\n")
 		d := p.doctor("--nginx", file)
-		wantIn(p.T, "what is not known", strings.Join(d.Unknown, "\n"), "/dev/stdout is no file; docker logs NAME")
+		wantIn(p.T, "what is not known", strings.Join(d.Unknown, "\n"), "/dev/stdout is not a file; docker logs NAME")
 		wantIn(p.T, "what is not known", strings.Join(d.Unknown, "\n"), "it goes to stderr (web.conf:1)")
 		return d
 	}, "nothing_listens", "start the application"},

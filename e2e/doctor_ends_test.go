@@ -125,7 +125,7 @@ func TestDoctorOfficialImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"what the error log tells: " + p.path("error.log") + " is no file", "what the access log tells: " + p.path("access.log"), "docker logs NAME", "nothing found"} {
+	for _, want := range []string{"the error log: " + p.path("error.log") + " is not a file", "the access log: " + p.path("access.log"), "docker logs NAME", "nothing found"} {
 		wantIn(t, "what it writes", string(text), want)
 	}
 }

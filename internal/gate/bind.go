@@ -99,9 +99,9 @@ func (e *bindError) usedBy() string {
 		return " by another process (as root, ss -lunp shows which)"
 	}
 	if who := doctor.Who(e.address); who != "" {
-		return " by " + who + ": end it, or listen elsewhere"
+		return " by " + who + ": stop that process, or listen on another address"
 	}
-	return " by another process: end it, or listen elsewhere (as root, ss -ltnp shows which)"
+	return " by another process: stop that process, or listen on another address (as root, ss -ltnp shows which)"
 }
 
 func (e *bindError) where() string {

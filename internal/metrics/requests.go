@@ -63,7 +63,7 @@ func (q *requests) init() {
 	q.dryRun = newCounterVec(namespace+"rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
 	q.faults = newCounterVec(namespace+"faults_injected_total", "Faults on purpose that requests have met.", "route", "kind")
 	q.escaped = newCounterVec(namespace+"gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
-	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests of which a failure was kept from the client.", "pool", "by", "reason")
+	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests with a failure that goodgate hid from the client.", "pool", "by", "reason")
 	q.hedgesWon = newCounterVec(namespace+"hedges_won_total", "Requests that another upstream answered before the first, which had not failed.", "pool")
 	q.attempts = newCounterVec(namespace+"attempts_total", "Tries of requests on upstreams.", "pool", "upstream", "reason", "decision")
 	q.conns = newCounterVec(namespace+"upstream_connections_opened_total", "Connections made to an upstream for requests.", "pool", "upstream")

@@ -68,7 +68,7 @@ func (c *Config) imported(d *Directive) (all []*Directive, err error) {
 		return nil, fmt.Errorf("%s: import %s: %w", d.At, d.Arg(0), err)
 	}
 	if len(files) == 0 && !strings.ContainsAny(pattern, "*?[") {
-		c.Problems = append(c.Problems, Problem{d.At, "import", d.Arg(0) + " is neither a snippet nor a file, and what it keeps out would be let in"})
+		c.Problems = append(c.Problems, Problem{d.At, "import", d.Arg(0) + " is neither a snippet nor a file, so a restriction in it would be lost"})
 	}
 	for _, file := range files {
 		if strings.HasPrefix(filepath.Base(file), ".") && strings.HasPrefix(filepath.Base(pattern), "*") {

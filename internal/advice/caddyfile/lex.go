@@ -101,7 +101,7 @@ func (l *lexer) quoted(mark rune) error {
 			b.WriteRune(ch)
 		}
 	}
-	return fmt.Errorf("line %d: a quote has no end", line)
+	return fmt.Errorf("line %d: a quote is not closed", line)
 }
 
 // heredoc reads <<MARK, the lines after it, and MARK. It removes the indentation of the

@@ -73,7 +73,7 @@ func read(file string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", fmt.Errorf("%s: is not a file, or larger than %d bytes", file, maxFile)
+		return "", fmt.Errorf("%s: not a file, or larger than %d bytes", file, maxFile)
 	}
 	b, err := os.ReadFile(file)
 	return string(b), err
@@ -107,7 +107,7 @@ func Parse(text, file string, env func(string) (string, bool)) (*Config, error) 
 func (c *Config) lines(text, file string) ([]*Directive, error) {
 	text, missing := expand(text, c.env)
 	for _, name := range missing {
-		c.Problems = append(c.Problems, Problem{filepath.Base(file), "{$" + name + "}", "is not in the environment, and nothing takes its place"})
+		c.Problems = append(c.Problems, Problem{filepath.Base(file), "{$" + name + "}", "is not in the environment and has no default"})
 	}
 	words, err := lex(text)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *Config) lines(text, file string) ([]*Directive, error) {
 	p := &parser{Config: c, words: words, file: file}
 	all, err := p.block(0)
 	if err == nil && len(p.words) > 0 {
-		err = fmt.Errorf("%s:%d: } closes nothing", file, p.words[0].line)
+		err = fmt.Errorf("%s:%d: unexpected }", file, p.words[0].line)
 	}
 	return all, err
 }
@@ -165,7 +165,7 @@ func (p *parser) directive(depth int) (*Directive, error) {
 				return nil, err
 			}
 			if len(p.words) == 0 {
-				return nil, fmt.Errorf("%s:%d: the block has no end", p.file, w.line)
+				return nil, fmt.Errorf("%s:%d: the block is not closed", p.file, w.line)
 			}
 			p.words = p.words[1:]
 			d.Block, d.open = inner, true
@@ -199,7 +199,7 @@ func (c *Config) top(lines []*Directive, depth int) error {
 				return err
 			}
 		case strings.HasPrefix(d.Name, "@"):
-			return fmt.Errorf("%s: a matcher stands outside of a site", d.At)
+			return fmt.Errorf("%s: a matcher is outside of any site", d.At)
 		case !d.open:
 			c.Sites = append(c.Sites, &Site{addresses(d), lines[i+1:], d.At})
 			return nil

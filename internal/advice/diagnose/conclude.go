@@ -218,10 +218,10 @@ func (d *nginxCase) byTheClock() []finding.Finding {
 		list = append(list, finding.Finding{
 			Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: reason.ClosedBeforeResponse,
 			Upstream: d.upstreamOf(t.Upstream), Count: t.Failed.N, First: t.First, Last: t.Last, Where: d.where(d.upstreamOf(t.Upstream)),
-			Because:   "nothing but a clock makes all failures take the same time",
+			Because:   "only a timeout makes all failures take the same time",
 			Seen:      fmt.Sprintf("every 502 of this upstream came after %s (%s to %s)", after, t.Failed.Min.Round(time.Millisecond), t.Failed.Max.Round(time.Millisecond)),
-			Means:     "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri)",
-			Do:        "make the request faster, or let the worker have more time",
+			Means:     "the application's own timeout stops the worker during the request (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri)",
+			Do:        "make the request faster, or give the worker more time",
 			Directive: fmt.Sprintf("gunicorn --timeout %d", int((2*after+time.Second)/time.Second)),
 		})
 	}
@@ -267,11 +267,11 @@ func (d *nginxCase) crashLoops(list []finding.Finding) []finding.Finding {
 		if f.Code != "closed_before_response" || !both || d.isDown(f.Upstream) {
 			continue
 		}
-		list[i].Code, list[i].Confidence, list[i].Because = "crash_loop", finding.Likely, "both kinds of failure are in the log, and it answers now"
+		list[i].Code, list[i].Confidence, list[i].Because = "crash_loop", finding.Likely, "the log has both kinds of failure, and the application answers now"
 		list[i].Count += r.Count
 		list[i].Seen = fmt.Sprintf("%d times the connection was closed without an answer, %d times refused; now it answers", f.Count, r.Count)
-		list[i].Means = "the application ends with requests under way, and is started again: it crashes, is killed for its memory, or is restarted by someone"
-		list[i].Do = "see its log and exit codes (journalctl -u, dmesg for the out-of-memory killer), and cure the crash; with Restart=always in its unit it comes back sooner"
+		list[i].Means = "the application stops with requests in flight and starts again: it crashes, runs out of memory, or somebody restarts it"
+		list[i].Do = "check its log and exit codes (journalctl -u, dmesg for the out-of-memory killer), and fix the crash; with Restart=always in its unit it comes back sooner"
 		list[i].Directive = "Restart=always"
 		list = slices.DeleteFunc(list, func(x finding.Finding) bool { return x.Code == "connect_refused" && x.Upstream == f.Upstream })
 		return d.crashLoops(list)

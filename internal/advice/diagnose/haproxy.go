@@ -31,7 +31,7 @@ func HAProxy(ctx context.Context, s Sources) (finding.Report, error) {
 	}
 	d.report.Add(d.logs.report)
 	if len(named) == 0 {
-		d.report.NotKnown("what the log tells: none is named; --access-log FILE reads one (option httplog)")
+		d.report.NotKnown("the log: none given; --access-log FILE reads one (option httplog)")
 	}
 	d.targets()
 	d.report.Blind = len(d.looked) == 0

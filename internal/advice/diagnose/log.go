@@ -201,13 +201,13 @@ func (c *logCase) told(name string, n *counted) {
 	if c.tells {
 		c.report.Steps = append(c.report.Steps, finding.Step{Subject: "logs", Name: "log", Result: fmt.Sprintf("%s: %d lines, %s", name, n.lines, what)})
 		if n.lines == 0 {
-			c.report.NotKnown("what %s tells: it has no lines", name)
+			c.report.NotKnown("%s: it has no lines", name)
 		}
 	}
 	if f, ok := unreadable(name, n.lines, n.read, n.strange); ok {
 		c.report.Find(f)
 	} else if n.read < n.lines {
-		c.report.NotKnown("what %d of %d lines of %s tell: they are of no known format, such as %q", n.lines-n.read, n.lines, name, n.strange)
+		c.report.NotKnown("%d of %d lines of %s: their format is unknown, for example %q", n.lines-n.read, n.lines, name, n.strange)
 	}
 }
 
@@ -219,8 +219,8 @@ func unreadable(name string, lines, read int64, strange string) (f finding.Findi
 	return finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "log_unreadable", Where: name,
 		Seen:  fmt.Sprintf("could not read %d of %d lines of %s, such as %q", lines-read, lines, name, strange),
-		Means: "most of what happened is not known: it is no log of nginx, HAProxy, Caddy, Traefik, Envoy or goodgate, or has a format of its own",
-		Do:    "name the error log (nginx: error_log); for a log_format of your own, the configuration that has it: --nginx nginx.conf --log FILE",
+		Means: "the doctor could not read most of this log: it is not from nginx, HAProxy, Caddy, Traefik, Envoy or goodgate, or has a custom format",
+		Do:    "give the error log (nginx: error_log); for a custom log_format, give the configuration that defines it: --nginx nginx.conf --log FILE",
 	}, true
 }
 
@@ -274,7 +274,7 @@ func (c *logCase) untimed(list []finding.Finding) {
 		return f.Severity == finding.Error && (f.Code == "closed_before_response" || f.Code == "gateway_errors")
 	}
 	if c.access.Lines > 0 && !c.access.Timed && slices.ContainsFunc(list, broken) {
-		c.report.NotKnown("after how long requests failed: let log_format have $upstream_response_time and $upstream_addr")
+		c.report.NotKnown("the time after which requests failed: add $upstream_response_time and $upstream_addr to log_format")
 	}
 }
 
@@ -289,8 +289,8 @@ func notUnderstood(u nginxlog.Unknown) (f finding.Finding, ok bool) {
 	}
 	return finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "not_understood", Count: u.Count,
-		Seen:  "lines about upstreams that are not understood, such as " + strings.Join(samples, ", "),
-		Means: "something failed, and the doctor does not know what the message means",
-		Do:    "read them in the log; they may explain what the other findings leave open",
+		Seen:  "unknown messages about upstreams, for example " + strings.Join(samples, ", "),
+		Means: "something failed, but the doctor does not know these messages",
+		Do:    "read them in the log; they may explain what the other findings do not",
 	}, true
 }

@@ -42,7 +42,7 @@ func ofFailures(f *nginxlog.Failures, since time.Duration) (n finding.Finding, o
 	case nginxlog.CacheKeyTooBig:
 		n.Directive = strings.ReplaceAll(n.Directive, "16k", needed(f.Sample))
 	case nginxlog.NoResolver:
-		n.Do = "name one with resolver: in Docker 127.0.0.11, in Kubernetes the cluster's, else what /etc/resolv.conf has"
+		n.Do = "set resolver: in Docker 127.0.0.11, in Kubernetes the cluster's, elsewhere the one in /etc/resolv.conf"
 	case nginxlog.NotResolvedAtStart:
 		n.Directive = strings.ReplaceAll(n.Directive, "NAME", f.Upstream)
 	}
@@ -79,7 +79,7 @@ func confidence(c nginxlog.Cause) finding.Confidence {
 func because(c finding.Confidence) string {
 	switch c {
 	case finding.Possible:
-		return "from the log alone, where several causes look like this"
+		return "from the log alone, where several causes look the same"
 	case finding.Certain:
 		return "the message has no other cause"
 	}
@@ -156,8 +156,8 @@ func crashLoop(list []finding.Finding) []finding.Finding {
 			joined[f.Upstream] = true
 			f.Code, f.Confidence, f.Directive = "crash_loop", finding.Likely, "Restart=always"
 			f.Seen = fmt.Sprintf("%d times the connection was closed without an answer, %d times refused; %s", f.Count, r.Count, f.Seen)
-			f.Means = "the application ends with requests under way: it crashes, is killed for its memory, or is restarted by someone"
-			f.Do = "see its log and exit codes (journalctl -u, dmesg for the out-of-memory killer), and cure the crash; with Restart=always in its unit it comes back sooner"
+			f.Means = "the application stops with requests in flight: it crashes, runs out of memory, or somebody restarts it"
+			f.Do = "check its log and exit codes (journalctl -u, dmesg for the out-of-memory killer), and fix the crash; with Restart=always in its unit it comes back sooner"
 			take(&f, r)
 		}
 		rest = append(rest, f)
@@ -180,8 +180,8 @@ func (c *logCase) clockwork(list []finding.Finding) []finding.Finding {
 			f := finding.Finding{
 				Severity: finding.Error, Confidence: finding.Likely, Code: "worker_timeout", Reason: reason.ClosedBeforeResponse, Upstream: upstream,
 				Seen:      fmt.Sprintf("every 502 of this upstream came after %s (%s to %s), for example %s", after, t.Failed.Min.Round(time.Millisecond), t.Failed.Max.Round(time.Millisecond), t.Path),
-				Means:     "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)",
-				Do:        "make the request faster, or let the worker have more time",
+				Means:     "the application's own timeout stops the worker during the request (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)",
+				Do:        "make the request faster, or give the worker more time",
 				Directive: fmt.Sprintf("gunicorn --timeout %d", int((2*after+time.Second)/time.Second)),
 				Count:     t.Failed.N, First: t.First, Last: t.Last,
 			}
@@ -253,12 +253,12 @@ func (c *logCase) unexplained(known []finding.Finding, name func(string) string)
 			Severity: finding.Error, Confidence: finding.Possible, Code: "gateway_errors", Upstream: upstream,
 			Seen:  fmt.Sprintf("%d of %d requests got %s, for example %s", bad, t.Requests, statuses(t), t.Path),
 			Means: meaningOf(t), Count: bad, First: t.First, Last: t.Last,
-			Do: "an access log does not say why: read the error log of the same time, too (--log error.log --log access.log)",
+			Do: "an access log does not say why: read the error log of the same time as well (--log error.log --log access.log)",
 		}
 		if after, ok := alike(t.Late); ok {
 			f.Code, f.Reason, f.Confidence = "response_timeout", reason.ResponseTimeout, finding.Likely
 			f.Seen += fmt.Sprintf("; every 504 came after %s", after)
-			f.Do, f.Directive = "make the request faster, or wait longer; how long it would take is not known from the log", fmt.Sprintf("proxy_read_timeout %ds;", int(2*after/time.Second))
+			f.Do, f.Directive = "make the request faster, or wait longer; the log does not show how long it would take", fmt.Sprintf("proxy_read_timeout %ds;", int(2*after/time.Second))
 		}
 		lately(&f, t.Recent, c.access.Window)
 		c.report.Timeline = append(c.report.Timeline, finding.Span{
@@ -305,7 +305,7 @@ func meaningOf(t *nginxlog.Traffic) string {
 	case t.Errors[504]:
 		return "the application did not answer in time, or no connection could be made"
 	case t.Errors[503]:
-		return "there was no upstream to ask, a limit was reached, or the application says that it is not ready"
+		return "no upstream was available, a limit was reached, or the application reports that it is not ready"
 	}
-	return "the application refused the connection, broke it off, or answered with something that is not valid"
+	return "the application refused or broke the connection, or sent an invalid answer"
 }

@@ -106,7 +106,7 @@ func (d *nginxCase) readLogs(ctx context.Context, s Sources) error {
 			if named || ctx.Err() != nil {
 				return fmt.Errorf("error log: %w", err)
 			}
-			d.report.NotKnown("what the error log tells: %v", err)
+			d.report.NotKnown("the error log: %v", err)
 		}
 	}
 	if len(names) == 0 {
@@ -171,7 +171,7 @@ func (d *nginxCase) readAccessLogs(ctx context.Context, names []string) error {
 		case err != nil && (len(names) > 0 || ctx.Err() != nil):
 			return fmt.Errorf("access log: %w", err)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			d.report.NotKnown("what the access log tells: %v", err)
+			d.report.NotKnown("the access log: %v", err)
 		}
 	}
 	return nil

@@ -33,14 +33,14 @@ func (d *nginxCase) unexplained(logged []finding.Finding) []finding.Finding {
 		if f.Upstream != "" {
 			f.Where = d.where(f.Upstream)
 		}
-		f.Because = "the access log alone tells of it"
+		f.Because = "only the access log shows it"
 		if l := d.from[f.Upstream]; !d.heard || l == nil || f.Code != "gateway_errors" || slices.Contains([]string{"crit", "alert", "emerg"}, l.One("error_log").Arg(1)) {
 			continue
 		}
 		f.Code, f.Reason, f.Confidence = "upstream_status", reason.UpstreamStatus, finding.Likely
-		f.Because = "nginx writes what fails by itself into its error log, and there is nothing about it"
-		f.Means = "the error is not nginx's: the application, or a proxy in it, answers so"
-		f.Do = "see the application's log at these times"
+		f.Because = "nginx writes its own failures into its error log, which has nothing about this"
+		f.Means = "the error comes from the application, or from a proxy in it, not from nginx"
+		f.Do = "check the application's log at these times"
 	}
 	return list
 }
@@ -70,7 +70,7 @@ func (d *nginxCase) mixed() {
 		})
 		if well {
 			f.Directive = ""
-			f.Do = "correct the port of this server: the others of its group answer as they are spoken to"
+			f.Do = "correct the port of this server: the others of its group speak the configured protocol"
 		}
 	}
 }

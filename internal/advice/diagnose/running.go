@@ -19,7 +19,7 @@ func Running(ctx context.Context, c admin.Client, flags string) finding.Report {
 	var r finding.Report
 	var s admin.Status
 	if err := c.Get(ctx, "/v1/status", &s); err != nil {
-		r.NotKnown("what the running goodgate sees: %v", err)
+		r.NotKnown("the running goodgate: %v", err)
 		return r
 	}
 	r.Steps = append(r.Steps, finding.Step{Subject: "the running goodgate", Name: "status", Result: fmt.Sprintf("version %s, pid %d, %s, %d recent failures", s.Version, s.PID, s.State, len(s.Failures))})
@@ -48,19 +48,19 @@ func unused(r *finding.Report, p admin.Pool, u admin.Upstream, flags string) {
 	switch {
 	case u.Operator == "drain" || u.Operator == "off":
 		f.Severity, f.Code = finding.Notice, "drained"
-		f.Means, f.Do, f.Directive = "it gets no new requests because someone said so", "bring it back when it is ready", "goodgate undrain "+u.Address+" "+flags
+		f.Means, f.Do, f.Directive = "it gets no new requests because an operator took it out of service", "put it back into service when it is ready", "goodgate undrain "+u.Address+" "+flags
 	case u.Trusted:
 		f.Code, f.Reason = "checks_fail", reason.NoUpstream
-		f.Means, f.Do = "the health check is wrong, or the application is only half well", "see what the check is answered"
+		f.Means, f.Do = "the health check is wrong, or part of the application is broken", "look at the answer to the check"
 	case u.Available || u.Resting:
 		return
 	default:
 		f.Code, f.Reason = "left_out", reason.NoUpstream
-		f.Means, f.Do = "it gets no requests until it is well again", "see the other findings about it, and its own log"
+		f.Means, f.Do = "it gets no requests until it is healthy again", "read the other findings about it, and its own log"
 	}
 	if p.Available == 0 && f.Severity == finding.Warning {
 		f.Severity = finding.Error
-		f.Means = "no upstream of the pool is used: requests wait, then get 503"
+		f.Means = "no upstream of the pool is available: requests wait, then get 503"
 	}
 	r.Find(f)
 }
@@ -84,7 +84,7 @@ func failures(r *finding.Report, list []*admin.Request, flags string) {
 		if f == nil {
 			f = &finding.Finding{
 				Severity: finding.Error, Confidence: finding.Possible, Code: "recent_failures", Reason: why, Where: "pool " + q.Pool,
-				Means: why.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why " + q.ID + " " + flags,
+				Means: why.Text() + " (docs/502.md has the causes)", Do: "look at one of them", Directive: "goodgate why " + q.ID + " " + flags,
 				Last: q.Start,
 			}
 			if q.Upstream != "" {

@@ -19,14 +19,14 @@ func (d *nginxCase) notRead() {
 		d.report.NotKnown("%s", p)
 	}
 	for _, b := range c.Blocks("stream") {
-		d.report.NotKnown("what stream {} (%s) leads to: only HTTP is looked at", b.At())
+		d.report.NotKnown("the upstreams of stream {} (%s): the doctor examines only HTTP", b.At())
 	}
 	if len(c.Passes) > 0 {
 		return
 	}
 	d.report.NotKnown("any upstream: %s has no proxy_pass, fastcgi_pass, uwsgi_pass, scgi_pass or grpc_pass", c.File)
 	for _, pattern := range c.Unmatched {
-		d.report.NotKnown("what %s would include: no file matches", pattern)
+		d.report.NotKnown("the includes of %s: no file matches", pattern)
 	}
 }
 
@@ -37,7 +37,7 @@ func (d *nginxCase) notAFile(kind, name string) bool {
 	if !isDevice(d.root, name) && (err != nil || info.Mode().IsRegular()) {
 		return false
 	}
-	d.report.NotKnown("what the %s tells: %s is no file; docker logs NAME > FILE 2>&1, then --log FILE", kind, name)
+	d.report.NotKnown("the %s: %s is not a file; docker logs NAME > FILE 2>&1, then --log FILE", kind, name)
 	return true
 }
 
@@ -64,10 +64,10 @@ func isDevice(root, name string) bool {
 // noErrorLog notes how to get an error log that is not in a file.
 func (d *nginxCase) noErrorLog() {
 	for _, l := range d.config.Elsewhere {
-		d.report.NotKnown("what the error log tells: it goes to %s (%s); docker logs NAME > FILE 2>&1, or journalctl -u nginx > FILE, then --log FILE", l.Arg(0), l.At())
+		d.report.NotKnown("the error log: it goes to %s (%s); docker logs NAME > FILE 2>&1, or journalctl -u nginx > FILE, then --log FILE", l.Arg(0), l.At())
 	}
 	if len(d.config.Elsewhere) == 0 {
-		d.report.NotKnown("what the error log tells: none is named; --error-log FILE reads one")
+		d.report.NotKnown("the error log: none given; --error-log FILE reads one")
 	}
 }
 
@@ -78,7 +78,7 @@ func (d *nginxCase) noTimes() {
 		failed, timed = failed+t.Errors[502], timed+t.Failed.N
 	}
 	if failed > 0 && timed == 0 {
-		d.report.NotKnown("after how long requests failed, which tells a worker's timeout from a crash: add $upstream_addr and $upstream_response_time to the log_format of the access log")
+		d.report.NotKnown("the time after which requests failed, which separates a worker's timeout from a crash: add $upstream_addr and $upstream_response_time to the log_format of the access log")
 	}
 }
 

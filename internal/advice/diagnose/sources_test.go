@@ -59,9 +59,9 @@ func TestElsewhere(t *testing.T) {
 	f("a group of another file", "server { location / { proxy_pass http://group-of-another-file; } }", "", "give the whole configuration")
 	f("an include that is missing", "events {}\nhttp { include gone.conf; server { location / { proxy_pass http://group-of-another-file; } } }", "", "gone.conf", "give the whole configuration")
 	f("a container's own address", "events {}\nhttp { server { location / { proxy_pass http://127.0.0.1:1; } } }", "/nonexistent", "the container's own address")
-	f("a stream", "events {}\nstream { server { listen 1; proxy_pass a:1; } }", "", "what stream {} (a.conf:2) leads to", "any upstream")
+	f("a stream", "events {}\nstream { server { listen 1; proxy_pass a:1; } }", "", "the upstreams of stream {} (a.conf:2)", "any upstream")
 	f("logs that are no files", "events {}\nerror_log syslog:server=10.0.0.1;\nhttp { access_log /dev/stdout; server { location / { proxy_pass $a; } } }", "",
-		"it goes to syslog:server=10.0.0.1 (a.conf:2)", "/dev/stdout is no file")
+		"it goes to syslog:server=10.0.0.1 (a.conf:2)", "/dev/stdout is not a file")
 }
 
 // Without an upstream to examine, the report is marked as blind.

@@ -42,16 +42,16 @@ func (d *nginxCase) moved(t doctor.Target, host string, f *nginxlog.Failures) fi
 	e, _ := explain(f.Cause)
 	n := finding.Finding{
 		Severity: finding.Error, Confidence: finding.Likely, Code: "dns_stale", Reason: e.reason, Upstream: f.Upstream, Where: t.Label,
-		Because: "another cause would be that the name has had other addresses before",
-		Seen:    fmt.Sprintf("requests for %s went to %s and failed; the name now stands for %s", host, f.Upstream, strings.Join(d.report.Names[t.URL()], ", ")),
-		Means:   "nginx looked the name up when it started, and does not look again: the application has moved (a container that was made anew)",
-		Do:      "reload nginx now (nginx -s reload); and let it look names up as requests come",
+		Because: "another possible cause: the name had other addresses before",
+		Seen:    fmt.Sprintf("requests for %s went to %s and failed; the name now resolves to %s", host, f.Upstream, strings.Join(d.report.Names[t.URL()], ", ")),
+		Means:   "nginx looked the name up only when it started, and the application has moved since (for example a re-created container)",
+		Do:      "reload nginx now (nginx -s reload), and make it look names up at each request",
 		Count:   f.Count, First: f.First, Last: f.Last,
 	}
 	l := d.from[t.URL()]
 	if d.report.Hosts[t.URL()] { // nginx's resolver does not read /etc/hosts
 		n.Directive = "nginx -s reload"
-		n.Do = fmt.Sprintf("reload nginx: it reads /etc/hosts at its start only; a name that a name server has can be looked up as requests come (resolver ADDRESS; set $upstream %s;)", host)
+		n.Do = fmt.Sprintf("reload nginx: it reads /etc/hosts only at its start; it can look up a DNS name at each request (resolver ADDRESS; set $upstream %s;)", host)
 		return n
 	}
 	if l != nil && (l.URI == "" || l.URI == "/" && l.Path == "/") { // with a variable, nginx does not replace the path

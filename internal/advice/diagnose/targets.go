@@ -189,7 +189,7 @@ func (d *nginxCase) secure(t *doctor.Target, l *nginxconf.Location) {
 	}
 	pem, err := os.ReadFile(d.config.Path(file))
 	if err != nil {
-		d.report.NotKnown("whom nginx trusts: %v", err)
+		d.report.NotKnown("the authorities that nginx trusts: %v", err)
 		return
 	}
 	t.TLS.RootCAs = x509.NewCertPool()
@@ -204,7 +204,7 @@ func (d *nginxCase) client(t *doctor.Target, l *nginxconf.Location) {
 	}
 	pair, err := tls.LoadX509KeyPair(d.config.Path(cert), d.config.Path(key))
 	if err != nil {
-		d.report.NotKnown("what an upstream says to nginx's certificate: %v", err)
+		d.report.NotKnown("the upstream's answer to nginx's certificate: %v", err)
 		t.Hidden = true
 		return
 	}

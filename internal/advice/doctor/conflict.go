@@ -16,7 +16,7 @@ func Listeners(addresses []string, program string) finding.Report {
 	var r finding.Report
 	all, err := tcpListeners()
 	if err != nil {
-		r.NotKnown("who listens on this machine: %v", err)
+		r.NotKnown("the listeners of this machine: %v", err)
 		return r
 	}
 	for _, address := range addresses {
@@ -34,12 +34,12 @@ func judgeHolder(r *finding.Report, address, program string, l listener) {
 	localStep(r, "listener", "%s is in use by %s", address, l.who())
 	switch {
 	case name == "":
-		r.NotKnown("which process listens on %s: run this as root to see it", address)
+		r.NotKnown("the process that listens on %s: run this as root to see it", address)
 	case !strings.HasPrefix(name, program+" "):
 		r.Find(finding.Finding{
 			Severity: finding.Error, Confidence: finding.Certain, Code: "listener_conflict", Where: "listener " + address,
 			Seen:  fmt.Sprintf("%s listens on %s", name, l.address),
-			Means: fmt.Sprintf("%s cannot start there: the address is in use", program), Do: "end the other one, or listen on another address",
+			Means: fmt.Sprintf("%s cannot start there: the address is in use", program), Do: "stop the other process, or listen on another address",
 		})
 	}
 }

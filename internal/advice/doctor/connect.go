@@ -33,7 +33,7 @@ const maxPlaces = 16
 func (e *examination) connectAll(ctx context.Context, places []place) *place {
 	if more := len(places) - maxPlaces; more > 0 {
 		places = places[:maxPlaces]
-		e.report.NotKnown("%d more addresses of %s: at most %d are tried", more, e.URL(), maxPlaces)
+		e.report.NotKnown("%d more addresses of %s: the doctor tries at most %d", more, e.URL(), maxPlaces)
 	}
 	var reached *place
 	var bad []attempt
@@ -126,50 +126,50 @@ func (e *examination) dialFailed(ctx context.Context, p place, err error, took t
 		f := broken("connect_forbidden", reason.ConnectUnreachable)
 		f.Shared = "this machine"
 		f.Seen = after + errnoText(err)
-		f.Means = "this machine itself forbids the connection: a firewall rule for outgoing packets, or SELinux"
-		f.Do = "allow it: look at nft list ruleset (or iptables -S OUTPUT); with SELinux setsebool -P httpd_can_network_connect 1"
+		f.Means = "a firewall rule for outgoing packets, or SELinux, forbids the connection on this machine"
+		f.Do = "allow it: check nft list ruleset (or iptables -S OUTPUT); for SELinux, setsebool -P httpd_can_network_connect 1"
 		return f
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		f := broken("ephemeral_ports", reason.ConnectUnreachable)
 		f.Shared = "this machine"
 		f.Seen = after + errnoText(err)
-		f.Means = "this machine has no free local port left towards that address"
-		f.Do = "keep connections to upstreams instead of opening one a request, and widen net.ipv4.ip_local_port_range"
+		f.Means = "this machine has no free local port left for connections to that address"
+		f.Do = "reuse connections to upstreams instead of opening one for each request, and widen net.ipv4.ip_local_port_range"
 		return f
 	case errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
 		return e.timedOut(p, took)
 	}
 	f := broken("connect_failed", reason.ConnectUnreachable)
 	f.Seen = after + errnoText(err)
-	f.Means, f.Do = "the connection cannot be made", "see the error"
+	f.Means, f.Do = "the connection fails", "read the error"
 	return f
 }
 
 func unroutable(seen string) finding.Finding {
 	f := broken("unroutable", reason.ConnectUnreachable)
 	f.Seen = seen
-	f.Means = "this machine has no route to the address, or a router or firewall on the way answers that there is none"
-	f.Do = "look at ip route get ADDRESS; bring the network, the VPN or the container network up, or correct the address"
+	f.Means = "this machine has no route to the address, or a router or firewall on the way reports that there is none"
+	f.Do = "check ip route get ADDRESS; bring the network, the VPN or the container network up, or correct the address"
 	return f
 }
 
 // timedOut distinguishes a full accept queue on this machine from lost packets.
 func (e *examination) timedOut(p place, took time.Duration) finding.Finding {
 	if l, ok := listenerAt(p.address); ok {
-		return e.backlogFull(fmt.Sprintf("no connection to %s within %s, though %s listens there; %d connections wait to be accepted",
+		return e.backlogFull(fmt.Sprintf("no connection to %s within %s, although %s listens there; %d connections wait to be accepted",
 			p.address, span(took.Round(10*time.Millisecond)), l.who(), l.waiting), l.waiting)
 	}
 	f := broken("filtered", reason.ConnectTimeout)
-	f.Seen = fmt.Sprintf("no answer at all from %s within %s: neither a connection nor a refusal", p.address, span(took.Round(10*time.Millisecond)))
-	f.Means = "packets are dropped on the way: a firewall or security group, or the machine is down or has another address now"
-	f.Do = fmt.Sprintf("let TCP port %s through from this machine to %s (firewall of both, security groups), or correct the address", portOf(p.address), hostOf(p.address))
+	f.Seen = fmt.Sprintf("no answer from %s within %s: neither a connection nor a refusal", p.address, span(took.Round(10*time.Millisecond)))
+	f.Means = "packets get lost on the way: a firewall or security group drops them, or the machine is down or has another address now"
+	f.Do = fmt.Sprintf("allow TCP port %s from this machine to %s (firewalls of both, security groups), or correct the address", portOf(p.address), hostOf(p.address))
 	return f
 }
 
 func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
 	f := broken("backlog_full", reason.ConnectTimeout)
 	f.Seen = seen
-	f.Means = "the application does not accept connections as fast as they come: it is overloaded or hangs, and its accept queue is full"
+	f.Means = "the application accepts connections too slowly: it is overloaded or hangs, and its accept queue is full"
 	f.Do = "give the application more workers or a larger backlog (the second argument of listen, at most net.core.somaxconn)"
 	if waiting > 0 {
 		f.Directive = fmt.Sprintf("backlog of the application: %d or more", max(511, 4*waiting))
@@ -181,27 +181,27 @@ func (e *examination) backlogFull(seen string, waiting int) finding.Finding {
 func (e *examination) refused(ctx context.Context, p place) finding.Finding {
 	f := broken("nothing_listens", reason.ConnectRefused)
 	f.Seen = "connection refused by " + p.address
-	f.Means = "the machine is there, but nothing listens at this port: the application is not running, or listens elsewhere"
+	f.Means = "the machine answers, but nothing listens on this port: the application is not running, or listens elsewhere"
 	f.Do = "start the application, or correct the port"
 	if p.network == "unix" {
-		f.Means = "the socket file is there, but nothing listens on it: it is left over from an application that has ended"
+		f.Means = "the socket file exists, but nothing listens on it: it is left over from an application that ended"
 		f.Do = "start the application"
 		return f
 	}
 	host, port := hostOf(p.address), portOf(p.address)
 	if !isLocal(host) {
-		f.Means += ". A firewall that rejects looks the same"
+		f.Means += ". A firewall that rejects connections looks the same"
 		return f
 	}
 	listeners, err := tcpListeners()
 	if err != nil {
-		e.report.NotKnown("what listens on this machine: %v", err)
+		e.report.NotKnown("the listeners of this machine: %v", err)
 		return f
 	}
 	if other, ok := samePort(listeners, port); ok && !slices.Contains(e.o.Own, port) {
 		f.Code = "other_address"
-		f.Means = fmt.Sprintf("%s listens at this port, but only on %s", other.who(), other.host())
-		f.Do = "use that address, or let the application listen on " + host
+		f.Means = fmt.Sprintf("%s listens on this port, but only at %s", other.who(), other.host())
+		f.Do = "use that address, or make the application listen on " + host
 		f.Directive = e.Words.address(net.JoinHostPort(other.host(), port))
 		return f
 	}
@@ -223,13 +223,13 @@ func (e *examination) nearby(ctx context.Context, f finding.Finding, p place, li
 	for _, l := range near {
 		names = append(names, fmt.Sprintf("%s (%s)", l.address.String(), l.who()))
 	}
-	f.Seen += "; what listens nearby: " + strings.Join(names, ", ")
+	f.Seen += "; listeners on similar ports: " + strings.Join(names, ", ")
 	if len(near) == 1 {
 		f.Code, f.Confidence = "wrong_port", finding.Likely
-		f.Because = "it may as well be another application, and this one has stopped"
+		f.Because = "it may be another application, and this one stopped"
 		f.Directive = e.Words.address(net.JoinHostPort(host, fmt.Sprint(near[0].address.Port())))
-		f.Means = fmt.Sprintf("nothing listens at port %s, but %s does at %d: probably the port is wrong", port, near[0].who(), near[0].address.Port())
-		f.Do = "if that is the application, correct the port; if not, start it"
+		f.Means = fmt.Sprintf("nothing listens on port %s, but %s listens on %d: the port is probably wrong", port, near[0].who(), near[0].address.Port())
+		f.Do = "if that is the application, correct the port; if not, start the application"
 	}
 	return f
 }

@@ -31,7 +31,7 @@ func Examine(ctx context.Context, targets []Target, o Options) finding.Report {
 	var all finding.Report
 	if more := len(targets) - maxTargets; more > 0 {
 		targets = targets[:maxTargets]
-		all.NotKnown("%d more upstreams: at most %d are looked at", more, maxTargets)
+		all.NotKnown("%d more upstreams: the doctor examines at most %d", more, maxTargets)
 	}
 	taken := takenPorts(targets, o.Own)
 	looks := make([]*examination, len(targets))
@@ -75,7 +75,7 @@ func (e *examination) run(ctx context.Context) {
 	if e.Protocol != HTTP {
 		e.speak(ctx, *reached)
 		if e.Health != nil {
-			e.report.NotKnown("the health check of %s: it is not made over HTTP/1.1", e.URL())
+			e.report.NotKnown("the health check of %s: it does not use HTTP/1.1", e.URL())
 		}
 		return
 	}
@@ -111,7 +111,7 @@ func (e *examination) failed(name string, took time.Duration, format string, arg
 // find adds a finding about the target.
 func (e *examination) find(f finding.Finding) {
 	f.Upstream, f.Where = e.URL(), cmp.Or(f.Where, e.Label)
-	f.Because = cmp.Or(f.Because, "looked at just now")
+	f.Because = cmp.Or(f.Because, "examined just now")
 	e.report.Find(f)
 }
 

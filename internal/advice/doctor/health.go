@@ -28,7 +28,7 @@ func (e *examination) checkHealth(ctx context.Context, p place) {
 	defer a.close()
 	if a.response == nil {
 		e.failed("health", a.took, "%s: %s", a.request, a.trouble())
-		e.unhealthy("health_no_answer", fmt.Sprintf("the health check %s: %s, while other requests are answered", a.request, a.trouble()), "")
+		e.unhealthy("health_no_answer", fmt.Sprintf("the health check %s: %s, but the upstream answers other requests", a.request, a.trouble()), "")
 		return
 	}
 	status := a.response.StatusCode
@@ -37,7 +37,7 @@ func (e *examination) checkHealth(ctx context.Context, p place) {
 		return
 	}
 	e.failed("health", a.took, "%s: %s", a.request, a.response.Status)
-	seen := fmt.Sprintf("the health check %s is answered %s; it passes with %s", a.request, a.response.Status, h.Status)
+	seen := fmt.Sprintf("the health check %s gets %s; it passes with %s", a.request, a.response.Status, h.Status)
 	code := "health_status"
 	switch {
 	case h.Passes(status):
@@ -76,13 +76,13 @@ func (e *examination) betterPath(ctx context.Context, p place) string {
 func (e *examination) unhealthy(code, seen, better string) {
 	f := broken(code, reason.NoUpstream)
 	f.Seen = seen
-	f.Means = "the upstream counts as down though it serves requests; when all do, clients get 503"
+	f.Means = "the upstream counts as down although it serves requests; if all upstreams do, clients get 503"
 	f.Do = map[string]string{
-		"health_not_found": "check a path that the application has",
-		"health_auth":      "check a path that asks for no credentials, or send them (headers)",
+		"health_not_found": "check a path that exists in the application",
+		"health_auth":      "check a path that needs no credentials, or send them (headers)",
 		"health_redirect":  "check the path it redirects to",
 		"health_slow":      "check a path that does less work",
-		"health_status":    "see why the application calls itself unhealthy",
+		"health_status":    "find out why the application calls itself unhealthy",
 		"health_no_answer": "check a path that answers",
 	}[code]
 	if better != "" {

@@ -16,7 +16,7 @@ import (
 // upstream's own announcement, or waits until the upstream closes one.
 func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 	if a.conn == nil {
-		e.step("keep-alive", 0, "the upstream does not keep the connection")
+		e.step("keep-alive", 0, "the upstream closes the connection after the answer")
 		return
 	}
 	kept, how := announced(a), "says Keep-Alive: timeout="
@@ -40,7 +40,7 @@ func (e *examination) watchIdle(ctx context.Context, p place, a *answer) {
 		e.step("keep-alive", kept, "the upstream %s", how)
 	default:
 		if e.Keepalive > 0 && !e.Learns {
-			e.report.NotKnown("how long %s keeps an idle connection: it does not say so; --wait 75s finds out", e.URL())
+			e.report.NotKnown("how long %s keeps an idle connection: it does not announce this; --wait 75s finds out", e.URL())
 		}
 		return
 	}
@@ -62,8 +62,8 @@ func (e *examination) judgeKeepalive(kept time.Duration, how string) {
 func KeepaliveRace(kept, keeps time.Duration, w Words) finding.Finding {
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "keepalive_race", Reason: reason.ClosedBeforeResponse,
-		Means: "the upstream closes a connection just as the proxy sends a request on it: now and then a request fails, more often a POST, because it cannot be sent again",
-		Do: fmt.Sprintf("let the proxy close first; or let the application keep connections longer than %s (Node: server.keepAliveTimeout = %d)",
+		Means: "the upstream closes a connection just as the proxy sends a request on it: now and then a request fails, more often a POST, because it cannot be retried",
+		Do: fmt.Sprintf("make the proxy close first, or make the application keep connections longer than %s (Node: server.keepAliveTimeout = %d)",
 			span(keeps), (keeps + 5*time.Second).Milliseconds()),
 	}
 	f.Directive = set(w.Keepalive, SafeKeepalive(kept))

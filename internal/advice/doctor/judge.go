@@ -63,14 +63,14 @@ func (e *examination) judgeBody(a *answer) {
 	case isTimeout(a.bodyErr):
 		f = finding.Finding{Severity: finding.Warning, Confidence: finding.Likely, Code: "response_stalled", Reason: reason.ResponseStalled}
 		f.Seen = fmt.Sprintf("the answer to %s has %d of %d bytes of its body after %s", a.request, len(a.body), a.response.ContentLength, span(e.o.MaxWait))
-		f.Means, f.Do = "the application stopped in the middle of a response", "see what the application waits for"
+		f.Means, f.Do = "the application paused in the middle of a response", "find out what the application waits for"
 	case errors.Is(a.bodyErr, io.ErrUnexpectedEOF), errors.Is(a.bodyErr, syscall.ECONNRESET):
-		f.Seen = fmt.Sprintf("the answer to %s broke off within its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
-		f.Means, f.Do = "the application ended in the middle, or announces more (Content-Length) than it sends", "see the application's log"
+		f.Seen = fmt.Sprintf("the answer to %s broke off in its body after %d bytes: %v", a.request, len(a.body), a.bodyErr)
+		f.Means, f.Do = "the application ended in the middle of the response, or sends fewer bytes than its Content-Length says", "check the application's log"
 	default:
 		f = broken("invalid_chunks", reason.ResponseMalformed)
 		f.Seen = fmt.Sprintf("the body of the answer to %s is not valid after %d bytes: %v", a.request, len(a.body), a.bodyErr)
-		f.Means, f.Do = "the application writes the body of a chunked response without chunks, or with wrong ones", "see what the application sends (curl --raw)"
+		f.Means, f.Do = "the application sends the body of a chunked response without chunks, or with invalid ones", "check what the application sends (curl --raw)"
 	}
 	e.find(f)
 }
@@ -109,9 +109,9 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 		}
 		if e.speaks(ctx, p, HTTP2) {
 			f := broken("http2_only", reason.ResponseMalformed)
-			f.Seen = fmt.Sprintf("%s: %s to an HTTP/1.1 request, and answers one of HTTP/2", p.address, a.trouble())
-			f.Means = "the upstream speaks HTTP/2 only (as gRPC servers do), the proxy is set to speak HTTP/1.1 to it"
-			f.Do = "speak HTTP/2 to it, or let the application speak HTTP/1.1 too"
+			f.Seen = fmt.Sprintf("%s: %s to an HTTP/1.1 request, but it answers HTTP/2", p.address, a.trouble())
+			f.Means = "the upstream speaks only HTTP/2 (like gRPC servers), but the proxy is configured for HTTP/1.1"
+			f.Do = "use HTTP/2 for this upstream, or enable HTTP/1.1 in the application"
 			f.Directive = set(e.Words.HTTP2, e.Addr)
 			if e.TLS != nil {
 				f.Directive = set(e.Words.HTTP2TLS, e.Addr)
@@ -126,13 +126,13 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 	switch {
 	case errors.Is(a.err, errHeaderTooLarge):
 		f := broken("header_too_large", reason.ResponseHeaderTooLarge)
-		f.Seen, f.Means, f.Do = what, "no proxy takes so much", "find out in the application what sets so many headers or cookies"
+		f.Seen, f.Means, f.Do = what, "no proxy accepts a header of this size", "find out in the application what sets so many headers or cookies"
 		return f
 	case isTimeout(a.err):
 		f := broken("no_answer", reason.ResponseTimeout)
 		f.Seen = what
 		f.Means = "the application accepts connections but does not answer: all its workers are busy, or it hangs"
-		f.Do = "see what the application does (its log, a stack dump); longer timeouts only help when it answers at all"
+		f.Do = "find out what the application does (its log, a stack dump); longer timeouts help only if it answers at all"
 		if e.Response > e.o.MaxWait {
 			f.Severity, f.Confidence = finding.Warning, finding.Likely
 			f.Seen += fmt.Sprintf(" (the doctor waits no longer; the proxy waits %s)", span(e.Response))
@@ -141,22 +141,22 @@ func (e *examination) noAnswer(ctx context.Context, p place, a *answer) finding.
 	case len(a.first) > 0 && !bytes.HasPrefix(a.first, []byte("HTTP/")):
 		f := broken("not_http", reason.ResponseMalformed)
 		f.Seen = what
-		f.Means = "what listens there does not speak HTTP: another service has the port"
+		f.Means = "the program on that port does not speak HTTP: it is another service"
 		f.Do = "correct the port"
 		return f
 	}
 	f := broken("closed_without_answer", reason.ClosedBeforeResponse)
 	f.Seen = what
 	if a.took >= clockLeast {
-		f.Code, f.Confidence, f.Because = "worker_timeout", finding.Likely, "a crash comes at once, as a rule"
+		f.Code, f.Confidence, f.Because = "worker_timeout", finding.Likely, "a crash usually comes at once"
 		f.Seen += fmt.Sprintf(" after %s", span(a.took.Round(time.Millisecond)))
-		f.Means = "the application's own timeout ends the worker that is still at it (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)"
-		f.Do = "make the request faster, or let the worker have more time"
+		f.Means = "the application's own timeout stops the worker during the request (gunicorn: --timeout, 30 s unless set; uwsgi: harakiri; PHP-FPM: request_terminate_timeout)"
+		f.Do = "make the request faster, or give the worker more time"
 		f.Directive = fmt.Sprintf("gunicorn --timeout %d", int((2*a.took+time.Second)/time.Second))
 		return f
 	}
-	f.Means = "the application ends the connection instead of answering: it crashes, or refuses this client"
-	f.Do = "see the application's log at this moment"
+	f.Means = "the application closes the connection instead of answering: it crashes, or refuses this client"
+	f.Do = "check the application's log at this moment"
 	return f
 }
 
@@ -167,8 +167,8 @@ func (e *examination) speaksTLS(ctx context.Context, p place) bool {
 
 func (e *examination) plainToTLS(p place, saw string) finding.Finding {
 	f := broken("plain_to_tls_port", reason.ResponseMalformed)
-	f.Seen = fmt.Sprintf("%s: %s to a request without TLS, and completes a TLS handshake", p.address, saw)
-	f.Means = "the port speaks TLS, the proxy is set to speak plain HTTP to it"
+	f.Seen = fmt.Sprintf("%s: %s to a request without TLS, but it completes a TLS handshake", p.address, saw)
+	f.Means = "the port speaks TLS, but the proxy is configured for plain HTTP"
 	f.Do = "use https:// for this upstream, or the upstream's port without TLS"
 	f.Directive = set(e.Words.HTTPS, e.Addr)
 	return f
@@ -185,8 +185,8 @@ func (e *examination) otherProtocol(ctx context.Context, p place, a *answer) (fi
 			continue
 		}
 		f := broken(o.code, reason.ResponseMalformed)
-		f.Seen = fmt.Sprintf("%s: %s to an HTTP request, and answers %s", p.address, a.trouble(), o.protocol)
-		f.Means = fmt.Sprintf("the port speaks %s, the proxy is set to speak HTTP to it", o.protocol)
+		f.Seen = fmt.Sprintf("%s: %s to an HTTP request, but it answers %s", p.address, a.trouble(), o.protocol)
+		f.Means = fmt.Sprintf("the port speaks %s, but the proxy is configured for HTTP", o.protocol)
 		f.Do = "speak " + o.protocol.String() + " to it, or the application's HTTP port"
 		f.Directive = set(o.words, e.Addr)
 		return f, true
@@ -203,7 +203,7 @@ func (e *examination) judgeTime(a *answer) {
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "slow_answer", Reason: reason.ResponseTimeout,
 		Seen:  fmt.Sprintf("%s took %s until the response header; the proxy waits %s", a.request, span(a.took.Round(time.Millisecond)), span(e.Response)),
-		Means: "a little more load and requests time out",
+		Means: "with a little more load, requests time out",
 		Do:    "make the request faster (a slow query, a cold cache), or wait longer",
 	}
 	if a.took >= e.Response {
@@ -219,9 +219,9 @@ func (e *examination) judgeHeader(a *answer) {
 	}
 	f := finding.Finding{
 		Severity: finding.Warning, Confidence: finding.Certain, Code: "header_size", Reason: reason.ResponseHeaderTooLarge,
-		Seen:  fmt.Sprintf("the response header of %s has %d bytes; the proxy takes %d", a.request, a.header, e.MaxHeader),
-		Means: "with a longer cookie it will be refused",
-		Do:    "send fewer and smaller headers (usually cookies), or allow more",
+		Seen:  fmt.Sprintf("the response header of %s has %d bytes; the proxy accepts %d", a.request, a.header, e.MaxHeader),
+		Means: "with a longer cookie, the proxy will refuse it",
+		Do:    "send fewer and smaller headers (usually cookies), or raise the limit",
 	}
 	if a.header > e.MaxHeader {
 		f.Severity, f.Means = finding.Error, "the proxy refuses the response"
@@ -248,7 +248,7 @@ func (e *examination) judgeClock(a *answer) {
 		e.find(finding.Finding{
 			Severity: finding.Notice, Confidence: finding.Certain, Code: "clock_skew",
 			Seen:  fmt.Sprintf("the upstream's clock is %s off (Date: %s)", skew, a.response.Header.Get("Date")),
-			Means: "logs of the two do not match, and certificates, tokens and caches may be judged wrongly", Do: "set the clocks (chronyc tracking)",
+			Means: "the logs of the two machines do not match, and certificates, tokens and caches may be judged wrongly", Do: "set the clocks (chronyc tracking)",
 		})
 	}
 }

@@ -28,13 +28,13 @@ func (e *examination) checkLimits(ctx context.Context, p place, plain *answer) {
 	}
 	e.vary(ctx, p, "headers", map[string]string{"X-Goodgate-Doctor": strings.Repeat("x", longHeader)}, finding.Finding{
 		Code: "request_header_limit", Reason: reason.UpstreamStatus,
-		Means: "users with many or long cookies get this answer, and nobody else",
-		Do:    "let the application take larger request headers (Node: --max-http-header-size; gunicorn: --limit-request-field_size)",
+		Means: "only users with many or long cookies get this answer",
+		Do:    "make the application accept larger request headers (Node: --max-http-header-size; gunicorn: --limit-request-field_size)",
 	})
 	e.vary(ctx, p, "expect", map[string]string{"Expect": "100-continue"}, finding.Finding{
 		Code: "expect_refused", Reason: reason.UpstreamStatus,
-		Means: "clients that ask before they send a large body, such as curl, are refused",
-		Do:    "take the header Expect out on the way to this upstream",
+		Means: "the upstream refuses clients that ask before they send a large body, for example curl",
+		Do:    "remove the Expect header from requests to this upstream",
 	})
 }
 

@@ -61,7 +61,7 @@ func backlog(r *finding.Report) {
 		r.Find(finding.Finding{
 			Severity: finding.Notice, Confidence: finding.Certain, Code: "somaxconn", Reason: reason.ConnectTimeout,
 			Seen:  fmt.Sprintf("net.core.somaxconn is %d", n[0]),
-			Means: "no listener of this machine can have more connections waiting to be accepted: bursts time out", Do: "raise it, then restart what listens",
+			Means: "no listener of this machine can queue more connections than this: in bursts, connections time out", Do: "raise it, then restart the listening programs",
 			Directive: "sysctl -w net.core.somaxconn=4096",
 		})
 	}
@@ -84,8 +84,8 @@ func ports(r *finding.Report) {
 		r.Find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Likely, Code: "ephemeral_ports", Reason: reason.ConnectUnreachable,
 			Seen:  fmt.Sprintf("%d connections to %s are in TIME-WAIT, and there are %d local ports", n, to, have),
-			Means: "connections are opened and closed for each request; when the ports run out, connecting fails with \"cannot assign requested address\"",
-			Do:    "keep connections to upstreams, or widen the range", Directive: "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
+			Means: "each request opens and closes a connection; when the ports run out, connecting fails with \"cannot assign requested address\"",
+			Do:    "reuse connections to upstreams, or widen the range", Directive: "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"",
 		})
 	}
 }
@@ -119,7 +119,7 @@ func conntrack(r *finding.Report) {
 		r.Find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Certain, Code: "conntrack", Reason: reason.ConnectTimeout,
 			Seen:  fmt.Sprintf("the firewall tracks %d of at most %d connections", have[0], most[0]),
-			Means: "when the table is full, packets of new connections are dropped: connecting times out", Do: "allow more, or do not track connections to upstreams",
+			Means: "when the table is full, the firewall drops packets of new connections, and connecting times out", Do: "raise the limit, or do not track connections to upstreams",
 			Directive: fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*most[0]),
 		})
 	}
@@ -144,7 +144,7 @@ func descriptors(r *finding.Report, pid int) {
 		r.Find(finding.Finding{
 			Severity: finding.Error, Confidence: finding.Certain, Code: "fd_limit", Reason: reason.ConnectUnreachable,
 			Seen:  fmt.Sprintf("%s (pid %d) has %d of at most %d files open", name, pid, len(open), most),
-			Means: "every connection is an open file; at the limit no client and no upstream can be connected", Do: "raise the limit of the service",
+			Means: "every connection is an open file; at the limit, no client can connect, and the proxy cannot connect to upstreams", Do: "raise the service's limit",
 			Directive: fmt.Sprintf("LimitNOFILE=%d", max(65536, 4*most)),
 		})
 	}

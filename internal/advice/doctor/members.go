@@ -34,7 +34,7 @@ func compareMembers(looks []*examination) {
 			continue
 		}
 		for i := range e.report.Findings {
-			Stopped(&e.report.Findings[i], fmt.Sprintf("%d of %d upstreams of %s can be connected", answer[e.Group], members[e.Group], e.Group))
+			Stopped(&e.report.Findings[i], fmt.Sprintf("%d of %d upstreams of %s accept connections", answer[e.Group], members[e.Group], e.Group))
 		}
 	}
 }
@@ -46,8 +46,8 @@ func Stopped(f *finding.Finding, evidence string) {
 		return
 	}
 	f.Code, f.Confidence, f.Directive = "nothing_listens", finding.Certain, ""
-	f.Because = "nothing listens there now, and the address is right"
+	f.Because = "nothing listens there now, but the address is right"
 	f.Seen += "; " + evidence
-	f.Means = "the application at this address has stopped: it crashed, was ended, or is being restarted"
-	f.Do = "start it again, and see in its log why it ended"
+	f.Means = "the application at this address is down: it crashed, was stopped, or is restarting"
+	f.Do = "start it again, and find out from its log why it ended"
 }

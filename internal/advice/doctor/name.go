@@ -77,9 +77,9 @@ func (e *examination) whomToAsk() string {
 // Proxies that treat this as a failure of the whole lookup have no upstream at all.
 func (e *examination) familyMissing(host string, err error) {
 	f := finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: "dns_one_family", Reason: reason.DNSError}
-	f.Seen = fmt.Sprintf("%s does not answer for all addresses of %s: %v", e.whomToAsk(), host, err)
-	f.Means = "nginx and others may find the name now and then, or never, and each look-up can last until its timeout"
-	f.Do = "have the name server answer for both families; one that has no such addresses has to say so (NOERROR without records)"
+	f.Seen = fmt.Sprintf("%s does not answer for all address families of %s: %v", e.whomToAsk(), host, err)
+	f.Means = "nginx and other proxies may resolve the name only sometimes or never, and each look-up may last until its timeout"
+	f.Do = "make the name server answer for both families; without addresses of a family, it must answer NOERROR without records"
 	f.Directive = set(e.Words.OneFamily, "")
 	e.find(f)
 }
@@ -90,24 +90,24 @@ func (e *examination) nameFailed(ctx context.Context, host string, err error) {
 	f := broken("dns_not_found", reason.DNSError)
 	switch {
 	case dns != nil && dns.IsNotFound:
-		f.Seen = fmt.Sprintf("%s says that %s does not exist", asked, host)
-		f.Means = "the name is misspelt, was removed, or is known to another name server only, such as that of a container network"
-		f.Do = "correct the name, or ask the name server that knows it"
+		f.Seen = fmt.Sprintf("%s answers that %s does not exist", asked, host)
+		f.Means = "the name is misspelt, was removed, or exists only on another name server, for example that of a container network"
+		f.Do = "correct the name, or use the name server that knows it"
 	case dns != nil && dns.IsTimeout || errors.Is(err, context.DeadlineExceeded):
 		f.Code, f.Reason, f.Shared = "dns_timeout", reason.DNSTimeout, asked
 		f.Seen = fmt.Sprintf("%s gave no answer about %s within %s", asked, host, span(min(nameTimeout, e.o.MaxWait)))
-		f.Means = "the name server is down or cannot be reached from here"
-		f.Do = "make the name server reachable, or name one that answers"
+		f.Means = "the name server is down, or this machine cannot reach it"
+		f.Do = "make the name server reachable, or configure one that answers"
 	default:
 		f.Code, f.Shared = "dns_failure", asked
 		f.Seen = fmt.Sprintf("looking up %s at %s failed: %v", host, asked, err)
-		f.Means = "the name server cannot be reached, or cannot answer for this name"
-		f.Do = "look at the name server, or name another"
+		f.Means = "this machine cannot reach the name server, or the server cannot answer for this name"
+		f.Do = "check the name server, or configure another"
 	}
 	if server := hostOf(e.Resolver); server == "" && ofContainer(host) || server == "127.0.0.11" || server != "" && ofContainer(server) {
-		f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "looked up from here, which may not be where the proxy runs"
+		f.Severity, f.Confidence, f.Because = finding.Warning, finding.Likely, "this machine may not be where the proxy runs"
 		f.Shared = "the names of a container network"
-		f.Means = "this is, as a rule, a name of a container network, known only there; a proxy that runs there does know it"
+		f.Means = "this is usually a name in a container network, which exists only there; a proxy in that network can resolve it"
 		f.Do = "run the doctor where the proxy runs (docker exec CONTAINER goodgate doctor ..., or docker run --network container:CONTAINER ...); if it finds nothing there either, correct the name"
 		e.find(f)
 		return
@@ -136,12 +136,12 @@ func (e *examination) someUnreachable(bad []attempt, good int) {
 	first := bad[0]
 	f := first.finding
 	f.Severity = finding.Warning
-	f.Seen = fmt.Sprintf("%d of %d addresses of the name cannot be used: %s", len(bad), len(bad)+good, f.Seen)
+	f.Seen = fmt.Sprintf("%d of %d addresses of the name do not work: %s", len(bad), len(bad)+good, f.Seen)
 	f.Means = "requests that go to that address fail: " + f.Means
 	if e.paired {
 		f.Severity = finding.Notice
-		f.Means = "the proxy takes both addresses for one upstream, and connects by the other one"
-		f.Do = "nothing has to be done; dns.family with one of the two spares the tries"
+		f.Means = "the proxy treats both addresses as one upstream, and connects to the other one"
+		f.Do = "nothing; setting dns.family to one of the two avoids the failed attempts"
 	}
 	e.find(f)
 }

@@ -90,7 +90,7 @@ func (e *examination) speaks(ctx context.Context, p place, protocol Protocol) bo
 // HTTP/1.1.
 func (e *examination) speak(ctx context.Context, p place) {
 	began := time.Now()
-	defer e.slow("waiting for a word of %s from %s", e.Protocol, p.address)()
+	defer e.slow("waiting for %s from %s", e.Protocol, p.address)()
 	first, known, err := e.greet(ctx, p, e.Protocol, firstWait)
 	plain := !known && e.speaksPlain(ctx, p)
 	if !known && !plain && isTimeout(err) {
@@ -100,7 +100,7 @@ func (e *examination) speak(ctx context.Context, p place) {
 	if !known && e.TLS == nil {
 		if state, err := e.tryTLS(ctx, p, tlsWait); err == nil {
 			e.failed("protocol", took, "TLS")
-			f := e.plainToTLS(p, "no word of "+e.Protocol.String())
+			f := e.plainToTLS(p, "no answer in "+e.Protocol.String())
 			if e.Protocol == HTTP2 && state.NegotiatedProtocol == "h2" {
 				f.Directive = set(e.Words.HTTP2TLS, e.Addr)
 			}
@@ -114,16 +114,16 @@ func (e *examination) speak(ctx context.Context, p place) {
 	case plain:
 		e.failed("protocol", took, "HTTP/1.1, not %s", e.Protocol)
 		f := broken("http_only", reason.ResponseMalformed)
-		f.Seen = fmt.Sprintf("%s answers a request of HTTP/1.1, and not %s", p.address, e.Protocol)
-		f.Means = fmt.Sprintf("the upstream speaks HTTP/1.1, the proxy is set to speak %s to it", e.Protocol)
-		f.Do = "speak HTTP to it, or correct the address"
+		f.Seen = fmt.Sprintf("%s answers HTTP/1.1, but not %s", p.address, e.Protocol)
+		f.Means = fmt.Sprintf("the upstream speaks HTTP/1.1, but the proxy is configured for %s", e.Protocol)
+		f.Do = "use HTTP for this upstream, or correct the address"
 		f.Directive = set(e.Words.HTTP, e.Addr)
 		e.find(f)
 	case len(first) > 0:
 		e.failed("protocol", took, "answered %s, not %s", quote(first), e.Protocol)
 		f := broken("not_"+map[Protocol]string{HTTP2: "http2", FastCGI: "fastcgi", UWSGI: "uwsgi"}[e.Protocol], reason.ResponseMalformed)
 		f.Seen = fmt.Sprintf("%s: answered %s", p.address, quote(first))
-		f.Means = fmt.Sprintf("what listens there does not speak %s: another service has the port", e.Protocol)
+		f.Means = fmt.Sprintf("the program on that port does not speak %s: it is another service", e.Protocol)
 		f.Do = "correct the address"
 		e.find(f)
 	case isTimeout(err) && e.Protocol != UWSGI:
@@ -131,10 +131,10 @@ func (e *examination) speak(ctx context.Context, p place) {
 		e.find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Likely, Code: "no_answer", Reason: reason.ResponseTimeout,
 			Seen:  fmt.Sprintf("%s accepts connections, but did not answer within %s", p.address, span(took.Round(time.Millisecond))),
-			Means: "all workers of the application are busy, or it hangs", Do: "see what the application does; give it more workers (php-fpm: pm.max_children)",
+			Means: "all workers of the application are busy, or it hangs", Do: "find out what the application does; give it more workers (php-fpm: pm.max_children)",
 		})
 	default: // not every application answers
-		e.step("protocol", took, "connected; what it speaks is not known")
-		e.report.NotKnown("whether %s speaks %s: it takes connections, but does not say", e.URL(), e.Protocol)
+		e.step("protocol", took, "connected; its protocol is not known")
+		e.report.NotKnown("whether %s speaks %s: it accepts connections, but does not show its protocol", e.URL(), e.Protocol)
 	}
 }

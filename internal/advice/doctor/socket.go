@@ -30,7 +30,7 @@ func (e *examination) checkSocket(ctx context.Context, path string) (finding.Fin
 	case info.Mode().Type() != fs.ModeSocket:
 		f := broken("not_a_socket", reason.ConnectRefused)
 		f.Seen = fmt.Sprintf("%s is not a socket (%s)", path, info.Mode())
-		f.Means = "something else has the name"
+		f.Means = "another file has this name"
 		f.Do = "correct the path, or remove the file and start the application"
 		return f, false
 	}
@@ -43,7 +43,7 @@ func (e *examination) checkSocket(ctx context.Context, path string) (finding.Fin
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && !mayUse(info, *e.User, 1) {
 			f := e.socketForbidden(path, e.User.Name)
-			f.Seen = fmt.Sprintf("the folder %s is %s, so that %s cannot reach the socket in it", dir, describe(info), e.User.Name)
+			f.Seen = fmt.Sprintf("the folder %s is %s, so %s cannot reach the socket in it", dir, describe(info), e.User.Name)
 			f.Directive = "chmod o+x " + dir
 			return f, false
 		}
@@ -65,7 +65,7 @@ func (e *examination) otherSockets(ctx context.Context, path string) []string {
 func (e *examination) socketMissing(ctx context.Context, path string) finding.Finding {
 	f := broken("socket_missing", reason.ConnectUnreachable)
 	f.Seen = fmt.Sprintf("there is no file %s", path)
-	f.Means = "the application is not running, or makes its socket elsewhere"
+	f.Means = "the application is not running, or creates its socket elsewhere"
 	f.Do = "start the application, or correct the path"
 	others := e.otherSockets(ctx, path)
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
@@ -80,9 +80,9 @@ func (e *examination) socketMissing(ctx context.Context, path string) finding.Fi
 
 func (e *examination) socketForbidden(path, who string) finding.Finding {
 	f := broken("socket_permission", reason.ConnectUnreachable)
-	f.Seen = fmt.Sprintf("%s may not write to %s", who, path)
+	f.Seen = fmt.Sprintf("%s has no permission to write to %s", who, path)
 	f.Means = "connecting to a unix socket needs write permission on it, and search permission on its folders"
-	f.Do = "let the application make the socket for a group that the proxy's user is in"
+	f.Do = "configure the application to create the socket for a group that the proxy's user is in"
 	f.Directive = "chmod 0666 " + path
 	if info, err := os.Stat(path); err == nil {
 		f.Seen += ", which is " + describe(info)

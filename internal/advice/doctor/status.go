@@ -19,25 +19,25 @@ func (e *examination) judgeStatus(ctx context.Context, p place, a *answer) {
 	case r.StatusCode == http.StatusLoopDetected:
 		f := broken("loop", reason.LoopDetected)
 		f.Confidence = finding.Likely
-		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
-		f.Means = "no application has seen the request: a proxy passed it on, and it came back to that proxy"
-		f.Do = "look where that address leads; the upstream must be the application's address, not a proxy's own"
+		f.Seen = fmt.Sprintf("%s gets %s", a.request, r.Status)
+		f.Means = "no application saw the request: a proxy passed it on, and it came back to that proxy"
+		f.Do = "check where that address leads; the upstream must be the application's address, not a proxy's own"
 		if strings.Contains(strings.Join(r.Header.Values("Proxy-Status"), ","), "proxy_loop_detected") {
 			f.Confidence = finding.Certain
-			f.Means = "no application has seen the request: what answers is goodgate, to which its own request came back"
+			f.Means = "no application saw the request: goodgate's own request came back to goodgate, which answered it"
 		}
 		e.find(f)
 	case r.StatusCode >= 502 && r.StatusCode <= 504:
 		f := broken("upstream_status", reason.UpstreamStatus)
-		f.Seen = fmt.Sprintf("%s is answered %s by the upstream itself", a.request, r.Status)
-		f.Means = "the error is not the proxy's: the application, or a proxy in it, answers so"
-		f.Do = "see the application's log; it may still be starting, or lacks its own upstream or database"
+		f.Seen = fmt.Sprintf("%s gets %s from the upstream itself", a.request, r.Status)
+		f.Means = "the error comes from the application, or from a proxy in it, not from this proxy"
+		f.Do = "check the application's log; it may still be starting, or may lack its own upstream or database"
 		e.find(f)
 	case r.StatusCode == http.StatusInternalServerError:
 		f := broken("application_error", reason.None)
 		f.Severity = finding.Warning
-		f.Seen = fmt.Sprintf("%s is answered %s", a.request, r.Status)
-		f.Means, f.Do = "the application fails", "see the application's log"
+		f.Seen = fmt.Sprintf("%s gets %s", a.request, r.Status)
+		f.Means, f.Do = "the application fails", "check the application's log"
 		e.find(f)
 	case r.StatusCode >= 300 && r.StatusCode < 400:
 		e.judgeRedirect(ctx, p, a)
@@ -56,12 +56,12 @@ func (e *examination) judgeRedirect(ctx context.Context, p place, a *answer) {
 	defer b.close()
 	f := broken("redirect_loop", reason.None)
 	f.Confidence = finding.Likely
-	f.Seen = fmt.Sprintf("%s is redirected to %s, though clients come over https", a.request, origin(a.response))
-	f.Means = "the application takes every request for an insecure one, and browsers end with too many redirects"
+	f.Seen = fmt.Sprintf("%s is redirected to %s, although clients use https", a.request, origin(a.response))
+	f.Means = "the application takes every request for an insecure one, so browsers stop after too many redirects"
 	f.Do = "tell the application that the client used https"
 	if b.response != nil && !toHTTPS(b.response) {
 		f.Confidence = finding.Certain
-		f.Seen += "; with X-Forwarded-Proto: https it is not"
+		f.Seen += "; with X-Forwarded-Proto: https it is not redirected"
 	}
 	f.Directive = set(e.Words.Proto, "")
 	e.find(f)

@@ -114,8 +114,8 @@ func (e *examination) tlsConfig(protos []string) *tls.Config {
 func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
 	f := broken("tls_handshake", reason.TLSHandshake)
 	f.Seen = fmt.Sprintf("the TLS handshake with %s failed: %v", p.address, err)
-	f.Means = "the upstream refuses what it is offered: the name in the handshake (SNI), the protocol versions, or a client certificate it asks for"
-	f.Do = "look at the upstream's TLS settings and its log"
+	f.Means = "the upstream rejects the handshake: its name (SNI), its protocol versions, or the missing client certificate"
+	f.Do = "check the upstream's TLS settings and its log"
 	if e.asked {
 		e.clientCertificate(p, err)
 		return
@@ -126,7 +126,7 @@ func (e *examination) handshakeFailed(ctx context.Context, p place, err error) {
 	if e.speaksPlain(ctx, p) {
 		f.Code = "tls_to_plain_port"
 		f.Seen += "; a request without TLS gets an HTTP answer"
-		f.Means = "the port speaks HTTP without TLS, the proxy is set to speak TLS to it"
+		f.Means = "the port speaks HTTP without TLS, but the proxy is configured for TLS"
 		f.Do = "use http:// for this upstream, or the upstream's TLS port"
 		f.Directive = set(e.Words.HTTP, e.Addr)
 	}
@@ -152,9 +152,9 @@ func (e *examination) checkCertificate(s tls.ConnectionState) bool {
 	case now.After(leaf.NotAfter):
 		f.Code = "certificate_expired"
 		f.Seen = fmt.Sprintf("the certificate (for %s) expired on %s", strings.Join(names(leaf), ", "), leaf.NotAfter.Format(time.DateOnly))
-		f.Means = "a client that looks at certificates refuses the connection"
-		f.Do = "renew the upstream's certificate, and let the upstream load it"
-		f.Directive = "certbot renew, or whatever issues the certificate; then reload the upstream"
+		f.Means = "clients that verify certificates refuse the connection"
+		f.Do = "renew the upstream's certificate, and make the upstream load it"
+		f.Directive = "certbot renew, or the tool that issues the certificate; then reload the upstream"
 	case now.Before(leaf.NotBefore):
 		f.Code = "certificate_not_yet_valid"
 		f.Seen = fmt.Sprintf("the certificate is valid only from %s; here it is %s", leaf.NotBefore.Format(time.DateTime), now.Format(time.DateTime))
@@ -162,9 +162,9 @@ func (e *examination) checkCertificate(s tls.ConnectionState) bool {
 		f.Do = "set the clocks (chronyc tracking)"
 	case leaf.VerifyHostname(name) != nil:
 		f.Code = "certificate_name"
-		f.Seen = fmt.Sprintf("the certificate is for %s, the proxy asks for %s", strings.Join(names(leaf), ", "), name)
-		f.Means = "the proxy refuses the connection, because the name does not match"
-		f.Do = "ask for a name that the certificate has, or issue one for the name that is asked for"
+		f.Seen = fmt.Sprintf("the certificate is for %s, but the proxy asks for %s", strings.Join(names(leaf), ", "), name)
+		f.Means = "the proxy refuses the connection because the name does not match"
+		f.Do = "ask for a name in the certificate, or issue a certificate for the requested name"
 		if len(leaf.DNSNames) > 0 {
 			f.Directive = set(e.Words.ServerName, strings.TrimPrefix(leaf.DNSNames[0], "*."))
 		}
@@ -192,11 +192,11 @@ func (e *examination) checkChain(s tls.ConnectionState, name string) bool {
 	}
 	f := broken("certificate_authority", reason.TLSCertificate)
 	f.Seen = fmt.Sprintf("the certificate of %s is not trusted: %v", strings.Join(names(leaf), ", "), err)
-	f.Means = "it is issued by an authority that the proxy does not know, or the upstream does not send the certificate between"
+	f.Means = "its authority is unknown to the proxy, or the upstream does not send the intermediate certificate"
 	f.Do = "give the proxy the certificate of the upstream's authority"
 	if leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
 		f.Code = "certificate_self_signed"
-		f.Means = "it is self-signed: no authority vouches for it, so the proxy needs a setting that trusts it"
+		f.Means = "it is self-signed: no authority signed it, so the proxy must be configured to trust it"
 		f.Do = "give the proxy the certificate itself as an authority (a copy of the upstream's PEM file)"
 	}
 	f.Directive = set(e.Words.CA, "/etc/ssl/upstream-ca.pem")
@@ -209,7 +209,7 @@ func (e *examination) aboutExpiry(leaf *x509.Certificate) {
 		e.find(finding.Finding{
 			Severity: finding.Warning, Confidence: finding.Certain, Code: "certificate_expires", Reason: reason.TLSCertificate,
 			Seen:  fmt.Sprintf("the certificate expires on %s, in %d days", leaf.NotAfter.Format(time.DateOnly), int(left.Hours()/24)),
-			Means: "from then on every request fails", Do: "renew it, and see why that does not happen by itself",
+			Means: "after that, every request fails", Do: "renew it, and find out why the automatic renewal fails",
 		})
 	}
 }

@@ -32,8 +32,8 @@ func (e *examination) wantsName(ctx context.Context, p place) bool {
 		return false
 	}
 	f := broken("tls_name", reason.TLSHandshake)
-	f.Seen = fmt.Sprintf("%s completes a handshake that names %s, and not one without a name", p.address, e.serverName())
-	f.Means = "the upstream has several certificates, and chooses one by the name (SNI); the proxy sends none"
+	f.Seen = fmt.Sprintf("%s completes a handshake with the name %s, but not one without a name", p.address, e.serverName())
+	f.Means = "the upstream has several certificates and chooses one by the name (SNI), but the proxy sends no name"
 	f.Do = "send the name"
 	f.Directive = set(e.Words.SNI, "")
 	e.find(f)
@@ -44,13 +44,13 @@ func (e *examination) wantsName(ctx context.Context, p place) bool {
 // and closes the connection without one.
 func (e *examination) clientCertificate(p place, err error) {
 	if e.Hidden {
-		e.report.NotKnown("whether %s answers: it wants a certificate, and the proxy's own cannot be read", e.URL())
+		e.report.NotKnown("whether %s answers: it requires a client certificate, and the doctor cannot read the proxy's", e.URL())
 		return
 	}
 	f := broken("tls_client_certificate", reason.TLSHandshake)
-	f.Seen = fmt.Sprintf("%s asks for a certificate in the handshake, and refuses to go on without one: %v", p.address, err)
-	f.Means = "the upstream lets in only who shows a certificate (mutual TLS); the proxy shows none"
-	f.Do = "give the proxy a certificate that the upstream's authority has issued"
+	f.Seen = fmt.Sprintf("%s requires a client certificate in the handshake: %v", p.address, err)
+	f.Means = "the upstream requires client certificates (mutual TLS), but the proxy sends none"
+	f.Do = "give the proxy a certificate issued by the upstream's authority"
 	f.Directive = set(e.Words.Client, "")
 	e.find(f)
 }
@@ -63,13 +63,13 @@ func (e *examination) judgeVersion(s tls.ConnectionState) {
 	}
 	f := broken("tls_version", reason.TLSHandshake)
 	f.Seen = "the upstream speaks " + tls.VersionName(s.Version) + " at most"
-	f.Means = "the proxy refuses so old a version"
-	f.Do = "let the upstream speak TLS 1.2 or 1.3"
+	f.Means = "the proxy refuses this old version"
+	f.Do = "enable TLS 1.2 or 1.3 on the upstream"
 	if !e.TLS12 {
 		f.Severity, f.Confidence = finding.Warning, finding.Likely
-		f.Because = "it depends on the library that the proxy was built with"
-		f.Means = "proxies with OpenSSL 3 refuse so old a version unless a setting allows it"
-		f.Do += "; until then allow what it has"
+		f.Because = "it depends on the proxy's TLS library"
+		f.Means = "proxies with OpenSSL 3 refuse this old version unless a setting allows it"
+		f.Do += "; until then, allow its version"
 		f.Directive = set(e.Words.OldTLS, "")
 	}
 	e.find(f)
@@ -96,14 +96,14 @@ func (e *examination) wantsPROXY(ctx context.Context, p place) bool {
 		return false
 	}
 	f := broken("proxy_protocol", reason.ClosedBeforeResponse)
-	f.Seen = fmt.Sprintf("%s answers (%s) when the connection begins with the PROXY protocol, and not without", p.address, a.response.Status)
-	f.Means = "the application's port is set to want the PROXY protocol, and the proxy does not send it"
-	f.Do = "send it, or do not ask for it there (in nginx: listen ... proxy_protocol); nginx itself sends it in stream {} only"
+	f.Seen = fmt.Sprintf("%s answers (%s) only if the connection begins with the PROXY protocol", p.address, a.response.Status)
+	f.Means = "the application's port expects the PROXY protocol, but the proxy does not send it"
+	f.Do = "send it, or disable it in the application (in nginx: listen ... proxy_protocol); nginx itself sends it only in stream {}"
 	f.Directive = set(e.Words.PROXY, e.Addr)
 	if without {
-		f.Seen = fmt.Sprintf("%s answers (%s) when the connection does not begin with the PROXY protocol", p.address, a.response.Status)
-		f.Means = "the proxy sends the PROXY protocol, and the application does not know it"
-		f.Do, f.Directive = "do not send it, or let the application take it", ""
+		f.Seen = fmt.Sprintf("%s answers (%s) only if the connection does not begin with the PROXY protocol", p.address, a.response.Status)
+		f.Means = "the proxy sends the PROXY protocol, but the application does not know it"
+		f.Do, f.Directive = "do not send it, or enable it in the application", ""
 	}
 	e.find(f)
 	return true

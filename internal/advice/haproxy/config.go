@@ -100,7 +100,7 @@ func Parse(r io.Reader, file string) (*Config, error) {
 			continue
 		}
 		if len(c.Sections) == 0 {
-			return nil, fmt.Errorf("line %d: %q stands before any section", no, words[0])
+			return nil, fmt.Errorf("line %d: %q is outside of any section", no, words[0])
 		}
 		now := c.Sections[len(c.Sections)-1]
 		now.Lines = append(now.Lines, Line{words, file, no})

@@ -163,7 +163,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return 0, context.Cause(b.ctx)
 	}
 	if time.Now().After(b.end) {
-		b.f.note("only what could be read in %s", b.limits.Time)
+		b.f.note("only the part read in %s", b.limits.Time)
 		b.Reader = eof{}
 	}
 	n, err := b.Reader.Read(p)
@@ -196,7 +196,7 @@ func (l *first) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		l.f.note("it is cut off: the compressed file ends too early")
+		l.f.note("the compressed file is incomplete")
 		err = io.EOF
 	}
 	return n, err

@@ -44,7 +44,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 			return 0, context.Cause(p.ctx)
 		}
 		if waited >= p.idle {
-			p.f.note("nothing more came for %s", p.idle)
+			p.f.note("no more data came for %s", p.idle)
 			return 0, io.EOF
 		}
 		ready, err := readable(p.in, look)

@@ -54,8 +54,8 @@ func lintUpstream(r *finding.Report, u *Upstream) {
 	f := warn("max_fails_single", reason.None, p.At())
 	f.Severity = finding.Notice
 	f.Seen = fmt.Sprintf("upstream %s has one server, with max_fails or fail_timeout", u.Name)
-	f.Means = "nginx ignores both when there is one server (unless its name has several addresses: then each may be left out, and all of them at once)"
-	f.Do = "leave them out, or add a second server"
+	f.Means = "nginx ignores both if there is only one server (unless its name has several addresses: then it may take out each of them, and all at once)"
+	f.Do = "remove them, or add a second server"
 	f.Directive = p.With(p.Arg(0), "max_fails", "fail_timeout")
 	r.Find(f)
 }
@@ -71,7 +71,7 @@ func lintKeepalive(c *Config, l *Location) (finding.Finding, bool) {
 	f := warn("keepalive_unused", reason.ConnectUnreachable, l.Pass.At())
 	f.Seen = fmt.Sprintf("upstream %s has keepalive %s, but %s does not use it: proxy_http_version is %s, Connection is %s",
 		u.Name, u.Keepalive.Arg(0), l, orDefault(l.One("proxy_http_version").Arg(0), "1.0"), connection(l))
-	f.Means = "every request opens a connection and closes it: slower, and under load local ports run out"
+	f.Means = "every request opens and closes a connection: this is slower, and under load local ports run out"
 	f.Do = "speak HTTP/1.1 and send no Connection: close"
 	f.Directive = "proxy_http_version 1.1;\n" + l.WithHeader("Connection", `""`)
 	return f, true
@@ -103,9 +103,9 @@ func lintResolver(c *Config, l *Location) (finding.Finding, bool) {
 	if l.Host == "" {
 		f.Severity, f.Confidence = finding.Warning, finding.Possible
 	}
-	f.Seen = fmt.Sprintf("proxy_pass %s has a variable, and no resolver is set", l.Pass.Arg(0))
-	f.Means = "with a variable nginx looks the name up for each request, and does not use the system's name servers: every request is answered 502"
-	f.Do = "name a resolver"
+	f.Seen = fmt.Sprintf("proxy_pass %s has a variable, but no resolver is set", l.Pass.Arg(0))
+	f.Means = "with a variable, nginx looks the name up for each request and does not use the system's name servers: every request gets 502"
+	f.Do = "configure a resolver"
 	f.Directive = "resolver " + systemResolver() + " valid=10s;"
 	return f, true
 }
@@ -125,8 +125,8 @@ func lintSlash(_ *Config, l *Location) (finding.Finding, bool) {
 	}
 	f := warn("trailing_slash", reason.None, l.Pass.At())
 	f.Seen = fmt.Sprintf("%s has proxy_pass %s: a request for %s becomes %s", l, l.Pass.Arg(0), orSlash(l.Path)+"page", strings.Replace(orSlash(l.Path)+"page", l.Path, l.URI, 1))
-	f.Means = "the prefix is replaced as it stands, so that a slash is missing or doubled: the application answers 404 or redirects"
-	f.Do = "end both with a slash, or neither"
+	f.Means = "nginx replaces the prefix literally, so a slash is missing or doubled: the application answers 404 or redirects"
+	f.Do = "end both with a slash, or end neither with one"
 	if path { // only the proxy_pass needs a change
 		f.Directive = "proxy_pass " + l.Pass.Arg(0) + "/;"
 		return f, true
@@ -148,8 +148,8 @@ func lintRetryTime(_ *Config, l *Location) (finding.Finding, bool) {
 	}
 	f := warn("retry_time", reason.ResponseTimeout, l.One("proxy_next_upstream_timeout").At())
 	f.Seen = fmt.Sprintf("proxy_next_upstream_timeout %s is not longer than proxy_read_timeout %s", seconds(limit), seconds(read))
-	f.Means = "when an upstream does not answer in time, the time for another try has passed: that request is never tried elsewhere"
-	f.Do = "allow more time for all tries than for one, or wait less for one"
+	f.Means = "when an upstream does not answer in time, no time is left for another attempt: such a request never moves to another upstream"
+	f.Do = "allow more time for all attempts than for one, or shorten the wait for one"
 	f.Directive = fmt.Sprintf("proxy_next_upstream_timeout %s;", seconds(2*read+5*time.Second))
 	return f, true
 }
@@ -161,8 +161,8 @@ func lintRetryMethods(_ *Config, l *Location) (finding.Finding, bool) {
 	}
 	f := warn("retry_post", reason.None, d.At())
 	f.Seen = "proxy_next_upstream has non_idempotent"
-	f.Means = "a POST that an upstream was already working on is sent to another: an order is placed twice"
-	f.Do = "leave non_idempotent out"
+	f.Means = "nginx resends a POST that an upstream may already have executed: an order may be placed twice"
+	f.Do = "remove non_idempotent"
 	f.Directive = "proxy_next_upstream " + strings.Join(slices.DeleteFunc(slices.Clone(d.Args), func(a string) bool { return a == "non_idempotent" }), " ") + ";"
 	if len(d.Args) == 1 {
 		f.Directive = "proxy_next_upstream error timeout;"
@@ -178,8 +178,8 @@ func lintWorkers(r *finding.Report, c *Config) {
 	}
 	f := warn("worker_files", reason.ConnectUnreachable, c.NoFile.At())
 	f.Seen = fmt.Sprintf("worker_connections %d, but worker_rlimit_nofile %d", connections, files)
-	f.Means = "a connection is an open file: the files end before the connections do, and then nothing can be accepted or connected"
-	f.Do = "allow two files for a connection: the client's and the upstream's"
+	f.Means = "a connection is an open file: nginx runs out of files before connections, and can then neither accept nor open connections"
+	f.Do = "allow two files for each connection: the client's and the upstream's"
 	f.Directive = fmt.Sprintf("worker_rlimit_nofile %d;", 2*connections)
 	r.Find(f)
 }

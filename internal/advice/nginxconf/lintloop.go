@@ -33,8 +33,8 @@ func lintLoop(c *Config, l *Location) (finding.Finding, bool) {
 		f := warn("loop", reason.LoopDetected, l.Pass.At())
 		f.Severity = finding.Error
 		f.Seen = fmt.Sprintf("%s leads to %s, where the same server (%s) listens", l, address, l.Server.At())
-		f.Means = "each request comes back to nginx, again and again, until its connections run out: clients get 500, 502 or 504"
-		f.Do = "name the application's own port in " + l.Pass.Name
+		f.Means = "each request comes back to nginx until its connections run out: clients get 500, 502 or 504"
+		f.Do = "set the application's own port in " + l.Pass.Name
 		return f, true
 	}
 	return finding.Finding{}, false

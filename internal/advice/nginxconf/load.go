@@ -48,7 +48,7 @@ func (s Source) load() (*Config, error) {
 		return nil, err
 	}
 	if len(p.Config) == 0 {
-		return nil, errors.New("nothing could be read")
+		return nil, errors.New("the doctor could read nothing")
 	}
 	if len(p.Config[0].Errors) > 0 && len(p.Config[0].Parsed) == 0 {
 		return nil, p.Config[0].Errors[0].Error

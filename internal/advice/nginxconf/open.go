@@ -47,7 +47,7 @@ func (o *opener) open(name string) (io.ReadCloser, error) {
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular(): // a pipe would block, and a device might be endless
-		err = fmt.Errorf("%s is no regular file", name)
+		err = fmt.Errorf("%s is not a regular file", name)
 	case info.Size() > maxBytes:
 		err = fmt.Errorf("%s is larger than %d MiB", name, maxBytes>>20)
 	}
@@ -141,7 +141,7 @@ func (s *source) Read(p []byte) (int, error) {
 	case s.opener.files > maxFiles:
 		return 0, s.failed(fmt.Errorf("more than %d files", maxFiles))
 	case s.opener.bytes > maxBytes:
-		return 0, s.failed(fmt.Errorf("larger than %d MiB, with all that it includes", maxBytes>>20))
+		return 0, s.failed(fmt.Errorf("larger than %d MiB with its includes", maxBytes>>20))
 	case s.braces > maxOpen:
 		return 0, s.failed(fmt.Errorf("%s: more than %d braces are open", s.name, maxOpen))
 	case err != nil && !errors.Is(err, io.EOF):

@@ -32,10 +32,10 @@ func TestHostileFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, text, want string }{
-		{"a pipe", "http { include pipe; }", "pipe is no regular file"},
-		{"a pipe among others", "http { include pip*; }", "pipe is no regular file"},
-		{"a device", "http { include /dev/zero; }", "/dev/zero is no regular file"},
-		{"a folder", "http { include .; }", "is no regular file"},
+		{"a pipe", "http { include pipe; }", "pipe is not a regular file"},
+		{"a pipe among others", "http { include pip*; }", "pipe is not a regular file"},
+		{"a device", "http { include /dev/zero; }", "/dev/zero is not a regular file"},
+		{"a folder", "http { include .; }", "is not a regular file"},
 		{"none", "http { include none; }", "no such file"},
 		{"a terabyte", "http { include large; }", "larger than 32 MiB"},
 		{"a terabyte among others", "http { include lar*; }", "larger than 32 MiB"},

@@ -11,11 +11,11 @@ func ingressRows() []Row {
 	const p = "ingress-nginx"
 	line := func(msg string) string { return "W0301 12:00:00.123456       7 controller.go:1107] " + msg }
 	return []Row{
-		{p, "does not have any active Endpoint", "", nginxlog.NoLiveUpstreams, "the service has no pod that is ready, and requests get 503", "see the pods' readiness (kubectl get endpoints, kubectl describe pod), and that the service's selector and targetPort fit them", "", line(`Service "default/app" does not have any active Endpoint.`)},
+		{p, "does not have any active Endpoint", "", nginxlog.NoLiveUpstreams, "the service has no ready pod, so requests get 503", "check the pods' readiness (kubectl get endpoints, kubectl describe pod), and that the service's selector and targetPort match them", "", line(`Service "default/app" does not have any active Endpoint.`)},
 		{p, "Error obtaining Endpoints for Service", "", nginxlog.UpstreamAddress, "the ingress names a service that does not exist", "correct the name, or the namespace", "", line(`Error obtaining Endpoints for Service "default/app": no object matching key "default/app" in local store`)},
 		{p, "no object matching key", "", nginxlog.UpstreamAddress, "the ingress names something that does not exist", "correct the name, or the namespace", "", line(`error obtaining service: no object matching key "default/app" in local store`)},
 		{p, "does not have a port", "", nginxlog.UpstreamAddress, "the ingress names a port that the service does not have", "correct the port", "", line(`service "default/app" does not have a port "http"`)},
-		{p, "nexpected failure reloading the backend", "", nginxlog.ConfigRefused, "nginx kept its old configuration", "correct the annotation or snippet that it names", "", "E0301 12:00:00.123456       7 controller.go:205] Unexpected failure reloading the backend: exit status 1"},
+		{p, "nexpected failure reloading the backend", "", nginxlog.ConfigRefused, "nginx kept its old configuration", "correct the annotation or snippet that the message names", "", "E0301 12:00:00.123456       7 controller.go:205] Unexpected failure reloading the backend: exit status 1"},
 	}
 }
 

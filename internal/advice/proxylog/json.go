@@ -211,7 +211,7 @@ func goodgateRows() []Row {
 			continue
 		}
 		rows = append(rows, Row{
-			Proxy: "goodgate", Match: r.String(), Cause: nginxlog.Goodgate, Means: r.Text() + " (docs/502.md has the causes)", Do: "see what happened to one of them", Directive: "goodgate why ID",
+			Proxy: "goodgate", Match: r.String(), Cause: nginxlog.Goodgate, Means: r.Text() + " (docs/502.md has the causes)", Do: "look at one of them", Directive: "goodgate why ID",
 			Example: `{"time":"2026-03-01T12:00:00Z","level":"INFO","msg":"request","status":502,"pool":"app","upstream":"10.0.0.1:3000","reason":"` + r.String() + `"}`,
 		})
 	}
