@@ -33,7 +33,7 @@ var setups = []setup{
 		p.nginx(proxied("http://10.9.0.2:3000", "proxy_connect_timeout 1s;"))
 		p.ask(1, "GET", "/", "")
 		return p.doctorNginx()
-	}, "filtered", "let TCP port 3000 through"},
+	}, "filtered", "allow TCP port 3000"},
 
 	{"no route", func(p *plant) diagnosis {
 		p.namespace("-n", "ip link set lo up")
@@ -397,7 +397,7 @@ var setups = []setup{
 		to := p.app(fine)
 		file := writeFile(p.T, p.dir, "goodgate.yaml", fmt.Sprintf("listeners: [%q]\npools:\n  app: {upstreams: [%q]}\n", p.app(fine), "http://"+to))
 		return p.doctor("--config", file)
-	}, "listener_conflict", "end the other one"},
+	}, "listener_conflict", "stop the other process"},
 }
 
 // TestDoctor plants each fault and asks the doctor.

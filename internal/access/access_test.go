@@ -123,11 +123,11 @@ func TestBadFiles(t *testing.T) {
 		"a:{SHA}5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8=": "SHA-1",
 		"a:plain":                             "not a bcrypt hash",
 		"a:$2y$31$" + strings.Repeat("a", 53): "cost is 31",
-		"a:$2y$05$short":                      "not whole",
+		"a:$2y$05$short":                      "it is incomplete",
 		"a:$argon2id$v=19$m=999999999,t=3,p=1$c29tZXNhbHQ$AA": "at most m=131072",
 		"a:$argon2id$v=19$m=131072,t=99,p=1$c29tZXNhbHQ$AA":   "at most m=131072",
 		"a:$argon2d$v=19$m=1024,t=3,p=1$c29tZXNhbHQ$AA":       "not an argon2 hash",
-		"a:" + hashed(t, "a") + "\na:" + hashed(t, "b"):       "stands there twice",
+		"a:" + hashed(t, "a") + "\na:" + hashed(t, "b"):       "duplicate user",
 		"a:" + argon: "salt or hash",
 		"a:$argon2id$v=19$m=0,t=0,p=0$c29tZXNhbHQ$AAAAAAAAAAA": "parameters",
 	} {

@@ -33,18 +33,18 @@ func parseHash(text string) (hash, error) {
 	case strings.HasPrefix(text, "$2a$"), strings.HasPrefix(text, "$2b$"), strings.HasPrefix(text, "$2y$"):
 		cost, err := bcrypt.Cost([]byte(text))
 		if err != nil || len(text) != 60 {
-			return nil, errors.New("not a bcrypt hash: it is not whole")
+			return nil, errors.New("not a bcrypt hash: it is incomplete")
 		}
 		if cost > maxBcryptCost {
-			return nil, fmt.Errorf("the bcrypt cost is %d, and at most %d is allowed: each guess would take seconds; write it anew with htpasswd -B", cost, maxBcryptCost)
+			return nil, fmt.Errorf("the bcrypt cost is %d, and at most %d is allowed: each guess would take seconds; create it anew with htpasswd -B", cost, maxBcryptCost)
 		}
 		return bcryptHash(text), nil
 	case strings.HasPrefix(text, "$argon2"):
 		return parseArgon(text)
 	case strings.HasPrefix(text, "$apr1$"), strings.HasPrefix(text, "$1$"):
-		return nil, errors.New("an MD5 hash, which is guessed quickly: write it anew with htpasswd -B")
+		return nil, errors.New("an MD5 hash, which attackers guess quickly: create it anew with htpasswd -B")
 	case strings.HasPrefix(text, "{SHA}"), strings.HasPrefix(text, "{SSHA}"):
-		return nil, errors.New("a SHA-1 hash, which is guessed quickly: write it anew with htpasswd -B")
+		return nil, errors.New("a SHA-1 hash, which attackers guess quickly: create it anew with htpasswd -B")
 	}
 	return nil, errors.New("not a bcrypt hash ($2y$) or argon2 hash ($argon2id$): write it with htpasswd -B")
 }

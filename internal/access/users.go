@@ -134,7 +134,7 @@ func parse(data []byte) (*users, error) {
 			return nil, fmt.Errorf("line %d: user %s: %w", i+1, name, err)
 		}
 		if _, twice := all.by[name]; twice {
-			return nil, fmt.Errorf("line %d: user %s stands there twice", i+1, name)
+			return nil, fmt.Errorf("line %d: duplicate user %s", i+1, name)
 		}
 		if len(all.by) == maxUsers {
 			return nil, fmt.Errorf("line %d: at most %d users are allowed", i+1, maxUsers)

@@ -337,7 +337,7 @@ func (m *Manager) renew(claim Claim, s *site) error {
 		m.give(s, c)
 	}
 	if due := s.dueOf(c); time.Until(due) < leastUse {
-		return fmt.Errorf("%w: it is good from %v to %v", errDue, c.Leaf.NotBefore, c.Leaf.NotAfter)
+		return fmt.Errorf("%w: it is valid from %v to %v", errDue, c.Leaf.NotBefore, c.Leaf.NotAfter)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("orders in the first hour: got %d, want 12", n)
 		}
 		pass(23 * time.Hour)
-		for _, want := range []string{"could not connect to a.test", "let port 443", "again_in=1m"} {
+		for _, want := range []string{"could not connect to a.test", "make port 443", "again_in=1m"} {
 			if strings.Count(log.String(), want) != 1 {
 				t.Errorf("want %q once in:\n%s", want, log)
 			}
@@ -288,8 +288,8 @@ func TestExplain(t *testing.T) {
 		err  error
 		want string
 	}{
-		{problem("dns"), "could not look a.test up"},
-		{fmt.Errorf("tls-alpn-01: %w", problem("unauthorized")), "something else than this goodgate answered for a.test"},
+		{problem("dns"), "could not resolve a.test"},
+		{fmt.Errorf("tls-alpn-01: %w", problem("unauthorized")), "another server than this goodgate answered for a.test"},
 		{&xacme.OrderError{Problem: &xacme.Error{ProblemType: "urn:ietf:params:acme:error:caa"}}, "CAA record"},
 		{errors.Join(problem("malformed"), fmt.Errorf("http-01: %w", problem("connection"))), "could not connect to a.test"},
 		{&xacme.OrderError{}, "issued no certificate for a.test"},
@@ -297,7 +297,7 @@ func TestExplain(t *testing.T) {
 		{&url.Error{Op: "Get", URL: base, Err: &tls.CertificateVerificationError{Err: errors.New("unknown")}}, "is not trusted"},
 		{fmt.Errorf("%w: %w", errSlow, &url.Error{Op: "Get", URL: base, Err: errors.New("late")}), "longer than 5m"},
 		{fmt.Errorf("acme.cache: %w", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}), "cannot be written"},
-		{&xacme.Error{StatusCode: 503}, "trouble of its own"},
+		{&xacme.Error{StatusCode: 503}, "has an internal problem"},
 		{errNotOffered, "offers no challenge"},
 	} {
 		why, do := explain(tc.err, "a.test")

@@ -106,7 +106,7 @@ func (c cache) accountKey() (crypto.Signer, error) {
 	return key, nil
 }
 
-var errNoKey = errors.New("holds no key: take it away to begin with a new account")
+var errNoKey = errors.New("holds no key: remove it to create a new account")
 
 // decodeKey reads a key in PEM.
 func decodeKey(text []byte) (crypto.Signer, error) {

@@ -15,20 +15,20 @@ import (
 // operator's next step. HOST stands for the host.
 var problems = map[string][2]string{
 	"caa": {"a CAA record forbids this authority to issue for HOST",
-		"name the authority in the CAA record of HOST, or use one that is named"},
+		"add the authority to the CAA record of HOST, or use an authority in the record"},
 	"connection": {"the authority could not connect to HOST",
-		"let port 443 (tls-alpn) or port 80 (http) of HOST lead to a listener of this goodgate, through firewalls too"},
-	"dns": {"the authority could not look HOST up",
+		"make port 443 (tls-alpn) or port 80 (http) of HOST lead to a listener of this goodgate, also through firewalls"},
+	"dns": {"the authority could not resolve HOST",
 		"give HOST an A or AAAA record that leads here"},
-	"externalAccountRequired": {"the authority wants accounts that it knows already",
+	"externalAccountRequired": {"the authority requires an account that it knows",
 		"get an account there, and set acme.eab"},
-	"incorrectResponse": {"something else than this goodgate answered for HOST",
-		"let HOST lead here, by its AAAA record too; what stands in front must pass TLS on (tls-alpn) or " + Path + " (http)"},
-	"invalidContact":     {"the authority does not take the email address", "correct acme.email"},
-	"rateLimited":        {"the authority lets in no more orders for now", "nothing: it is tried again when the authority says so; its rules are on its site"},
-	"rejectedIdentifier": {"the authority does not issue for HOST", "take HOST out of acme.hosts, or use another authority"},
-	"unsupportedContact": {"the authority does not take the email address", "correct acme.email"},
-	"userActionRequired": {"the authority wants its new terms to be agreed to", "follow the address in the error"},
+	"incorrectResponse": {"another server than this goodgate answered for HOST",
+		"make HOST lead here, also by its AAAA record; a proxy in front must pass TLS on (tls-alpn) or " + Path + " (http)"},
+	"invalidContact":     {"the authority does not accept the email address", "correct acme.email"},
+	"rateLimited":        {"the authority accepts no more orders for now", "nothing: goodgate tries again at the time that the authority gives; its limits are on its site"},
+	"rejectedIdentifier": {"the authority does not issue for HOST", "remove HOST from acme.hosts, or use another authority"},
+	"unsupportedContact": {"the authority does not accept the email address", "correct acme.email"},
+	"userActionRequired": {"the authority requires agreement to its new terms", "follow the address in the error"},
 }
 
 // alike maps problems to others with the same words.
@@ -48,19 +48,19 @@ func explain(err error, host string) (why, do string) {
 		return errDue.Error(), "set the clock of this machine, if it is wrong; else ask the authority"
 	}
 	if errors.Is(err, errSlow) {
-		return errSlow.Error(), "nothing, unless it stays so: then look at the authority's status page"
+		return errSlow.Error(), "nothing, unless it lasts: then check the authority's status page"
 	}
 	if _, ok := errors.AsType[*url.Error](err); ok {
-		return "the ACME server cannot be reached", "check acme.directory, and that this machine may connect there"
+		return "the ACME server cannot be reached", "check acme.directory, and that this machine can connect there"
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return "the cache cannot be written", "let goodgate write to the folder acme.cache"
+		return "the cache cannot be written", "give goodgate write permission on the folder acme.cache"
 	}
 	if errors.Is(err, errNotOffered) {
 		return "the authority offers no challenge that acme.challenge allows", "set acme.challenge to any"
 	}
 	if e, ok := errors.AsType[*xacme.Error](err); ok && e.StatusCode >= 500 {
-		return "the ACME server has trouble of its own", "nothing, unless it stays so"
+		return "the ACME server has an internal problem", "nothing, unless it lasts"
 	}
 	return fmt.Sprintf("the authority issued no certificate for %s", host), "see the error"
 }

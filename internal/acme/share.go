@@ -70,7 +70,7 @@ type Elsewhere struct{ Again time.Time } // when to ask again; zero = soon
 func (e *Elsewhere) Error() string { return "another instance orders it" }
 
 // ErrApart means that no claim is possible without contact to the other instances.
-var ErrApart = errors.New("the other instances cannot be reached, of which one may order it")
+var ErrApart = errors.New("the other instances cannot be reached, and one of them may be ordering it")
 
 // byItself is the claim of an instance without others.
 type byItself struct{ ctx context.Context }

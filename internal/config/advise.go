@@ -169,7 +169,7 @@ func (a *advisor) breaker(path string, b Breaker) {
 		return
 	}
 	if b.Consecutive == 0 && b.FailureRatio == 0 {
-		a.warnf(path, "without consecutive and failure_ratio it never opens: set one of them, or enabled: false")
+		a.warnf(path, "without consecutive and failure_ratio the breaker never opens: set one of them, or enabled: false")
 	}
 }
 

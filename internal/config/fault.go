@@ -10,13 +10,13 @@ import (
 
 // Fault is an injected fault, for testing the clients of a route: exactly one of Delay, Abort, Cut and Throttle is set.
 type Fault struct {
-	Share    Ratio    `yaml:"share" default:"100%" min:"0%" max:"100%" help:"Share of the requests that get it."`
+	Share    Ratio    `yaml:"share" default:"100%" min:"0%" max:"100%" help:"Share of the requests that get the fault."`
 	Headers  Headers  `yaml:"headers" format:"header" example:"{X-Fault: delay}" help:"Headers that a request must have; an empty value or * matches any."`
-	Until    string   `yaml:"until" default:"" format:"time" help:"When the fault ends, so that nobody forgets it; empty means never."`
+	Until    string   `yaml:"until" default:"" format:"time" help:"When the fault ends by itself; empty means never."`
 	Delay    Duration `yaml:"delay" oneof:"fault" min:"1ms" max:"1m" example:"300ms" help:"Wait before the request goes to an upstream."`
 	Abort    int      `yaml:"abort" oneof:"fault" min:"400" max:"599" example:"503" help:"Answer with this status instead of an upstream."`
-	Cut      Size     `yaml:"cut" oneof:"fault" min:"1B" max:"1GiB" example:"1KiB" help:"Break the connection off after this much of the response's body."`
-	Throttle Size     `yaml:"throttle" oneof:"fault" min:"1B" max:"1GiB" example:"10KiB" help:"Send no more of the response's body than this in a second."`
+	Cut      Size     `yaml:"cut" oneof:"fault" min:"1B" max:"1GiB" example:"1KiB" help:"Close the connection after this much of the response body."`
+	Throttle Size     `yaml:"throttle" oneof:"fault" min:"1B" max:"1GiB" example:"10KiB" help:"Highest number of bytes of the response body to send per second."`
 }
 
 // Ends returns the end of the fault; zero = never.
@@ -61,11 +61,11 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 		at := index(path+".faults", i)
 		switch {
 		case f.Active(now) && f.Until != "":
-			a.warnf(at, "a fault on purpose is active until %s: %s for %s of the requests", f.Until, f, f.of())
+			a.warnf(at, "an injected fault is active until %s: %s for %s of the requests", f.Until, f, f.of())
 		case f.Active(now):
-			a.warnf(at, "a fault on purpose is active, without an end: %s for %s of the requests; set until", f, f.of())
+			a.warnf(at, "an injected fault is active without an end:  %s for %s of the requests; set until", f, f.of())
 		case f.Share > 0:
-			a.warnf(at+".until", "the fault on purpose ended at %s: remove it", f.Until)
+			a.warnf(at+".until", "the injected fault ended at %s: remove it", f.Until)
 		}
 	}
 }

@@ -19,20 +19,20 @@ type Expect struct {
 	Body         string      `yaml:"body" default:"" example:"ok" help:"Text that must be in the body; empty accepts any."`
 	BodyRegexp   string      `yaml:"body_regexp" default:"" format:"regexp" example:"\"state\":\\s*\"(ok|degraded)\"" help:"Regular expression (RE2) that must match in the body."`
 	JSON         Values      `yaml:"json" format:"jsonpath" example:"{status: ok, db.lag_ms: \"< 500\"}" help:"Values that the JSON body must have, by their path: names of members and indexes of lists, with dots between. Before a value there may be =, !=, <, <=, > or >=; * matches any value."`
-	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body, or of what the tcp check receives, to look at."`
+	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much to examine of the body, or of the data that the tcp check receives."`
 }
 
 // Step is a part of the conversation of a tcp check: goodgate sends, and then waits for the expected bytes.
 type Step struct {
 	Send         string `yaml:"send" format:"bytes" example:"PING\\r\\n" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
-	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must have sent since goodgate last sent something, or hex: and bytes in hexadecimal."`
-	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in what it has sent."`
+	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must send after goodgate's last step, or hex: and bytes in hexadecimal."`
+	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in the received data."`
 }
 
 // Agent is a program beside each upstream of a pool.
 type Agent struct {
 	Port     int      `yaml:"port" opt:"required,shorthand" min:"1" max:"65535" example:"9999" help:"Port of the agent, on the upstream's host."`
-	Interval Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Time from one question to the next."`
+	Interval Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two questions."`
 	Send     string   `yaml:"send" default:"" format:"bytes" help:"Text to send first, or hex: and bytes in hexadecimal, if the agent waits for it."`
 }
 

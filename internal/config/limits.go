@@ -6,7 +6,7 @@ import "fmt"
 type Limits struct {
 	Rates       []Rate `yaml:"rates" help:"Rate limits."`
 	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Concurrent requests; more get 503 (overloaded)."`
-	MaxScope    string `yaml:"max_requests_scope" default:"instance" enum:"instance|fleet" help:"instance bounds each instance alone, fleet all instances of the fleet together: each lets in its share of max_requests."`
+	MaxScope    string `yaml:"max_requests_scope" default:"instance" enum:"instance|fleet" help:"instance limits each instance alone, fleet limits all instances of the fleet together: each admits its share of max_requests."`
 	MaxBody     Size   `yaml:"max_body" default:"0B" min:"1B" max:"1024GiB" zero:"no limit" help:"Largest request body; larger ones get 413 (request_too_large)."`
 }
 

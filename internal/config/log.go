@@ -20,7 +20,7 @@ type Log struct {
 	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
 
 	Records string      `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all. Events that no output takes go to stderr."`
-	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
+	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet at least one of these conditions; without conditions, all."`
 	Rotate  LogRotate   `yaml:"rotate" help:"New files by size, for a file without logrotate."`
 	Syslog  LogSyslog   `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
 	OTLP    LogOTLP     `yaml:"otlp" help:"Records to an OTLP endpoint."`
@@ -36,7 +36,7 @@ type LogOutput struct {
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
 	Level   string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
 	Records string    `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all."`
-	Only    LogOnly   `yaml:"only" help:"Requests to log: those that meet one of these conditions; without conditions all."`
+	Only    LogOnly   `yaml:"only" help:"Requests to log: those that meet at least one of these conditions; without conditions, all."`
 	Default bool      `yaml:"default" default:"true" help:"Log the requests of routes that do not choose their outputs."`
 	Sample  Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer  Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
@@ -81,7 +81,7 @@ func (s LogSyslog) Number() int {
 
 // LogOnly selects the requests that are logged.
 type LogOnly struct {
-	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed: those that log.sample never leaves out."`
+	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed. log.sample never omits them."`
 	Status     Statuses `yaml:"status" default:"[]" opt:"single" example:"[5xx, 429]" help:"Requests with one of these statuses."`
 	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer."`
 }
@@ -121,7 +121,7 @@ type LogFields struct {
 	Add        map[string]string `yaml:"add" format:"fieldname" opt:"public" example:"{user_agent: \"{header:User-Agent}\", tls: \"{tls.version}\"}" help:"Fields to add, by name: text with variables, such as {header:NAME}, {response_header:NAME}, {cookie:NAME}, {query:NAME}, {uri} and {tls.version}. goodgate leaves out a field without a value."`
 	Remove     []string          `yaml:"remove" default:"[]" opt:"single" format:"fieldname" example:"[received, host]" help:"Fields to leave out."`
 	Rename     map[string]string `yaml:"rename" format:"fieldname" opt:"public" example:"{client: remote_addr}" help:"Other names for fields."`
-	Unredacted []string          `yaml:"unredacted" default:"[]" opt:"single" format:"secretname" example:"[X-Api-Key-Id]" help:"Headers, cookies and query parameters to log as they are although their names look like those of secrets. goodgate logs others as [redacted], in every format."`
+	Unredacted []string          `yaml:"unredacted" default:"[]" opt:"single" format:"secretname" example:"[X-Api-Key-Id]" help:"Headers, cookies and query parameters to log unchanged although their names look like those of secrets. goodgate logs others as [redacted], in every format."`
 }
 
 // empty reports whether records keep their usual fields.

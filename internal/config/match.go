@@ -21,8 +21,8 @@ type Match struct {
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
 
-	Any []Conditions `yaml:"any" help:"Lists of conditions, at least one of which must hold completely, besides the conditions beside it."`
-	Not []Conditions `yaml:"not" help:"Lists of conditions, none of which may hold completely."`
+	Any []Conditions `yaml:"any" help:"Lists of conditions: in addition to the conditions outside of any, all conditions of at least one list must hold."`
+	Not []Conditions `yaml:"not" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
 }
 
 // Conditions are an entry of Any and Not: the conditions of Match without nested ones,

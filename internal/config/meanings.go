@@ -117,7 +117,7 @@ var meanings = []meaning{
 	{"check healthcheck health health_check", inUpstream, "pools.*.health"},
 	{"inter", inUpstream, "pools.*.health.interval"},
 	{"slowstart slow_start", inUpstream, "pools.*.slow_start"},
-	{"ssl tls", inUpstream, " write https:// in url; pools.NAME.tls says whom to trust"},
+	{"ssl tls", inUpstream, " write https:// in url; pools.NAME.tls configures the trusted authorities"},
 	{"connect connection proxy_connect_timeout connect_timeout", "pools.*.timeouts", "pools.*.timeouts.dial"},
 	{"read server response proxy_read_timeout header first_byte", "pools.*.timeouts", "pools.*.timeouts.response_header"},
 	{"total overall route", "pools.*.timeouts", "pools.*.timeouts.request"},

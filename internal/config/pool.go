@@ -50,7 +50,7 @@ type Hash struct {
 // Sticky is the cookie of policy sticky.
 type Sticky struct {
 	Cookie   string   `yaml:"cookie" default:"goodgate" format:"token" help:"Name of the cookie."`
-	Secret   Secret   `yaml:"secret" default:"" help:"Key that encrypts the cookie, at least 16 bytes. Without it goodgate creates a random key at each start, and clients may move to other upstreams."`
+	Secret   Secret   `yaml:"secret" default:"" help:"Key that encrypts the cookie, at least 16 bytes. Without it, goodgate creates a random key at each start, and clients may move to other upstreams."`
 	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
 	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client uses https."`
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`
@@ -74,7 +74,7 @@ type Upstream struct {
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Failover tier: tier 1 gets requests when too little of tier 0 is available, and so on."`
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent requests of the upstream."`
-	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance bounds each instance alone, fleet all instances of the fleet together: each sends its share of max_in_flight, at least 1."`
+	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance limits each instance alone, fleet limits all instances of the fleet together: each sends its share of max_in_flight, at least 1."`
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 
@@ -106,7 +106,7 @@ type Health struct {
 	Host         string   `yaml:"host" default:"" format:"dnsname" example:"app.example.com" help:"Host header of the http check; empty sends the upstream's."`
 	Headers      Headers  `yaml:"headers" format:"header" example:"{X-Check: goodgate}" help:"More headers of the http check."`
 	Service      string   `yaml:"service" default:"" opt:"public" example:"shop.Cart" help:"Service of the grpc check; empty means the whole server."`
-	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Time from one check to the next."`
+	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two checks."`
 	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"For one check."`
 	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or unknown."`
 	Rise         int      `yaml:"rise" default:"2" min:"1" max:"100" help:"Passed checks in a row until an upstream is up."`
@@ -116,7 +116,7 @@ type Health struct {
 	Port         int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the upstream's" help:"Port of the http, grpc or tcp check, on the upstream's host."`
 	Scheme       string   `yaml:"scheme" default:"upstream" enum:"upstream|http|https" help:"Whether the http, grpc or tcp check uses TLS: as the upstream does, never (http) or always (https)."`
 	Steps        []Step   `yaml:"steps" help:"Conversation of the tcp check, step by step."`
-	Agent        *Agent   `yaml:"agent" help:"Program beside each upstream that says how much load it can take (HAProxy's agent-check)."`
+	Agent        *Agent   `yaml:"agent" help:"Program on each upstream's host that reports how much load the upstream can take (HAProxy's agent-check)."`
 	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Statuses of the http check that drain the upstream: no new requests from then on, and no failure."`
 	Expect       Expect   `yaml:"expect" help:"Expected answer to the http check."`
 }
@@ -131,16 +131,16 @@ type Breaker struct {
 	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"First time out; doubles each time it opens again."`
 	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time out."`
 	Statuses     Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that count as failures: 503, 500-504 or 5xx."`
-	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may take out at once; never the last upstream."`
+	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may eject at the same time; never the last upstream."`
 }
 
 // Outlier sends fewer requests to an upstream that is much worse than the others of its tier.
 type Outlier struct {
 	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether goodgate compares the upstreams."`
-	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Least requests in ten seconds, of the upstream and of the others."`
-	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"Its breaker opens when it surely exceeds this share of failures, and surely fails more than the others."`
-	SlowFactor   int      `yaml:"slow_factor" default:"5" min:"2" max:"1000" zero:"not used" help:"It gets less load, in proportion, when its answers surely take this many times longer than the others'."`
-	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"And at least this much longer."`
+	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Minimum number of requests in ten seconds, for the upstream and for the others."`
+	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"The breaker of an upstream opens when, with statistical certainty, it exceeds this share of failures and fails more often than the others."`
+	SlowFactor   int      `yaml:"slow_factor" default:"5" min:"2" max:"1000" zero:"not used" help:"An upstream gets proportionally less load when, with statistical certainty, its answers take this many times longer than the others'."`
+	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"Its answers must also take at least this much longer."`
 }
 
 // PoolTimeouts are the timeouts for upstreams.

@@ -25,13 +25,13 @@ type Route struct {
 	Log             []string     `yaml:"log" default:"[]" opt:"single" format:"name" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent those with default: true."`
 	Priority        string       `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Precedence in the pool's queue."`
 
-	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the certificate that the client has shown in Client-Cert, with chain also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
+	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the client's certificate in Client-Cert; with chain, also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
 	Access        Access         `yaml:"access" help:"Access control: networks, passwords, forward auth."`
 	CORS          *CORS          `yaml:"cors" help:"Pages of other origins that may read answers (CORS); when absent the upstreams decide."`
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from requests of pages of other origins that change something (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
 	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Statuses of upstreams to replace by an error page."`
-	Faults        []Fault        `yaml:"faults" help:"Faults on purpose, for tests of clients. They count against no upstream."`
+	Faults        []Fault        `yaml:"faults" help:"Fault injection: deliberate faults that test clients. They count against no upstream."`
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
 }
@@ -91,6 +91,6 @@ type Fallback struct {
 // HeaderEdit changes headers: first Remove, then Set, then Add.
 type HeaderEdit struct {
 	Set    Headers  `yaml:"set" format:"header" example:"{X-Forwarded-Prefix: /shop}" help:"Headers to set to this value."`
-	Add    Headers  `yaml:"add" format:"header" example:"{Vary: Accept}" help:"Headers to add, beside existing ones of the same name."`
+	Add    Headers  `yaml:"add" format:"header" example:"{Vary: Accept}" help:"Headers to add to existing ones of the same name."`
 	Remove []string `yaml:"remove" default:"[]" format:"header" example:"[Server]" help:"Headers to remove."`
 }

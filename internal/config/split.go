@@ -40,7 +40,7 @@ type SplitStep struct {
 
 // Guard configures when a split returns to its first pool alone.
 type Guard struct {
-	Enabled     bool     `yaml:"enabled" default:"false" help:"Send all requests back to the first pool when another is surely worse. Without it goodgate only shows the verdict."`
+	Enabled     bool     `yaml:"enabled" default:"false" help:"Send all requests back to the first pool when another one is worse with statistical certainty. Without it, goodgate only shows the verdict."`
 	Errors      Ratio    `yaml:"errors" default:"0.5%" min:"0" max:"100%" help:"Share of requests that may fail in addition to the first pool's: a 5xx, or no complete answer."`
 	Latency     Ratio    `yaml:"latency" default:"25%" min:"0" max:"1000%" help:"How much longer answers may take than with the first pool, in the median and in the 95th percentile."`
 	MinRequests int      `yaml:"min_requests" default:"100" min:"0" max:"1000000000" help:"Requests that a pool must answer in a step of the schedule before the next step."`

@@ -65,7 +65,7 @@ func (a *advisor) access(path string, r Route) {
 		a.warnf(at+".basic", "clients without TLS send the password in plain text: set match.scheme: https, or use TLS in the proxy in front")
 	}
 	if c := r.CORS; c != nil && slices.Contains(c.Origins, "null") {
-		a.warnf(path+".cors.origins", "null is the origin of sandboxed pages of every site, and of local files: it lets everybody in")
+		a.warnf(path+".cors.origins", "null is the origin of sandboxed pages of every site and of local files, so it allows everybody")
 	}
 	if len(r.CrossOrigin.Trusted) > 0 && r.CrossOrigin.Mode == "allow" {
 		a.warnf(path+".cross_origin.trusted", "has no effect with mode allow: set mode: deny")

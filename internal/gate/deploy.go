@@ -67,11 +67,11 @@ func (d deployed) Check() error {
 		return errNoPool
 	}
 	if led := d.gate.fleet.led(d.name); led != "" {
-		return fmt.Errorf("a deploy to pool %s is under way, %s: order it there", d.name, led)
+		return fmt.Errorf("a deploy to pool %s is in progress, %s: use that instance", d.name, led)
 	}
 	for i, u := range p.parts.Load().config.Upstreams {
 		if u.URL == "" {
-			return fmt.Errorf("pool %s finds its upstreams (pools.%s.upstreams[%d]) elsewhere than in the file, so that a deploy cannot say who they are: deploy there, or name the upstreams by url", d.name, d.name, i)
+			return fmt.Errorf("pool %s finds its upstreams (pools.%s.upstreams[%d]) outside of the file, so a deploy cannot replace them: deploy with that source's tools, or list the upstreams by url", d.name, d.name, i)
 		}
 	}
 	return nil
@@ -250,7 +250,7 @@ func (d deployed) Ask(ctx context.Context, origin, path string) error {
 		}
 	}
 	if !asked {
-		return fmt.Errorf("%s is no upstream of the pool", origin)
+		return fmt.Errorf("%s is not an upstream of the pool", origin)
 	}
 	return nil
 }

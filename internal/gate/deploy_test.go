@@ -147,7 +147,7 @@ pools:
   found: {upstreams: [{file: "`+filepath.Join(dir, "list")+`"}], health: {type: none}}
   named: {upstreams: ["http://localhost:1"], health: {type: none}}
 routes: [{pool: named}]`), Options{})
-	if err := (deployed{g.gate, "found"}).Check(); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+	if err := (deployed{g.gate, "found"}).Check(); err == nil || !strings.Contains(err.Error(), "outside of the file") {
 		t.Errorf("a pool with a file: %v", err)
 	}
 	named := deployed{g.gate, "named"}

@@ -38,7 +38,7 @@ func doubts(listeners []config.Listener, dns config.DNS, targets []discovery.Tar
 	for _, t := range targets {
 		for _, addr := range []string{t.Addr, t.Other} {
 			if l := config.OwnListener(listeners, urlOf(addr)); addr != "" && l >= 0 {
-				list = append(list, fmt.Sprintf("%s leads to %s, goodgate's own listener (listeners[%d], %q): requests that come back are answered 508", nameOf(t), addr, l, listeners[l].Address))
+				list = append(list, fmt.Sprintf("%s leads to %s, goodgate's own listener (listeners[%d], %q): requests that come back get 508", nameOf(t), addr, l, listeners[l].Address))
 			}
 		}
 		if a, err := netip.ParseAddrPort(t.Addr); err == nil && t.Other == "" {
@@ -50,7 +50,7 @@ func doubts(listeners []config.Listener, dns config.DNS, targets []discovery.Tar
 	delete(families, "")
 	for _, name := range slices.Sorted(maps.Keys(families)) {
 		if n := families[name]; n[0] > 0 && n[1] > 0 && dns.Family == "auto" {
-			list = append(list, fmt.Sprintf("%s has IPv4 addresses (%d) and IPv6 addresses (%d), each of which counts as one upstream: an application with both counts twice; dns.family ipv4 or ipv6 takes one family", name, n[0], n[1]))
+			list = append(list, fmt.Sprintf("%s has IPv4 addresses (%d) and IPv6 addresses (%d), each of which counts as one upstream: an application with both counts twice; dns.family ipv4 or ipv6 uses one family", name, n[0], n[1]))
 		}
 	}
 	return list

@@ -125,7 +125,7 @@ func (e *events) changed(c balancer.Change, row situation.Row) {
 	case c.Available && was:
 		but := ""
 		if c.Early {
-			but = " Its breaker lets it be tried before its time, since nobody else is left."
+			but = " Its breaker lets a trial through early because no other upstream is left."
 		}
 		e.tellOnce("upstream", webhook.Event{Type: "upstream_up", Pool: u.Key().Pool, Upstream: u.Addr(),
 			Text: fmt.Sprintf("goodgate: %s of pool %s is available again.%s", u.Addr(), u.Key().Pool, but)})
@@ -216,7 +216,7 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 		if s.low.on {
 			event.Type, event.Text = "pool_below_floor", "has too few upstreams"
 		}
-		event.Text = fmt.Sprintf("goodgate: pool %s %s: %d of %d take requests.", p.Name(), event.Text, available, len(members))
+		event.Text = fmt.Sprintf("goodgate: pool %s %s: %d of %d upstreams are available.", p.Name(), event.Text, available, len(members))
 		if s.low.on {
 			event.Text += e.causes(members)
 		}
@@ -225,7 +225,7 @@ func (e *events) look(p *proxy.Pool, s *state, floor float64) {
 	if s.full.flips(p.Saturated()) {
 		event := webhook.Event{Type: "pool_relieved", Pool: p.Name(), Text: "is no longer overloaded"}
 		if s.full.on {
-			event.Type, event.Text = "pool_saturated", "is overloaded: more is asked of it than its upstreams may have"
+			event.Type, event.Text = "pool_saturated", "is overloaded: it gets more requests than its upstreams may have"
 		}
 		event.Text = fmt.Sprintf("goodgate: pool %s %s; %d requests in flight, %d wait.", p.Name(), event.Text, p.InFlight(), p.Queued()+p.Waiting())
 		if s.full.on {

@@ -61,7 +61,7 @@ pools: {app: {upstreams: [%q], health: {path: /, interval: 20ms, fast_interval: 
 	<-g.current.Load().pools["app"].usable
 	app.Close()
 	want("upstream_down", "available. The upstream refuses connections. Nothing listens on ")
-	want("pool_below_floor", "0 of 1 take requests. The upstream refuses connections (1).")
+	want("pool_below_floor", "0 of 1 upstreams are available. The upstream refuses connections (1).")
 	startApp(t, app.Addr)
 	want("upstream_up", "is available again")
 	if _, err := g.Reread("a test"); err == nil {

@@ -81,7 +81,7 @@ func (s *pageStore) get(name string) ([]byte, error) {
 		return nil, err
 	}
 	if sum := sha256.Sum256(page); hex.EncodeToString(sum[:]) != name {
-		return nil, fmt.Errorf("%s was changed: it has another hash", file)
+		return nil, fmt.Errorf("%s was changed: its hash differs", file)
 	}
 	s.pages[name] = page
 	return page, nil

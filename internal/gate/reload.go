@@ -397,4 +397,4 @@ func (g *Gate) reread(load func() (*config.Config, []config.Warning, error)) ([]
 }
 
 // errNoFile does not count as a failed reload: without a file nothing can be wrong.
-var errNoFile = errors.New("there is no configuration file to read again: goodgate was started with --listen and --to")
+var errNoFile = errors.New("goodgate was started with --listen and --to, so it has no configuration file to reload")

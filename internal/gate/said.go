@@ -56,7 +56,7 @@ func saidOf(pool string, c config.Pool, list []changes.Change) (w said, lost []o
 		switch {
 		case !known:
 		case ch.Base != "" && !slices.ContainsFunc(entries, func(u config.Upstream) bool { return base(ch.Kind, u) == ch.Base }):
-			lost = append(lost, overruled{ch, "the file said " + ch.Base + ", and says something else now"})
+			lost = append(lost, overruled{ch, "the file said " + ch.Base + ", which now has another value"})
 		default:
 			if err := w.take(ch); err != nil {
 				lost = append(lost, overruled{ch, err.Error()})
@@ -88,7 +88,7 @@ func (w *said) take(ch changes.Change) error {
 		var n int
 		err = json.Unmarshal(ch.Value, &n)
 		if err == nil && (n < 1 || n > maxWeight) {
-			err = fmt.Errorf("weight %d: it is from 1 to %d", n, maxWeight)
+			err = fmt.Errorf("weight %d: it must be from 1 to %d", n, maxWeight)
 		}
 		w.weights[ch.Upstream] = n
 	}
@@ -129,13 +129,13 @@ func addedUpstream(ch changes.Change) (config.Upstream, error) {
 	case err != nil:
 		return config.Upstream{}, err
 	case v.Weight < 0 || v.Weight > maxWeight:
-		return config.Upstream{}, fmt.Errorf("weight %d: it is from 1 to %d", v.Weight, maxWeight)
+		return config.Upstream{}, fmt.Errorf("weight %d: it must be from 1 to %d", v.Weight, maxWeight)
 	case v.Tier < 0 || v.Tier > 9:
-		return config.Upstream{}, fmt.Errorf("tier %d: it is from 0 to 9", v.Tier)
+		return config.Upstream{}, fmt.Errorf("tier %d: it must be from 0 to 9", v.Tier)
 	case v.MaxInFlight < 0 || v.MaxInFlight > 1_000_000:
-		return config.Upstream{}, fmt.Errorf("max_in_flight %d: it is from 1 to 1000000, or 0 for no limit", v.MaxInFlight)
+		return config.Upstream{}, fmt.Errorf("max_in_flight %d: it must be from 1 to 1000000, or 0 for no limit", v.MaxInFlight)
 	case v.MaxScope != "" && v.MaxScope != "instance" && v.MaxScope != "fleet":
-		return config.Upstream{}, fmt.Errorf("max_in_flight_scope %q: it is instance or fleet", v.MaxScope)
+		return config.Upstream{}, fmt.Errorf("max_in_flight_scope %q: it must be instance or fleet", v.MaxScope)
 	}
 	return config.Upstream{URL: url, Scheme: "http", Weight: max(v.Weight, 1), Tier: v.Tier, MaxInFlight: v.MaxInFlight, MaxScope: cmp.Or(v.MaxScope, "instance")}, nil
 }

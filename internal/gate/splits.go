@@ -60,7 +60,7 @@ func (g *Gate) overruleSplits(now splits) {
 			continue
 		}
 		if live, ok := now[c.Route]; !ok || live.Base() != c.Base {
-			g.changes.Overrule(c.ID, "the configuration says something else of this split")
+			g.changes.Overrule(c.ID, "the configuration has other settings for this split")
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (g *Gate) takeStep(live liveSplit, o split.Order) {
 	if o.By == split.ByGuard {
 		g.log.Warn("split guard sent all requests back to the first pool", "route", live.Route(), "pool", live.config.Pools[0].Pool, "why", o.Why)
 		g.events.tell("split", webhook.Event{Type: "split_back", Pool: live.config.Pools[0].Pool,
-			Text: fmt.Sprintf("goodgate: route %s is back at pool %s alone: %s. It stays there until goodgate split %s --reset, or other weights.", live.Route(), live.config.Pools[0].Pool, o.Why, live.Route())})
+			Text: fmt.Sprintf("goodgate: route %s is back at pool %s alone: %s. It stays there until goodgate split %s --reset or a change of the weights.", live.Route(), live.config.Pools[0].Pool, o.Why, live.Route())})
 	}
 	err := g.putSplit(live, o, 0)
 	if err == nil {

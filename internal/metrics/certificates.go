@@ -8,7 +8,7 @@ import (
 )
 
 // certExpiry is never changed.
-var certExpiry = newDesc(namespace+"certificate_expiry_timestamp_seconds", "Until when a listener's certificate is good.", "file")
+var certExpiry = newDesc(namespace+"certificate_expiry_timestamp_seconds", "Expiry time of a listener's certificate.", "file")
 
 // certificates reads until when certificates are good when it is asked.
 type certificates struct {

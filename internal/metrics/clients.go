@@ -14,7 +14,7 @@ type clients struct {
 }
 
 func (c *clients) init() {
-	c.open = newGaugeVec(namespace+"client_connections", "Open connections of clients, without those that switched protocols.", "listener")
+	c.open = newGaugeVec(namespace+"client_connections", "Open client connections, except those that switched protocols.", "listener")
 	c.accepted = newCounterVec(namespace+"client_connections_accepted_total", "Connections accepted from clients.", "listener")
 	c.resets = newCounterVec(namespace+"client_resets_total",
 		"Requests over HTTP/2 that clients cancelled within a second, on connections that went on.", "listener")

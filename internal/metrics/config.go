@@ -14,7 +14,7 @@ func (c *configState) init() {
 	c.ok = newGaugeVec(namespace+"config_last_reload_successful", "Whether the last attempt to load the configuration succeeded.")
 	c.when = newGaugeVec(namespace+"config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")
 	c.info = newGaugeVec(namespace+"config_info", "The configuration in force; always 1.", "hash")
-	c.reloads = newCounterVec(namespace+"config_reloads_total", "Attempts to load a configuration, the first included.", "result")
+	c.reloads = newCounterVec(namespace+"config_reloads_total", "Attempts to load a configuration, including the first.", "result")
 }
 
 func (c *configState) vecs() []collector {

@@ -17,10 +17,10 @@ type Fleet struct {
 // None of these is ever changed.
 var (
 	fleetConnected = newDesc(namespace+"fleet_connected", "Whether the fleet's store answers.")
-	fleetMembers   = newDesc(namespace+"fleet_members", "Instances of the fleet that live, this one too; while the store is away, those known last.")
+	fleetMembers   = newDesc(namespace+"fleet_members", "Live instances of the fleet, including this one; while the store is away, the last known number.")
 	fleetDiffering = newDesc(namespace+"fleet_members_differing", "Instances of the fleet with another version or configuration than this one.")
-	fleetWaiting   = newDesc(namespace+"fleet_changes_waiting", "Operator's changes that the fleet's store does not have yet.")
-	fleetLost      = newDesc(namespace+"fleet_fallback_seconds_total", "Time without the fleet's store, in which this instance went on alone.")
+	fleetWaiting   = newDesc(namespace+"fleet_changes_waiting", "Operators' changes that the fleet's store does not have yet.")
+	fleetLost      = newDesc(namespace+"fleet_fallback_seconds_total", "Time that this instance worked alone because the fleet's store did not answer.")
 )
 
 // fleet reads the state of the fleet when it is asked.

@@ -10,10 +10,10 @@ import (
 
 // What is read from mirrors. Never changed.
 var (
-	mirrorRequests  = newDesc(namespace+"mirror_requests_total", "Requests that were mirrored, by what came of them beside the client's answer.", "route", "pool", "result")
+	mirrorRequests  = newDesc(namespace+"mirror_requests_total", "Mirrored requests, by the result of the comparison with the client's answer.", "route", "pool", "result")
 	mirrorDifferent = newDesc(namespace+"mirror_differences_total", "Mirrored requests with a different response, by the part that differs.", "route", "pool", "by")
-	mirrorDropped   = newDesc(namespace+"mirror_dropped_total", "Requests that were not mirrored, by the bound that was in the way.", "route", "pool", "bound")
-	mirrorHeld      = newDesc(namespace+"mirror_held_bytes", "Bytes that mirrored requests hold.", "route", "pool")
+	mirrorDropped   = newDesc(namespace+"mirror_dropped_total", "Requests that goodgate did not mirror, by the limit that prevented it.", "route", "pool", "bound")
+	mirrorHeld      = newDesc(namespace+"mirror_held_bytes", "Memory of mirrored requests, in bytes.", "route", "pool")
 )
 
 // mirrors reads the mirrors of this moment when it is asked.

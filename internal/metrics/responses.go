@@ -8,14 +8,14 @@ func cacheDesc(name, help string, labels ...string) *desc {
 
 // What pools keep of responses, only of those that do. Never changed.
 var (
-	cacheRequests  = cacheDesc("requests_total", "Requests that could be answered from the cache, by what answered them; if_error: an older response in place of an error.", "by")
-	cacheCoalesced = cacheDesc("coalesced_total", "Requests answered from the cache that waited for another one to fetch the response.")
-	cacheBytes     = cacheDesc("bytes", "Memory that kept responses take.")
-	cacheLimit     = cacheDesc("limit_bytes", "Memory that kept responses may take.")
-	cacheResources = cacheDesc("resources", "URLs of which a response is kept.")
+	cacheRequests  = cacheDesc("requests_total", "Requests that the cache could have answered, by the source of the answer; if_error: an older response in place of an error.", "by")
+	cacheCoalesced = cacheDesc("coalesced_total", "Requests answered from the cache after waiting for another request to fetch the response.")
+	cacheBytes     = cacheDesc("bytes", "Memory of cached responses.")
+	cacheLimit     = cacheDesc("limit_bytes", "Limit of the memory for cached responses.")
+	cacheResources = cacheDesc("resources", "URLs with a cached response.")
 	cacheStored    = cacheDesc("stored_total", "Responses that were kept.")
-	cacheEvicted   = cacheDesc("evicted_total", "URLs whose responses were dropped for want of memory.")
-	cachePurged    = cacheDesc("purged_total", "URLs whose responses an operator has purged.")
+	cacheEvicted   = cacheDesc("evicted_total", "URLs whose responses were evicted because memory was short.")
+	cachePurged    = cacheDesc("purged_total", "URLs whose responses an operator purged.")
 )
 
 func collectCache(ch chan<- metric, p *proxy.Pool) {

@@ -6,11 +6,11 @@ func sourceDesc(name, help string) *desc {
 
 // What is read from the places where upstreams are found. Never changed.
 var (
-	sourceUp        = sourceDesc("up", "Whether the last look of the source worked.")
-	sourceUpstreams = sourceDesc("upstreams", "Upstreams that the source found last.")
-	sourceLeftOut   = sourceDesc("left_out", "Candidates that the source found last and does not use.")
-	sourceLooked    = sourceDesc("last_success_timestamp_seconds", "When a look of the source worked last; 0 when none has.")
-	sourceFailures  = sourceDesc("failures_total", "Looks of the source that failed.")
+	sourceUp        = sourceDesc("up", "Whether the last look-up of the source succeeded.")
+	sourceUpstreams = sourceDesc("upstreams", "Upstreams found by the source's last look-up.")
+	sourceLeftOut   = sourceDesc("left_out", "Candidates found by the source's last look-up that goodgate does not use.")
+	sourceLooked    = sourceDesc("last_success_timestamp_seconds", "Time of the source's last successful look-up; 0 if there was none.")
+	sourceFailures  = sourceDesc("failures_total", "Failed look-ups of the source.")
 )
 
 // collectSources sends how the sources of a pool do.

@@ -11,8 +11,8 @@ import (
 // those of the other metrics, which have the labels route and pool.
 var (
 	splitShare   = newDesc(namespace+"split_share_ratio", "Share of a split route's requests that the pool gets.", "route", "pool")
-	splitVerdict = newDesc(namespace+"split_verdict", "How the pool does beside the first of the split: 1 for the present verdict.", "route", "pool", "verdict")
-	splitGuarded = newDesc(namespace+"split_guarded", "Whether the guard of the split has sent everything back to its first pool.", "route")
+	splitVerdict = newDesc(namespace+"split_verdict", "The pool compared with the first one of the split: 1 for the present verdict.", "route", "pool", "verdict")
+	splitGuarded = newDesc(namespace+"split_guarded", "Whether the guard of the split sent all requests back to its first pool.", "route")
 )
 
 // splits reads the splits of this moment when it is asked.

@@ -7,9 +7,9 @@ import (
 
 // What is read of zones, where this goodgate has one. Never changed.
 var (
-	zoneActive = poolDesc("zone_active", "Whether requests are kept in the zone of this goodgate.")
-	zoneMeant  = poolDesc("zone_meant_ratio", "Share of the requests that are meant for the own zone.")
-	zonePicks  = newDesc(namespace+"pool_zone_attempts_total", "Attempts by where they went while requests are kept in the zone: own or other.", "pool", "zone")
+	zoneActive = poolDesc("zone_active", "Whether requests stay in the zone of this goodgate.")
+	zoneMeant  = poolDesc("zone_meant_ratio", "Share of the requests that should stay in the own zone.")
+	zonePicks  = newDesc(namespace+"pool_zone_attempts_total", "Attempts while requests stay in the zone, by the upstream's zone: own or other.", "pool", "zone")
 )
 
 func collectZones(ch chan<- metric, p *proxy.Pool) {

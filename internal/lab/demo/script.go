@@ -40,14 +40,14 @@ const (
 func Script() []Step {
 	const s = time.Second
 	return []Step{
-		{3 * s, 4 * s, 0, Refuse, true, "Backend 1 refuses connections, as after a crash: requests go elsewhere, POSTs too, since nothing was sent."},
-		{9 * s, 4 * s, 1, BadGateway, false, "Backend 2 answers 502 to everything while its health check passes: the answer is not relayed, another backend is asked."},
-		{15 * s, 4 * s, 2, Unavailable, false, "Backend 3 answers 503 to one request in three: those are sent again elsewhere, and it gets fewer from then on."},
-		{21 * s, 4 * s, 0, CloseEarly, false, "Backend 1 takes the request and closes before it responds, as a worker that is killed."},
+		{3 * s, 4 * s, 0, Refuse, true, "Backend 1 refuses connections, as after a crash: goodgate sends requests to another backend, POSTs too, because nothing was sent."},
+		{9 * s, 4 * s, 1, BadGateway, false, "Backend 2 answers 502 to everything while its health check passes: goodgate does not relay the answer, but asks another backend."},
+		{15 * s, 4 * s, 2, Unavailable, false, "Backend 3 answers 503 to one request in three: goodgate retries these on another backend, and then sends backend 3 fewer."},
+		{21 * s, 4 * s, 0, CloseEarly, false, "Backend 1 accepts the request and closes before it responds, like a killed worker."},
 		{27 * s, 4 * s, 1, CutHeader, false, "Backend 2 breaks off in the middle of its response header."},
 		{33 * s, 4 * s, 2, Slow, true, "Backend 3 takes 200 ms longer: nothing fails, but the load moves to the faster ones."},
-		{39 * s, 2 * s, 0, Freeze, false, "Backend 1 freezes: it accepts connections and answers nothing. After 500 ms another backend is asked."},
-		{45 * s, 4 * s, 1, CloseIdle, false, "Backend 2 closes connections unused for 5 ms just as the next request arrives, the usual keep-alive race."},
+		{39 * s, 2 * s, 0, Freeze, false, "Backend 1 freezes: it accepts connections and answers nothing. After 500 ms goodgate asks another backend."},
+		{45 * s, 4 * s, 1, CloseIdle, false, "Backend 2 closes connections idle for 5 ms just as the next request arrives: the usual keep-alive race."},
 		{51 * s, 3 * s / 2, everyBackend, Restart, true, "All backends restart at the same time: requests wait until the first is back."},
 		{56 * s, 4 * s, everyBackend, SickHealth, true, "Every health endpoint answers 500 while the application works: live traffic outranks the checks."},
 	}

@@ -43,7 +43,7 @@ func (s Summary) String() string {
 			fmt.Fprintf(&b, "  "+format+"\n", args...)
 		}
 	}
-	line(s.Absorbed, "%s answered well although a try had failed.", were(s.Absorbed, "request"))
+	line(s.Absorbed, "%s answered well although an attempt had failed.", were(s.Absorbed, "request"))
 	if s.LongestHeld >= time.Millisecond { // a shorter wait is nobody's
 		line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
 	}
