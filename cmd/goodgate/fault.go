@@ -34,8 +34,8 @@ func newFault() *cobra.Command {
 	var c *cobra.Command
 	c = asking(&cobra.Command{
 		Use:   "fault [ROUTE]",
-		Short: "Show, inject or end faults on purpose, to test the clients of a route",
-		Long: `Show the faults on purpose that requests can meet, inject one into a route, or end
+		Short: "Inject faults into a route to test its clients; show them and end them",
+		Long: `Show the injected faults that requests can meet, inject one into a route, or end
 those of operators. A route has one fault of each kind; a new one replaces it. A fault
 ends after --for (10 minutes by default, 24 hours at most), with --end, and when goodgate
 restarts. Faults count against no upstream.`,
@@ -141,7 +141,7 @@ func showFaults(ctx context.Context, q *question) error {
 			list = ofRoute(list, q.args[0])
 		}
 		if len(list) == 0 {
-			printable.Fprintln(q.out, "no faults on purpose")
+			printable.Fprintln(q.out, "no injected faults")
 			return
 		}
 		printFaults(q.out, list)

@@ -15,7 +15,7 @@ func TestFault(t *testing.T) {
 		code int
 		says string
 	}{
-		{"", 0, "no faults on purpose"},
+		{"", 0, "no injected faults"},
 		{"--delay 1s", 2, "needs the argument ROUTE"},
 		{"route-2 --share 5%", 2, "exactly one of --delay, --abort, --cut and --throttle"},
 		{"route-2 --delay 1s --abort 503", 2, "exactly one of --delay"},
@@ -27,7 +27,7 @@ func TestFault(t *testing.T) {
 		{"route-2 --abort 503 --share 5% --header X-Fault=abort --header X-Any --for 1h --why test", 0, "route route-2: abort with 503 for 5 % of the requests with X-Any and X-Fault, until"},
 		{"route-2 --throttle 10KiB", 0, "throttle to 10240 bytes a second for all requests"},
 		{"", 0, "abort with 503 for 5 % of the requests with X-Any and X-Fault"},
-		{"route-1", 0, "no faults on purpose"},
+		{"route-1", 0, "no injected faults"},
 		{"--end --kind throttle", 0, "ended on route route-2: throttle"},
 		{"route-2", 0, "abort with 503"},
 		{"route-2 --end --why done", 0, "ended on route route-2: abort with 503"},

@@ -72,7 +72,7 @@ func says(c changes.Change) string {
 		return fmt.Sprintf("a deploy to pool %s is in progress", c.Pool)
 	case changes.Fault:
 		f := FaultOf(c)
-		return fmt.Sprintf("route %s has a fault on purpose: %s", c.Route, f.Says())
+		return fmt.Sprintf("route %s has an injected fault: %s", c.Route, f.Says())
 	}
 	return string(c.Kind)
 }

@@ -78,7 +78,7 @@ func (s *Server) faultEndpoints() []Endpoint {
 	why := Param{"why", "Why they end, for the log.", ""}
 	kind := Param{"kind", "Only faults of this kind: delay, abort, cut or throttle.", ""}
 	return []Endpoint{
-		{Pattern: "GET /v1/faults", Answers: []Fault{}, Handler: s.allFaults, Does: "Faults on purpose that requests can meet, by the configuration and by operators."},
+		{Pattern: "GET /v1/faults", Answers: []Fault{}, Handler: s.allFaults, Does: "Injected faults that requests can meet, from the configuration and from operators."},
 		{Pattern: "POST /v1/faults", Takes: FaultOrder{}, Answers: Fault{}, Handler: s.injectFault, Refuses: []int{400, 404, 409}, Does: "Injects a fault into a route for a time, in place of its fault of the same kind. A restart ends it."},
 		{Pattern: "DELETE /v1/faults", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on all routes."},
 		{Pattern: "DELETE /v1/faults/{route}", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 404, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on a route."},

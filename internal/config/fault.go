@@ -63,7 +63,7 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 		case f.Active(now) && f.Until != "":
 			a.warnf(at, "an injected fault is active until %s: %s for %s of the requests", f.Until, f, f.of())
 		case f.Active(now):
-			a.warnf(at, "an injected fault is active without an end:  %s for %s of the requests; set until", f, f.of())
+			a.warnf(at, "an injected fault is active without an end: %s for %s of the requests; set until", f, f.of())
 		case f.Share > 0:
 			a.warnf(at+".until", "the injected fault ended at %s: remove it", f.Until)
 		}

@@ -31,7 +31,7 @@ type Route struct {
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from requests of pages of other origins that change something (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
 	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Statuses of upstreams to replace by an error page."`
-	Faults        []Fault        `yaml:"faults" help:"Fault injection: deliberate faults that test clients. They count against no upstream."`
+	Faults        []Fault        `yaml:"faults" help:"Fault injection, to test clients. They count against no upstream."`
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
 }

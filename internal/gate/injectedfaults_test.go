@@ -112,7 +112,7 @@ func TestInjectedFaults(t *testing.T) {
 	for _, show := range []struct{ path, want string }{
 		{"/v1/status", "Injected by operators: abort with 503 for all requests on shop until"},
 		{"/v1/status", `"faults_on_purpose"`},
-		{"/v1/overview", "route shop has a fault on purpose: abort with 503 for all requests"},
+		{"/v1/overview", "route shop has an injected fault: abort with 503 for all requests"},
 		{"/v1/changes", `"fault": "abort"`},
 		{"/v1/timeline", "route shop: abort with 503 for all requests"},
 		{"/metrics", `goodgate_faults_injected_total{kind="abort",route="shop"} 3`},

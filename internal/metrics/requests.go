@@ -61,7 +61,7 @@ func (q *requests) init() {
 	q.queue = newHistogramVec(namespace+"queue_duration_seconds", "Waiting time of requests that had to queue before the pool.", classicBuckets[:], "pool")
 	q.failed = newCounterVec(namespace+"requests_failed_total", "Requests without a good response, from any cause.", "pool", "reason")
 	q.dryRun = newCounterVec(namespace+"rate_dry_run_total", "Requests that a rate in dry run would have refused.", "rate")
-	q.faults = newCounterVec(namespace+"faults_injected_total", "Faults on purpose that requests have met.", "route", "kind")
+	q.faults = newCounterVec(namespace+"faults_injected_total", "Injected faults that requests met.", "route", "kind")
 	q.escaped = newCounterVec(namespace+"gateway_errors_escaped_total", "Requests whose client saw a gateway error.", "pool", "reason")
 	q.absorbed = newCounterVec(namespace+"gateway_errors_absorbed_total", "Requests with a failure that goodgate hid from the client.", "pool", "by", "reason")
 	q.hedgesWon = newCounterVec(namespace+"hedges_won_total", "Requests that a second upstream answered before the first, which had not failed.", "pool")

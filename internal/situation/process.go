@@ -63,8 +63,8 @@ var process = []Row{
 		Do:       "Correct the file, and reload.",
 	}, {
 		ID: Faults, Level: Warning, Reason: reason.FaultInjected,
-		Headline: "Faults on purpose are active",
-		Cause:    "The configuration or an operator delays, refuses or breaks off some requests on purpose, on: {name}.",
+		Headline: "Injected faults are active",
+		Cause:    "The configuration or an operator delays, refuses or breaks off some requests on purpose. Routes: {name}.",
 		Do:       "When the test is over, remove faults from the routes, and end those of operators with goodgate fault --end.",
 	}, {
 		ID: ShuttingDown, Level: Notice, Reason: reason.ShuttingDown,
