@@ -12,6 +12,7 @@ import (
 type access struct {
 	basic   *basicAuth
 	forward *forwardAuth
+	either  string // a list of networks whose clients need nothing else; "" = all must be passed
 }
 
 // basicAuth asks for a name and a password.
@@ -38,6 +39,9 @@ func (a access) String() string {
 	}
 	if a.forward != nil {
 		parts = append(parts, "forward: "+a.forward.String())
+	}
+	if a.either != "" {
+		parts = append(parts, "allow: "+a.either, "satisfy: any")
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }

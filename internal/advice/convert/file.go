@@ -8,6 +8,7 @@ type file struct {
 	trusted        []string // networks
 	trustedHeaders []string
 	page           string // file of the error page
+	pageDir        string // folder of those by status
 	log            accessLog
 	routes         []route
 	pools          []*pool
@@ -25,7 +26,9 @@ type listener struct {
 	proxied    []string // networks that speak the PROXY protocol
 	acme       []string // names to get a certificate for
 	authority  acme
-	cleartext2 bool // HTTP/2 without TLS
+	cleartext2 bool              // HTTP/2 without TLS
+	crl        []string          // files with lists of revoked certificates of clients
+	settings   map[string]string // by their key
 }
 
 // acme is the authority that certificates are ordered of.
@@ -71,6 +74,8 @@ type route struct {
 	conditions
 	answer
 	pool         string
+	split        string   // flow mapping; instead of the pool alone
+	pools        []string // of the split
 	strip, add   string
 	rewrite      [2]string // regular expression and new path
 	host         string
@@ -97,6 +102,7 @@ type route struct {
 	intercept []string // statuses
 	cache     string   // of the route; "" = the pool keeps nothing of it
 	cors      string   // flow mapping
+	unlogged  bool
 }
 
 // rewrite is an entry of response_rewrites.
@@ -117,6 +123,8 @@ type pool struct {
 	dial      time.Duration
 	response  time.Duration
 	keepalive time.Duration
+	age       time.Duration // of connections; 0 = no bound
+	stale     string        // flow mapping; "" = none
 	idle      int
 	attempts  int
 	statuses  []string // that are sent again; empty = the default

@@ -89,7 +89,7 @@ func (r *Result) ahead(rt route, guards []guard) []guard {
 
 // answering is the route with an answer instead of its pool.
 func (r route) answering(a answer) route {
-	return route{conditions: r.conditions, answer: a, setResponse: a.fields}
+	return route{conditions: r.conditions, answer: a, setResponse: a.fields, unlogged: r.unlogged}
 }
 
 // verdict says of two conditions whether both can hold.

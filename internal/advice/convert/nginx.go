@@ -20,7 +20,7 @@ func Nginx(c *nginxconf.Config) *Result {
 	}
 	n.listeners()
 	n.trusted()
-	n.errorPage()
+	n.errorPages()
 	n.accessLog()
 	for _, v := range n.vhosts() {
 		n.server(v)
@@ -50,6 +50,7 @@ type nginx struct {
 	http  []*nginxconf.Directive
 	pools map[string]string             // name by what it does
 	done  map[*nginxconf.Directive]bool // what has been converted, or noted
+	pages []string                      // files of error pages that goodgate has
 }
 
 // use says that directives have been converted, or that what is lost is said.
@@ -146,51 +147,6 @@ func (n *nginx) leftIf(d *nginxconf.Directive) {
 // denies reports whether a return keeps clients out.
 func denies(d *nginxconf.Directive) bool {
 	return len(d.Arg(0)) == 3 && strings.Trim(d.Arg(0), "0123456789") == "" && d.Arg(0) >= "400"
-}
-
-// errorPage finds the static page for gateway errors, and lets goodgate use the
-// same file.
-func (n *nginx) errorPage() {
-	for _, s := range n.Servers {
-		for _, d := range s.All("error_page") {
-			if _, l := n.namedPlace(s, lastArg(d)); isGatewayPage(d) && l != nil {
-				continue // see fallback
-			}
-			if len(d.Args) < 2 || !slices.Contains(d.Args, "502") {
-				n.note(d.At(), d.Name+" "+d.Arg(0), "is left out: goodgate has one page, a file, for all errors of its own (errors.html)")
-				continue
-			}
-			page := d.Args[len(d.Args)-1]
-			file := n.static(s, page)
-			if file == "" || n.file.page != "" && n.file.page != file {
-				n.note(d.At(), d.Name, "is left out: goodgate has one page, a file, for all errors of its own (errors.html)")
-				continue
-			}
-			n.file.page = file
-			n.note(d.At(), d.Name, "is the page for errors that goodgate answers itself, for clients that accept HTML; others get text or JSON")
-		}
-	}
-}
-
-// static is the file that a server has for a path, "" when it has none.
-func (n *nginx) static(s *nginxconf.Server, path string) string {
-	if !strings.HasPrefix(path, "/") {
-		return ""
-	}
-	root := s.One("root").Arg(0)
-	for _, d := range s.Block {
-		if d.Name == "location" && slices.Contains(d.Args, path) {
-			for _, in := range d.Block {
-				if in.Name == "root" {
-					root = in.Arg(0)
-				}
-			}
-		}
-	}
-	if root == "" || strings.Contains(root, "$") {
-		return ""
-	}
-	return strings.TrimSuffix(root, "/") + path
 }
 
 // realIPFrom are the networks that are believed about the client, anywhere.

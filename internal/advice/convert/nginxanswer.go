@@ -15,13 +15,43 @@ func (n *nginx) signIn(sc scope, r *route) {
 		return
 	}
 	n.use(d, file)
-	if realm == "" || strings.Contains(realm, "$") || len(d.Args) != 1 || !isValue(realm) || sc.one("satisfy").Arg(0) == "any" ||
+	if realm == "" || strings.Contains(realm, "$") || len(d.Args) != 1 || !isValue(realm) ||
+		sc.one("satisfy").Arg(0) == "any" && either(sc) == nil ||
 		!path.IsAbs(name) || strings.Contains(name, "$") || len(file.Args) != 1 {
 		n.refuse(d.At(), d.Name, protecting[d.Name])
 		return
 	}
 	r.basic = &basicAuth{file: name, realm: realm}
 	n.note(d.At(), d.Name, "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not. A client gets 429 after 10 wrong passwords in a minute", name)
+}
+
+// either are the networks of "satisfy any", whose clients need no password and no
+// permission; nil where the list of allow and deny says more than these.
+func either(sc scope) (networks []string) {
+	rules := sc.any("allow", "deny")
+	for i, d := range rules {
+		text, ok := network(d.Arg(0))
+		switch {
+		case d.Name == "deny" && d.Arg(0) == "all" && i == len(rules)-1:
+			return networks
+		case d.Name == "deny" || !ok:
+			return nil
+		}
+		networks = append(networks, text)
+	}
+	return nil
+}
+
+// satisfied converts "satisfy any", once the route asks for a password or for permission.
+func (n *nginx) satisfied(sc scope, r *route) {
+	d := sc.one("satisfy")
+	networks := either(sc)
+	if d.Arg(0) != "any" || len(networks) == 0 || r.basic == nil && r.forward == nil {
+		return
+	}
+	r.either = list(networks)
+	n.use(d)
+	n.use(sc.any("allow", "deny")...)
 }
 
 // compressed converts gzip.

@@ -34,7 +34,7 @@ func (n *nginx) cached(p *place, r *route) {
 		r.cache = "{default_age: " + age.String() + "}"
 	}
 	for _, pool := range n.file.pools {
-		if pool.name == r.pool {
+		if pool.name == r.pool || slices.Contains(r.pools, pool.name) {
 			pool.cached = true
 		}
 	}
@@ -48,7 +48,37 @@ func (n *nginx) cached(p *place, r *route) {
 			n.use(zone)
 		}
 	}
+	n.stale(p, r, d.Arg(0))
 	n.note(d.At(), d.Name, "the cache is in memory: 64 MiB for the pool, and bodies up to commit.buffer (see cache.max_size)")
+}
+
+// stale converts proxy_cache_use_stale: what is kept longer than it is fresh answers where an
+// error would.
+func (n *nginx) stale(p *place, r *route, zone string) {
+	d := p.one("proxy_cache_use_stale")
+	if !slices.ContainsFunc(d.Args, func(word string) bool {
+		return word == "error" || word == "timeout" || strings.HasPrefix(word, "http_5")
+	}) {
+		return // it is noted
+	}
+	kept := 10 * time.Minute // nginx's own
+	for _, path := range named(n.http, "proxy_cache_path") {
+		for _, a := range path.Args {
+			text, ok := strings.CutPrefix(a, "inactive=")
+			if span, isSpan := nginxconf.Duration(text); ok && isSpan && span >= time.Second && slices.ContainsFunc(path.Args, func(s string) bool { return strings.HasPrefix(s, "keys_zone="+zone+":") }) {
+				kept = min(span, 8760*time.Hour)
+			}
+		}
+	}
+	for _, pool := range n.file.pools {
+		if pool.name == r.pool || slices.Contains(r.pools, pool.name) {
+			pool.stale = "max_size: 64MiB, if_error: " + kept.String()
+		}
+	}
+	n.use(d)
+	if slices.Contains(d.Args, "updating") {
+		n.note(d.At(), d.Name, "(updating) is for responses that say stale-while-revalidate")
+	}
 }
 
 // fresh is how long nginx keeps responses that do not say it themselves. goodgate has one

@@ -23,7 +23,9 @@ func TestNginxCache(t *testing.T) {
 	f("proxy_cache z; proxy_cache_valid 200 1h;", "noted proxy_cache_valid, noted proxy_cache", "cache: true")
 	f("proxy_cache z; proxy_cache_valid 10m;", "noted proxy_cache_valid, noted proxy_cache", "cache: true")
 	f("proxy_cache z; proxy_cache_key $scheme$host$request_uri;", "noted proxy_cache", "cache: true")
-	f("proxy_cache z; proxy_cache_use_stale error;", "noted proxy_cache, noted proxy_cache_use_stale", "cache: true")
+	f("proxy_cache z; proxy_cache_use_stale error http_502;", "noted proxy_cache", "stale: {max_size: 64MiB, if_error: 10m0s}")
+	f("proxy_cache z; proxy_cache_use_stale error updating;", "noted proxy_cache_use_stale, noted proxy_cache", "stale: {max_size: 64MiB")
+	f("proxy_cache z; proxy_cache_use_stale updating;", "noted proxy_cache, noted proxy_cache_use_stale", "cache: true")
 	// not the same, and left out
 	f("proxy_cache z; proxy_cache_key $host$uri;", "noted proxy_cache_path, noted proxy_cache, noted proxy_cache_key", "pool: u")
 	f("proxy_cache z; proxy_cache_key $cookie_user$request_uri;", "noted proxy_cache_path, noted proxy_cache, noted proxy_cache_key", "pool: u")

@@ -47,32 +47,6 @@ func (n *nginx) fallback(s *nginxconf.Server, p *place, r *route) {
 	}
 }
 
-// intercepted converts proxy_intercept_errors, where the page that upstreams' answers are
-// replaced by is goodgate's own.
-func (n *nginx) intercepted(s *nginxconf.Server, p *place, r *route) {
-	d := p.one("proxy_intercept_errors")
-	if d.Arg(0) != "on" || r.fallback != "" || n.file.page == "" {
-		return
-	}
-	for _, page := range p.any("error_page") {
-		if !slices.Contains(page.Args, "502") || n.static(s, lastArg(page)) != n.file.page {
-			continue // it is noted
-		}
-		statuses := page.Args[:len(page.Args)-1]
-		if slices.ContainsFunc(statuses, func(text string) bool {
-			return len(text) != 3 || text < "400" || text > "599" || strings.Trim(text, "0123456789") != ""
-		}) {
-			continue
-		}
-		for _, status := range statuses {
-			r.intercept = withWord(r.intercept, status)
-		}
-	}
-	if len(r.intercept) > 0 {
-		n.use(d)
-	}
-}
-
 func (n *nginx) noFallback(d *nginxconf.Directive) {
 	if strings.HasPrefix(lastArg(d), "@") {
 		n.note(d.At(), d.Name, "%s is no other pool that goodgate could ask: it is left out", lastArg(d))

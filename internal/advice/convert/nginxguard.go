@@ -36,8 +36,8 @@ func (n *nginx) rewriting(sc scope, at spot, pass passing) (guards []guard, rest
 	for _, d := range sc[len(sc)-1] {
 		switch d.Name {
 		case "if":
-			if g, ok := n.conditional(d, sc, at, pass); ok {
-				guards = append(guards, g)
+			if some, ok := n.conditional(d, sc, at, pass); ok {
+				guards = append(guards, some...)
 			}
 		case "return":
 			a, ok := n.answer(d, sc, at)
@@ -59,11 +59,27 @@ func (n *nginx) rewriting(sc scope, at spot, pass passing) (guards []guard, rest
 }
 
 // conditional converts "if (...) { return ...; }", and with proxy_pass.
-func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at spot, pass passing) (guard, bool) {
-	g, ok := condition(d.Args)
-	if !ok || len(d.Block) == 0 {
-		return g, false
+func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at spot, pass passing) ([]guard, bool) {
+	if len(d.Block) == 0 {
+		return nil, false
 	}
+	g, ok := condition(d.Args)
+	if ok {
+		g, ok = n.consequence(d, g, sc, at, pass)
+		return []guard{g}, ok
+	}
+	if _, ok = n.switched(d.Args, guard{}); !ok {
+		return nil, false
+	}
+	if g, ok = n.consequence(d, guard{}, sc, at, pass); !ok {
+		return nil, false
+	}
+	return n.switched(d.Args, g)
+}
+
+// consequence gives the guard of an "if" what stands in its block.
+func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, pass passing) (guard, bool) {
+	ok := true
 	if then := pass(d); then != nil && !g.not {
 		n.use(d)
 		g.then, g.lost = then, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") would go elsewhere"}
@@ -268,7 +284,7 @@ func (n *nginx) access(sc scope) (guards []guard) {
 func (n *nginx) addresses(sc scope) (guards []guard) {
 	rules := sc.any("allow", "deny")
 	if sc.one("satisfy").Arg(0) == "any" {
-		return nil // all of it is refused
+		return nil // see either; else all of it is refused
 	}
 	for i, d := range rules {
 		net, ok := network(d.Arg(0))

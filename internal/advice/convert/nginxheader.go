@@ -175,7 +175,10 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 // constant replaces the variables that are the same for all requests of a location:
 // the server's name, and what is set once, to plain text.
 func (n *nginx) constant(l *nginxconf.Location, text string) string {
-	known := map[string]string{}
+	known := map[string]string{"$proxy_host": l.Host}
+	if (scope{n.http, l.Server.Block}).one("ssl_verify_client").Arg(0) == "on" {
+		known["$ssl_client_verify"] = "SUCCESS" // no other client gets so far
+	}
 	if len(l.Server.Names) > 0 {
 		known["$server_name"] = l.Server.Names[0]
 	}

@@ -8,14 +8,16 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// limits converts limit_req and limit_conn where goodgate counts by the same.
-func (n *nginx) limits(sc scope, r *route) {
+// limits converts limit_req and limit_conn where goodgate counts by the same. The guards
+// are for requests that a limit does not count.
+func (n *nginx) limits(sc scope, r *route) (guards []guard) {
 	for _, d := range sc.any("limit_req") {
-		rate, ok := n.rate(d, sc)
+		rate, cases, ok := n.rate(d, sc)
 		if !ok {
 			continue // it is refused
 		}
 		n.use(d)
+		guards = append(guards, n.spared(cases, rate, Note{d.At(), d.Name, protecting[d.Name]})...)
 		r.rates = append(r.rates, rate)
 		n.note(d.At(), d.Name, "a request too many gets 429 at once, where nginx delays it or answers 503; each route counts by itself")
 	}
@@ -27,6 +29,7 @@ func (n *nginx) limits(sc scope, r *route) {
 			r.maxRequests = most
 		}
 	}
+	return guards
 }
 
 // zone is the directive that defines a zone.
@@ -43,7 +46,7 @@ func (n *nginx) zone(kind, name string) *nginxconf.Directive {
 
 // rate is a limit_req as an entry of limits.rates. nginx lets in burst more than one
 // at once; goodgate counts that one too.
-func (n *nginx) rate(d *nginxconf.Directive, sc scope) (string, bool) {
+func (n *nginx) rate(d *nginxconf.Directive, sc scope) (rate string, cases []valueCase, ok bool) {
 	params := map[string]string{}
 	for _, a := range d.Args {
 		name, value, _ := strings.Cut(a, "=")
@@ -52,7 +55,12 @@ func (n *nginx) rate(d *nginxconf.Directive, sc scope) (string, bool) {
 	zone := n.zone("limit_req_zone", params["zone"])
 	on, ok := countedBy(zone.Arg(0))
 	if !ok {
-		return "", false
+		key, some, used, found := n.sparing(zone.Arg(0))
+		if on, ok = countedBy(key); !found || !ok {
+			return "", nil, false
+		}
+		cases = some
+		n.use(used...)
 	}
 	for _, a := range zone.Args {
 		text, found := strings.CutPrefix(a, "rate=")
@@ -68,15 +76,15 @@ func (n *nginx) rate(d *nginxconf.Directive, sc scope) (string, bool) {
 		requests, err := strconv.Atoi(count)
 		burst, _ := strconv.Atoi(params["burst"])
 		if err != nil || requests < 1 || requests > 1e7 || burst < 0 || burst >= 1e7 {
-			return "", false
+			return "", nil, false
 		}
-		rate := fmt.Sprintf("{name: %s, on: %s, requests: %d, per: %s, burst: %d, ipv6_prefix: 128", quote(freeName(nil, params["zone"])), quote(on), requests, per, burst+1)
+		rate = fmt.Sprintf("{name: %s, on: %s, requests: %d, per: %s, burst: %d, ipv6_prefix: 128", quote(freeName(nil, params["zone"])), quote(on), requests, per, burst+1)
 		if sc.one("limit_req_dry_run").Arg(0) == "on" {
 			rate += ", dry_run: true"
 		}
-		return rate + "}", true
+		return rate + "}", cases, true
 	}
-	return "", false
+	return "", nil, false
 }
 
 // countedBy is what goodgate counts by where nginx counts by a key.

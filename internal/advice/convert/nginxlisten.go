@@ -88,6 +88,7 @@ func (n *nginx) listeners() {
 		}
 	}
 	for _, l := range n.file.listeners {
+		n.connections(l)
 		if l.secure && len(l.certs) == 0 {
 			n.refuse("", "listen", "clients of "+l.address+" would come without TLS, as there is no certificate for it")
 		}
@@ -159,9 +160,9 @@ func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {
 // clientCerts converts which clients need a certificate, if all servers of the
 // listener agree.
 func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
-	verify, ca := sc.one("ssl_verify_client"), sc.one("ssl_client_certificate")
+	verify, ca, crl := sc.one("ssl_verify_client"), sc.one("ssl_client_certificate"), sc.one("ssl_crl")
 	if verify.Name == "" || verify.Arg(0) == "off" {
-		n.use(ca, sc.one("ssl_verify_depth"), sc.one("ssl_crl")) // without an effect
+		n.use(ca, sc.one("ssl_verify_depth"), crl) // without an effect
 		return
 	}
 	if verify.Arg(0) != "on" && verify.Arg(0) != "optional" || ca.Arg(0) == "" {
@@ -170,11 +171,15 @@ func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 	for _, o := range n.Servers {
 		osc := scope{n.http, o.Block}
 		shared := slices.ContainsFunc(n.bindings(o), func(b binding) bool { return b.address == l.address })
-		if shared && (osc.one("ssl_verify_client").Arg(0) != verify.Arg(0) || osc.one("ssl_client_certificate").Arg(0) != ca.Arg(0)) {
+		if shared && (osc.one("ssl_verify_client").Arg(0) != verify.Arg(0) || osc.one("ssl_client_certificate").Arg(0) != ca.Arg(0) || osc.one("ssl_crl").Arg(0) != crl.Arg(0)) {
 			return // and it is refused
 		}
 	}
 	n.use(verify, ca)
+	if file := crl.Arg(0); file != "" && len(crl.Args) == 1 {
+		n.use(crl)
+		l.crl = []string{file}
+	}
 	l.clientCA, l.optional = ca.Arg(0), verify.Arg(0) == "optional" && !n.demanded(l)
 	n.note(verify.At(), verify.Name, "a client without a good certificate is refused by TLS, where nginx answers 400")
 }

@@ -70,7 +70,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 // locations.
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
-	base := route{conditions: v.conditions}
+	base := route{conditions: v.conditions, unlogged: isUnlogged(sc)}
 	guards, rest := n.rewriting(sc, spot{hosts: v.hosts, groups: v.conditions.groups()}, func(*nginxconf.Directive) func(route, []guard) { return nil })
 	if rest != nil {
 		n.guarded(base.answering(*rest), guards)
@@ -136,6 +136,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
 	}
+	r.unlogged = isUnlogged(p.scope)
 	guards, rest := n.rewriting(p.scope, spot{v.hosts, r.groups(), r.regexp != ""}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
@@ -275,16 +276,16 @@ func (n *nginx) elsewhere(p *place, r *route) {
 	}
 	why := "it serves files; keep nginx for them"
 	for _, d := range p.Block {
+		if d.Name == "stub_status" || d.Name == "api" {
+			why = "see admin for goodgate's own status and metrics"
+			n.use(d)
+		}
 		if kind, ok := strings.CutSuffix(d.Name, "_pass"); ok {
 			why = "it speaks " + cmp.Or(map[string]string{"fastcgi": "FastCGI", "grpc": "gRPC (see protocol: h2c)"}[kind], kind)
 			n.use(d)
 		}
 	}
 	n.note(p.At(), said(p.Directive), "has no equivalent: %s. It answers 404", why)
-}
-
-func (n *nginx) isErrorPage(p *place) bool {
-	return n.file.page != "" && strings.HasSuffix(n.file.page, p.path)
 }
 
 // defaultMaxBody is nginx's client_max_body_size.
@@ -295,6 +296,10 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	if l.Host == "" {
 		if chosen, ok := n.mapped(l, p); ok {
 			n.guarded(r, append(guards, chosen...))
+			return
+		}
+		if first, ok := n.divided(l, &r); ok {
+			n.reached(first, p, r, guards)
 			return
 		}
 		n.note(l.Pass.At(), said(&l.Pass), "depends on a variable and is left out: write a pool for it. It answers 404")
@@ -308,6 +313,11 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 		n.guarded(r, guards)
 		return
 	}
+	n.reached(l, p, r, guards)
+}
+
+// reached converts what a location does with requests to its pool, and with their answers.
+func (n *nginx) reached(l *nginxconf.Location, p *place, r route, guards []guard) {
 	if slices.Contains(l.One(l.Prefix()+"_next_upstream").Args, "non_idempotent") {
 		r.retrySafe = true
 	}
@@ -316,8 +326,9 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	n.requestHeaders(l, p, &r)
 	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
 	n.answers(l, p.scope, &r)
-	n.limits(p.scope, &r)
+	guards = append(guards, n.limits(p.scope, &r)...)
 	n.signIn(p.scope, &r)
+	n.satisfied(p.scope, &r)
 	n.compressed(p.scope, &r)
 	r.maxBody = l.Size("client_max_body_size", defaultMaxBody)
 	n.joined(l, p, &r)

@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
@@ -13,18 +15,88 @@ type accessLog struct {
 	format, escape string
 	output         string // a server of syslog; files are left to the operator
 	facility, app  string
+	statuses       []string // that are logged; none = all
 }
 
 // empty reports whether goodgate's defaults do.
-func (l accessLog) empty() bool { return l == accessLog{} }
+func (l accessLog) empty() bool { return l.format+l.output == "" && len(l.statuses) == 0 }
+
+// isUnlogged reports whether requests of a block are not logged.
+func isUnlogged(sc scope) bool {
+	list := sc.any("access_log")
+	return len(list) == 1 && list[0].Arg(0) == "off"
+}
+
+// loggedIf converts the condition of a log, if that is one on the status.
+func (n *nginx) loggedIf(d *nginxconf.Directive, l *accessLog) {
+	i := slices.IndexFunc(d.Args, func(s string) bool { return strings.HasPrefix(s, "if=") })
+	if i < 0 {
+		return
+	}
+	name := strings.TrimPrefix(d.Args[i], "if=")
+	for _, m := range n.http {
+		if m.Name != "map" || len(m.Args) != 2 || m.Arg(0) != "$status" || m.Arg(1) != name {
+			continue
+		}
+		if statuses, ok := loggedStatuses(m); ok {
+			l.statuses = statuses
+			n.use(m)
+			return
+		}
+	}
+	n.note(d.At(), "access_log "+d.Args[i], "is a condition that goodgate does not have: all requests are logged (see log.only, and log of a route)")
+}
+
+// loggedStatuses are the ranges of statuses for which a map has a value that is neither
+// empty nor 0.
+func loggedStatuses(m *nginxconf.Directive) (ranges []string, ok bool) {
+	value := func(status string) (string, bool) {
+		rest := ""
+		for _, in := range m.Block {
+			if re, isExpression := strings.CutPrefix(in.Name, "~"); isExpression {
+				compiled, err := regexp.Compile(re)
+				if err != nil {
+					return "", false
+				}
+				if compiled.MatchString(status) {
+					return in.Arg(0), true
+				}
+			}
+			if in.Name == status {
+				return in.Arg(0), true
+			}
+			if in.Name == "default" {
+				rest = in.Arg(0)
+			}
+		}
+		return rest, true
+	}
+	begin := 0
+	for status := 100; status <= 600; status++ {
+		v, can := value(strconv.Itoa(status))
+		if !can {
+			return nil, false
+		}
+		logged := v != "" && v != "0" && status < 600
+		switch {
+		case logged && begin == 0:
+			begin = status
+		case !logged && begin > 0:
+			text := strconv.Itoa(begin)
+			if begin < status-1 {
+				text += "-" + strconv.Itoa(status-1)
+			}
+			ranges, begin = append(ranges, text), 0
+		}
+	}
+	return ranges, len(ranges) > 0
+}
 
 // accessLog converts the access log that all servers have.
 func (n *nginx) accessLog() {
 	logs := named(n.http, "access_log")
-	if len(logs) == 0 {
-		for _, d := range named(n.http, "server") {
-			logs = append(logs, named(d.Block, "access_log")...)
-		}
+	for _, d := range named(n.http, "server") {
+		logs = append(append(logs, named(d.Block, "access_log")...), below(d.Block, "access_log")...)
 	}
 	logs = slices.DeleteFunc(logs, func(d *nginxconf.Directive) bool { return d.Arg(0) == "off" })
 	if len(logs) == 0 {
@@ -38,13 +110,14 @@ func (n *nginx) accessLog() {
 	if settings, ok := strings.CutPrefix(first.Arg(0), "syslog:"); ok {
 		n.syslog(first, settings, &l)
 	}
+	n.loggedIf(first, &l)
 	if n.file.log = l; l.empty() {
 		return
 	}
 	if slices.ContainsFunc(logs[1:], func(d *nginxconf.Directive) bool { return !slices.Equal(d.Args, first.Args) }) {
 		n.note(first.At(), "access_log", "there are others: log.outputs has more than one, and log of a route chooses among them")
 	}
-	if l.output == "" {
+	if l.output == "" && l.format != "" {
 		n.note(first.At(), "access_log", "has its format, and goes to standard error: log.output names a file")
 	}
 }
@@ -122,6 +195,9 @@ func (l accessLog) write(w *writer) {
 	}
 	if l.escape != "" {
 		w.line("  escape: %s", word(l.escape))
+	}
+	if len(l.statuses) > 0 {
+		w.line("  only: {status: %s}", list(l.statuses))
 	}
 	if l.output != "" {
 		w.line("  output: %s", quote(l.output))

@@ -12,41 +12,33 @@ import (
 func (n *nginx) mapped(l *nginxconf.Location, p *place) (guards []guard, ok bool) {
 	scheme, rest, _ := strings.Cut(l.Pass.Arg(0), "://")
 	chosen, uri, _ := strings.Cut(rest, "$request_uri")
-	i := slices.IndexFunc(n.http, func(d *nginxconf.Directive) bool { return d.Name == "map" && d.Arg(1) == chosen })
+	i := slices.IndexFunc(n.http, func(d *nginxconf.Directive) bool { return d.Name == "map" && len(d.Args) == 2 && d.Arg(1) == chosen })
 	if l.Variable != chosen || uri != "" || i < 0 {
 		return nil, false
 	}
-	to := func(host string) func(route, []guard) {
-		one := *l
-		one.Scheme, one.Host, one.URI, one.Variable = scheme, host, "", ""
-		return func(r route, _ []guard) { n.proxied(&one, p, r, nil) }
+	cases, ok := mapCases(n.http[i], func(value string) bool { return !strings.Contains(value, "$") || n.splitClients(value) != nil })
+	if !ok {
+		return nil, false
 	}
-	var expressions []guard // which come after the others in a map, whatever their place
-	end := guard{then: func(r route, _ []guard) {
-		n.add(r.answering(answer{respond: true, status: 502}))
-	}}
-	for _, entry := range n.http[i].Block {
-		host := entry.Arg(0)
-		switch {
-		case len(entry.Args) != 1 || host == "" || strings.Contains(host, "$"):
-			return nil, false // hostnames, include and the like
-		case entry.Name == "default":
-			end.then = to(host)
-			continue
-		}
-		g, ok := mapKey(n.http[i].Arg(0), entry.Name)
-		if !ok {
-			return nil, false
-		}
-		g.then, g.lost = to(host), Note{l.Pass.At(), "proxy_pass", "requests that it sends to " + host + " would go elsewhere"}
-		if strings.HasPrefix(entry.Name, "~") {
-			expressions = append(expressions, g)
-		} else {
-			guards = append(guards, g)
-		}
+	for _, c := range cases {
+		guards = append(guards, guard{conditions: c.conditions, then: n.toHost(l, p, scheme, c.value), lost: Note{l.Pass.At(), "proxy_pass", "requests that it sends to " + c.value + " would go elsewhere"}})
 	}
 	n.use(n.http[i])
-	return append(append(guards, expressions...), end), true
+	return guards, true
+}
+
+// toHost is what becomes of requests for which a map has a host.
+func (n *nginx) toHost(l *nginxconf.Location, p *place, scheme, host string) func(route, []guard) {
+	if host == "" {
+		return func(r route, _ []guard) { n.add(r.answering(answer{respond: true, status: 502})) }
+	}
+	one := *l
+	if n.splitClients(host) != nil {
+		one.Variable, one.Pass.Args = host, []string{scheme + "://" + host}
+	} else {
+		one.Scheme, one.Host, one.URI, one.Variable = scheme, host, "", ""
+	}
+	return func(r route, _ []guard) { n.proxied(&one, p, r, nil) }
 }
 
 // mapKey is what a map's key asks for.

@@ -53,7 +53,7 @@ func (n *nginx) asked(s *nginxconf.Server, p *place, r *route) {
 // question is what an auth_request asks.
 func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) (f *forwardAuth, lost string) {
 	uri := d.Arg(0)
-	if p.one("satisfy").Arg(0) == "any" {
+	if p.one("satisfy").Arg(0) == "any" && either(p.scope) == nil {
 		return nil, "satisfy any is not converted"
 	}
 	q, l := n.inner(s, uri)

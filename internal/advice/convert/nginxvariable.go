@@ -18,9 +18,10 @@ func isLiteral(value string) bool { return isValue(value) && vars.Literal(value)
 
 // nginxVariables are nginx's with what goodgate has for each.
 var nginxVariables = map[string]string{
-	"remote_addr": "{client_ip}", "realip_remote_addr": "{client_ip}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
+	"remote_addr": "{client_ip}", "remote_port": "{client_port}", "server_port": "{server_port}", "server_protocol": "{protocol}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
 	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",
 	"args": "{args}", "query_string": "{args}", "upstream_addr": "{upstreams}",
+	"ssl_protocol": "{tls.version}", "ssl_server_name": "{tls.server_name}", "ssl_client_s_dn": "{tls.client.subject}", "ssl_client_i_dn": "{tls.client.issuer}",
 }
 
 // filling says which variables a text may have.

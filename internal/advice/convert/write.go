@@ -54,8 +54,14 @@ func (f *file) write(w *writer) {
 		if l.most > 0 {
 			w.line("    max_connections: %d", min(l.most, 10_000_000))
 		}
-		if l.cleartext2 {
-			w.line("    http2: {cleartext: true}")
+		if text := l.http2(); text != "" {
+			w.line("    http2: {%s}", text)
+		}
+		if text := l.settingsOf("timeouts"); text != "" {
+			w.line("    timeouts: {%s}", text)
+		}
+		if text := l.settings["max_header"]; text != "" {
+			w.line("    max_header: %s", text)
 		}
 		if l.http3 {
 			w.line("    http3: {enabled: true}")
@@ -70,13 +76,13 @@ func (f *file) write(w *writer) {
 	if len(f.trustedHeaders) > 0 {
 		w.line("trusted_headers: %s", list(f.trustedHeaders))
 	}
-	if f.page != "" {
-		w.line("errors: {html: %s}", quote(f.page))
+	if pages := f.pages(); pages != "" {
+		w.line("errors: {%s}", pages)
 	}
 	f.log.write(w)
 	w.line("routes:")
 	for _, r := range f.routes {
-		if r.cache == "" && slices.ContainsFunc(f.pools, func(p *pool) bool { return p.cached && p.name == r.pool }) {
+		if r.cache == "" && slices.ContainsFunc(f.pools, func(p *pool) bool { return p.cached && (p.name == r.pool || slices.Contains(r.pools, p.name)) }) {
 			r.cache = "false"
 		}
 		r.write(w)
@@ -88,6 +94,16 @@ func (f *file) write(w *writer) {
 	for _, p := range f.pools {
 		p.write(w)
 	}
+}
+
+func (f *file) pages() string {
+	var parts []string
+	for _, kv := range [][2]string{{"html", f.page}, {"dir", f.pageDir}} {
+		if kv[1] != "" {
+			parts = append(parts, kv[0]+": "+quote(kv[1]))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (l *listener) tls() string {
@@ -106,8 +122,19 @@ func (l *listener) tls() string {
 	if l.clientCA != "" {
 		text += ", client_ca: " + quote(l.clientCA)
 	}
+	if l.clientCA != "" && len(l.crl) > 0 {
+		text += ", client_crl: " + list(l.crl)
+	}
 	if l.clientCA != "" && l.optional {
 		text += ", client_auth: optional"
+	}
+	return text
+}
+
+func (l *listener) http2() string {
+	text := l.settingsOf("http2")
+	if l.cleartext2 {
+		text = strings.TrimSuffix("cleartext: true, "+text, ", ")
 	}
 	return text
 }
@@ -134,6 +161,9 @@ func (p *pool) write(w *writer) {
 	}
 	if p.cached {
 		w.line("    cache: true")
+	}
+	if p.stale != "" {
+		w.line("    stale: {%s}", p.stale)
 	}
 	if p.protocol != "" {
 		w.line("    protocol: %s", p.protocol)
@@ -221,7 +251,7 @@ func (p *pool) timeouts() string {
 	for _, t := range []struct {
 		key string
 		d   time.Duration
-	}{{"dial", min(p.dial, 5*time.Minute)}, {"response_header", min(p.response, 24*time.Hour)}, {"idle", min(p.response, 24*time.Hour)}, {"keepalive", min(p.keepalive, time.Hour)}} {
+	}{{"dial", min(p.dial, 5*time.Minute)}, {"response_header", min(p.response, 24*time.Hour)}, {"idle", min(p.response, 24*time.Hour)}, {"keepalive", min(p.keepalive, time.Hour)}, {"connection_age", min(p.age, 8760*time.Hour)}} {
 		if t.d > 0 {
 			parts = append(parts, t.key+": "+t.d.String())
 		}

@@ -18,6 +18,8 @@ func (r route) write(w *writer) {
 		w.line("    respond: {status: %d, body: %s, headers: {Content-Type: %s}}", r.status, quote(r.body), quote(r.kind))
 	case r.respond:
 		w.line("    respond: {status: %d, body: %s}", r.status, quote(r.body))
+	case r.split != "":
+		w.line("    split: %s", r.split)
 	default:
 		w.line("    pool: %s", r.pool)
 	}
@@ -28,6 +30,9 @@ func (r route) write(w *writer) {
 	w.edits("error_headers", r.setError, nil, nil)
 	if r.access != (access{}) {
 		w.line("    access: %s", r.access)
+	}
+	if r.unlogged {
+		w.line("    log: off")
 	}
 	if r.cors != "" {
 		w.line("    cors: %s", r.cors)

@@ -1,0 +1,119 @@
+package convert
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/nginxconf"
+)
+
+// errorPages finds the static pages of all servers and locations, and lets goodgate use the
+// same files: those by status from their folder, and one for its other errors.
+func (n *nginx) errorPages() {
+	for _, s := range n.Servers {
+		for _, d := range append(s.All("error_page"), below(s.Block, "error_page")...) {
+			if !n.done[d] {
+				n.errorPage(s, d)
+			}
+		}
+	}
+}
+
+// below are the directives of a name in the locations of a block.
+func below(block []*nginxconf.Directive, name string) (all []*nginxconf.Directive) {
+	for _, d := range block {
+		if d.Name == "location" || d.Name == "if" {
+			all = append(append(all, named(d.Block, name)...), below(d.Block, name)...)
+		}
+	}
+	return all
+}
+
+func (n *nginx) errorPage(s *nginxconf.Server, d *nginxconf.Directive) {
+	n.use(d)
+	if strings.HasPrefix(lastArg(d), "@") && isGatewayPage(d) {
+		return // see fallback
+	}
+	file, what := n.static(s, lastArg(d)), d.Name+" "+d.Arg(0)
+	statuses, ok := pageStatuses(d)
+	switch {
+	case !ok || file == "":
+		n.note(d.At(), what, "is left out: goodgate answers its own errors from files, by status (errors.dir) or for all of them (errors.html)")
+		return
+	case byStatus(path.Base(file), statuses) && (n.file.pageDir == "" || n.file.pageDir == path.Dir(file)):
+		n.file.pageDir = path.Dir(file)
+		n.note(d.At(), what, "is a page for errors that goodgate answers itself, as are all files of %s that are named by a status", path.Dir(file))
+	case slices.Contains(statuses, "502") && (n.file.page == "" || n.file.page == file):
+		n.file.page = file
+		n.note(d.At(), d.Name, "is the page for errors that goodgate answers itself, for clients that accept HTML; others get text or JSON")
+	default:
+		n.note(d.At(), what, "is left out: pages by status are in one folder (errors.dir), with names like %s.html or %cxx.html", d.Arg(0), d.Arg(0)[0])
+		return
+	}
+	n.pages = append(n.pages, file)
+}
+
+// pageStatuses are the statuses of an error_page. goodgate always keeps them.
+func pageStatuses(d *nginxconf.Directive) (statuses []string, ok bool) {
+	if len(d.Args) < 2 {
+		return nil, false
+	}
+	statuses = slices.DeleteFunc(slices.Clone(d.Args[:len(d.Args)-1]), func(s string) bool { return strings.HasPrefix(s, "=") })
+	return statuses, !slices.ContainsFunc(statuses, func(text string) bool {
+		return len(text) != 3 || text < "400" || text > "599" || strings.Trim(text, "0123456789") != ""
+	})
+}
+
+// byStatus reports whether a file has the name that goodgate looks for, for all of some
+// statuses.
+func byStatus(name string, statuses []string) bool {
+	base, ok := strings.CutSuffix(name, ".html")
+	return ok && !slices.ContainsFunc(statuses, func(s string) bool { return base != s && base != s[:1]+"xx" })
+}
+
+// static is the file that a server has for a path, "" when it has none.
+func (n *nginx) static(s *nginxconf.Server, uri string) string {
+	if !strings.HasPrefix(uri, "/") {
+		return ""
+	}
+	root := s.One("root").Arg(0)
+	for _, d := range s.Block {
+		if d.Name == "location" && slices.Contains(d.Args, uri) {
+			for _, in := range d.Block {
+				if in.Name == "root" {
+					root = in.Arg(0)
+				}
+			}
+		}
+	}
+	if root == "" || strings.Contains(root, "$") {
+		return ""
+	}
+	return strings.TrimSuffix(root, "/") + uri
+}
+
+func (n *nginx) isErrorPage(p *place) bool {
+	return slices.ContainsFunc(n.pages, func(file string) bool { return strings.HasSuffix(file, p.path) })
+}
+
+// intercepted converts proxy_intercept_errors, where the page that upstreams' answers are
+// replaced by is goodgate's own.
+func (n *nginx) intercepted(s *nginxconf.Server, p *place, r *route) {
+	d := p.one("proxy_intercept_errors")
+	if d.Arg(0) != "on" || r.fallback != "" {
+		return
+	}
+	for _, page := range p.any("error_page") {
+		statuses, ok := pageStatuses(page)
+		if !ok || len(statuses) < len(page.Args)-1 || !slices.Contains(n.pages, n.static(s, lastArg(page))) {
+			continue // it is noted
+		}
+		for _, status := range statuses {
+			r.intercept = withWord(r.intercept, status)
+		}
+	}
+	if len(r.intercept) > 0 {
+		n.use(d)
+	}
+}
