@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,33 @@ var styles = []style{
 		front GET localhost /chat/socket Upgrade: echo
 		front GET localhost /chat/info
 		front GET localhost /chat/information?a=b`, 0},
+	{"modern.conf", `
+		front GET www.example.com /
+		front GET www.example.com / User-Agent: Mozilla
+		front GET www.example.com / User-Agent: a Spider
+		front GET www.example.com / User-Agent: goodbot
+		front GET www.example.com / User-Agent: exactly
+		front GET www.example.com /paid
+		front GET www.example.com /paid X-Plan: gold
+		front GET www.example.com /paid X-Plan: golden
+		front GET www.example.com /paid X-Plan: silver-2
+		front GET www.example.com /office
+		front GET www.example.com /limited
+		front GET www.example.com /limited
+		front GET www.example.com /side
+		front GET www.example.com /side Cookie: side=two
+		front GET www.example.com /side Cookie: side=three
+		front GET www.example.com /replaced
+		front GET www.example.com /replaced?status=404 Accept: text/html
+		front GET www.example.com /replaced?status=503 Accept: text/html
+		front GET www.example.com /replaced?status=403
+		front GET www.example.com /kept?status=404
+		front GET www.example.com /kept?status=503
+		front GET www.example.com /either
+		front GET www.example.com /either Authorization: Basic YWxpY2U6d3Jvbmc=
+		front GET www.example.com /neither
+		front GET www.example.com /neither Authorization: Basic YWxpY2U6d3Jvbmc=
+		front GET www.example.com /neither Authorization: Basic YWxpY2U6c2VjcmV0`, 0},
 	{"login.conf", `
 		front POST localhost /login
 		front GET localhost /`, 5},
@@ -276,7 +304,10 @@ func (v *styled) write(name string) string {
 	if err := os.Mkdir(v.path("public"), 0o755); err != nil {
 		v.Fatal(err)
 	}
-	writeFile(v.T, v.path("public"), "500.html", "<h1>We are sorry.</h1>\n")
+	for _, page := range []string{"500.html", "404.html"} {
+		writeFile(v.T, v.path("public"), page, "<h1>We are sorry.</h1>\n")
+	}
+	writeFile(v.T, v.dir, "users", "alice:$2y$05$gaMh/hP06Hmxd2lZ99gwWut0E8WgKqR9Ley.BYIeDe/CUKTAFiL4O\n")
 	v.addresses = strings.NewReplacer("FRONTPORT", portOf(v.front), "SECUREPORT", portOf(v.secure), "INSIDEPORT", portOf(v.inside), "FRONTHOST", hostOf(v.front), "APP1", v.app(describing("one")), "APP2", v.app(describing("two")),
 		"FRONT", v.front, "SECURE", v.secure, "INSIDE", v.inside, "DIR", v.dir)
 	for _, other := range static(filepath.Join("testdata", "convert", name)) {
@@ -298,6 +329,9 @@ func describing(name string) http.HandlerFunc {
 		h := w.Header()
 		h.Set("X-Powered-By", name)
 		h.Set("X-Answers", name)
+		if status, err := strconv.Atoi(r.URL.Query().Get("status")); err == nil {
+			w.WriteHeader(status)
+		}
 		if to := r.URL.Query().Get("to"); strings.HasSuffix(r.URL.Path, "/go") {
 			h.Set("Location", to)
 			h.Set("Refresh", "3; url="+to)
@@ -380,7 +414,7 @@ func (v *styled) ask(line string) string {
 		return "half an answer: " + err.Error()
 	}
 	h := a.Header
-	if h.Get("X-Answers") == "" && a.StatusCode != http.StatusOK {
+	if h.Get("X-Answers") == "" && a.StatusCode != http.StatusOK && !strings.Contains(string(text), "We are sorry") {
 		text = nil
 	}
 	_, port, _ := net.SplitHostPort(v.front)

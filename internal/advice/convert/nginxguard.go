@@ -223,6 +223,9 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, at spot) (a answer, ok 
 	case status == 204 || status == 304:
 		return answer{respond: true, status: status}, true
 	}
+	if page := sc.any("error_page"); text == "" && slices.ContainsFunc(page, func(e *nginxconf.Directive) bool { return slices.Contains(e.Args, d.Arg(0)) }) {
+		n.note(d.At(), "return "+d.Arg(0), "has no body, where nginx sends its error_page")
+	}
 	body, ok := at.filling().fill(text)
 	if !ok {
 		n.note(d.At(), "return "+d.Arg(0), "has a variable that goodgate does not have: its body is left out")
