@@ -212,6 +212,24 @@ var styles = []style{
 		front POST example.com /nobody
 		front PUT example.com /open
 		front POST example.com /open`, 0},
+	{"modern.cfg", `
+		front GET www.example.com /
+		front GET www.example.com /go?plain=1&to=http://app.internal/x/y
+		front GET www.example.com /deny
+		front GET www.example.com /hello?name=a
+		front GET www.example.com /metrics
+		front GET www.example.com /keyed
+		front GET www.example.com /keyed X-Key: one
+		front GET www.example.com /keyed X-Key: one
+		front GET www.example.com /keyed X-Key: one
+		front GET www.example.com /keyed X-Key: two
+		front GET www.example.com / CF-Connecting-IP: 192.0.2.7
+		front GET www.example.com /inside CF-Connecting-IP: 192.0.2.7
+		front GET www.example.com /inside CF-Connecting-IP: 192.0.2.8
+		front GET www.example.com /inside
+		front GET hashed.example.com /?user=a
+		front GET hashed.example.com /?user=a
+		front GET listed.example.com /`, 0},
 	{"values.cfg", `
 		front GET www.example.com /?debug=1
 		front GET www.example.com /?debug=2
@@ -334,7 +352,9 @@ func describing(name string) http.HandlerFunc {
 		}
 		if to := r.URL.Query().Get("to"); strings.HasSuffix(r.URL.Path, "/go") {
 			h.Set("Location", to)
-			h.Set("Refresh", "3; url="+to)
+			if r.URL.Query().Get("plain") == "" {
+				h.Set("Refresh", "3; url="+to)
+			}
 			h.Add("Set-Cookie", "a=1; Path=/; Domain=app.internal")
 			h.Add("Set-Cookie", "b=2; Path=/inner/x; HttpOnly")
 			w.WriteHeader(http.StatusFound)

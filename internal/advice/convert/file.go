@@ -124,6 +124,9 @@ type pool struct {
 	response  time.Duration
 	keepalive time.Duration
 	age       time.Duration // of connections; 0 = no bound
+	tunnel    time.Duration // silence of an upgraded connection; 0 = the default
+	queue     time.Duration // the longest wait; 0 = the default
+	slowStart time.Duration // 0 = the default
 	stale     string        // flow mapping; "" = none
 	idle      int
 	attempts  int

@@ -17,6 +17,7 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.binds(s)
 		}
 	}
+	h.logs()
 	for _, s := range c.Sections {
 		switch {
 		case front(s) && h.isHTTP(s):
@@ -24,7 +25,7 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.frontend(s)
 		case front(s):
 			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "is not of mode http and is left out: goodgate forwards HTTP only")
-		case s.Kind == "backend", s.Kind == "global", s.Kind == "defaults", s.Kind == "userlist": // who asks for its users is converted or refused
+		case slices.Contains([]string{"backend", "global", "defaults", "userlist", "resolvers"}, s.Kind): // read by those who name them
 		default:
 			h.note("", s.Kind+" "+s.Name, "has no equivalent and is left out")
 		}
@@ -126,6 +127,8 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 			return "what it decides would not be decided", true
 		case action == "del-header" || strings.HasPrefix(action, "del-"):
 			return "what it takes away would be passed on", true
+		case action == "replace-header" && strings.EqualFold(l.Word(2), "Set-Cookie"), action == "replace-value" && strings.EqualFold(l.Word(2), "Set-Cookie"):
+			return "cookies would lack the attributes that it adds", true
 		case action == "set-bandwidth-limit":
 			return "the bandwidth would not be limited", true
 		case action == "set-src" || action == "expect-proxy" || action == "expect-netscaler-cip":
@@ -194,9 +197,9 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		h.clientCerts(b, l)
 	}
 	h.parameters(b, 2, bindKnown)
-	if b.After("ssl-min-ver") == "TLSv1.3" {
-		l.minVersion = "1.3"
-	}
+	h.oldest(b, l)
+	h.timeouts(s, l)
+	l.cleartext2 = b.After("proto") == "h2" && !l.secure
 	if b.Has("interface") || b.Has("namespace") {
 		h.refuse(b.At(), "bind interface", "what is for clients of one network would be for those of all")
 	}
@@ -210,15 +213,15 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 // how many words follow.
 var (
 	bindKnown = map[string]int{
-		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "interface": 1, "namespace": 1,
+		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "proto": 1, "interface": 1, "namespace": 1,
 		// TLS and HTTP/2 have Go's ciphers and curves; the rest is about sockets and names
 		"alpn": 1, "npn": 1, "ciphers": 1, "ciphersuites": 1, "curves": 1, "ecdhe": 1, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "prefer-client-ciphers": 0,
 		"v4v6": 0, "v6only": 0, "name": 1, "id": 1, "process": 1, "thread": 1, "shards": 1, "backlog": 1, "tfo": 0, "defer-accept": 0, "nice": 1, "level": 1, "maxconn": 1,
 	}
 	serverKnown = map[string]int{
 		"check": 0, "ssl": 0, "verify": 1, "ca-file": 1, "crt": 1, "verifyhost": 1, "weight": 1, "maxconn": 1, "backup": 0, "disabled": 0, "inter": 1, "send-proxy": 0, "send-proxy-v2": 0,
-		"cookie": 1, "observe": 1, "slowstart": 1, "track": 1, "proto": 1, // noted where they are read
-		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "port": 1, "agent-check": 0, "agent-port": 1, "agent-inter": 1, "agent-send": 1, "id": 1, "no-check": 0, "enabled": 0,
+		"cookie": 1, "observe": 1, "slowstart": 1, "track": 1, "proto": 1, // converted or noted where they are read
+		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "port": 1, "agent-check": 0, "agent-port": 1, "agent-inter": 1, "agent-send": 1, "id": 1, "no-check": 0, "enabled": 0, "crl-file": 1, "ca-names-file": 1, "no-ssl": 0, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "ssl-min-ver": 1, "ssl-max-ver": 1, "ssl-reuse": 0, "no-ssl-reuse": 0, "resolve-opts": 1, "resolve-net": 1, "pool-max-conn": 1, "pool-purge-delay": 1, "pool-low-conn": 1, "tfo": 0, "ciphers": 1, "ciphersuites": 1, "check-alpn": 1, "check-proto": 1, "check-send-proxy": 0, "non-stick": 0,
 	}
 )
 
@@ -235,8 +238,8 @@ func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int)
 
 func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
 	verify := b.After("verify")
-	if b.Has("crl-file") || b.Has("ca-verify-file") {
-		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would be let in")
+	if b.Has("ca-verify-file") {
+		h.refuse(b.At(), "bind ca-verify-file", "clients would need no certificate of these authorities")
 	}
 	if verify != "required" && verify != "optional" {
 		return
@@ -246,6 +249,12 @@ func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
 		return
 	}
 	l.clientCA, l.optional = b.After("ca-file"), verify == "optional"
+	switch file := b.After("crl-file"); {
+	case strings.HasPrefix(file, "@"):
+		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would be let in")
+	case file != "":
+		l.crl = []string{file}
+	}
 }
 
 // frontend converts a frontend: its rules in HAProxy's order, then its backends.
@@ -255,6 +264,8 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 		addresses = append(addresses, bound(b)...)
 	}
 	base := route{conditions: h.at(addresses, nil)}
+	h.sources(s)
+	h.forwarded(s, &base)
 	h.headers(s, &base)
 	h.compressed(s, &base)
 	guards := h.rules(s, &base)
@@ -262,6 +273,10 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 		backend := h.Find("backend", l.Word(1))
 		terms, ok := h.terms(s, l)
 		h.use(l)
+		if backend == nil && strings.Contains(l.Word(1), "%[") {
+			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") chooses by a variable: its requests would go to another backend")
+			continue
+		}
 		if backend == nil {
 			h.note(l.At(), "use_backend "+l.Word(1), "is left out: the backend is not in the file")
 			continue
@@ -297,6 +312,7 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 		return
 	}
 	h.moved = r.rewrite[0]+r.add != ""
+	h.forwarded(s, &r)
 	h.headers(s, &r)
 	h.compressed(s, &r)
 	guards := h.rules(s, &r)

@@ -97,6 +97,7 @@ func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
 		method, path = cmp.Or(send.After("meth"), "GET"), cmp.Or(send.After("uri"), path)
 		parts = h.checkFields(send)
 	}
+	parts = append(parts, h.checkSequence(s)...)
 	expect, ok := h.httpExpect(s)
 	if !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) {
 		h.note(chk.At(), "option httpchk", "cannot be said: the servers are asked whether they run")
@@ -106,6 +107,38 @@ func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
 		method = http.MethodGet
 	}
 	return append([]string{"method: " + word(method), "path: " + quote(path), "expect: {" + expect + "}"}, parts...)
+}
+
+// checkSequence converts where http-check connects to, and says what a check with several
+// steps loses: goodgate's sends one request.
+func (h *fromHAProxy) checkSequence(s *haproxy.Section) (parts []string) {
+	for _, kind := range []string{"connect", "send", "expect"} {
+		list := s.All("http-check", kind)
+		for _, l := range list[:max(len(list)-1, 0)] {
+			h.note(l.At(), "http-check "+kind, "is left out: goodgate's check sends one request, and this one is not the last")
+		}
+	}
+	if l := s.One("http-check", "disable-on-404"); len(l.Words) > 0 {
+		h.use(l)
+		parts = append(parts, "drain_status: 404")
+	}
+	l := s.One("http-check", "connect")
+	h.use(l)
+	if port := l.After("port"); isPort(port) && h.ofServers(s, "port") == "" {
+		parts = append(parts, "port: "+port)
+	}
+	if l.Has("ssl") && !hasFlag(s, "check-ssl") {
+		parts = append(parts, "scheme: https")
+	}
+	for _, word := range []string{"addr", "sni", "alpn", "proto", "via-socks4", "send-proxy"} {
+		if l.Has(word) {
+			h.note(l.At(), "http-check connect "+word, "has no equivalent and is left out")
+		}
+	}
+	if send := s.One("http-check", "send"); send.Has("body") || send.Has("body-lf") || send.Has("uri-lf") {
+		h.note(send.At(), "http-check send", "has a body, or a variable, which is left out")
+	}
+	return parts
 }
 
 // checkFields converts the fields that a check sends.

@@ -10,7 +10,7 @@ import (
 
 // headers converts what is done to fields and to the path, without a condition.
 func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
-	for _, l := range slices.Concat(s.All("http-request"), s.All("http-response")) {
+	for _, l := range slices.Concat(s.All("http-request"), s.All("http-response"), s.All("http-after-response")) {
 		if !h.changes(s, l) {
 			h.edit(l, r, l.Has("if") || l.Has("unless"))
 		}
@@ -36,10 +36,14 @@ func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
 			r.setResponse, r.addResponse = without(r.setResponse, name), without(r.addResponse, name)
 		}
 		h.use(l)
+	case "replace-header":
+		if !isRequest && !conditional && h.replaced(l, r) {
+			h.use(l)
+		}
 	case "replace-path":
 		re, ok := expression(name, false)
 		to := strings.ReplaceAll(l.Word(3), "$", "$$")
-		to = regexp.MustCompile(`\\([0-9])`).ReplaceAllString(to, "$${$1}")
+		to = numberedPart.ReplaceAllString(to, "$${$1}")
 		if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) || r.rewrite[0]+r.add != "" {
 			return // it is noted
 		}
@@ -115,6 +119,34 @@ func setPath(format string, r *route) bool {
 	return ok
 }
 
+// replaced converts a change of Location or of cookies: HAProxy, too, replaces the whole of a
+// value in which it finds the expression.
+func (h *fromHAProxy) replaced(l haproxy.Line, r *route) bool {
+	re, ok := expression(l.Word(3), false)
+	to := strings.ReplaceAll(l.Word(4), "$", "$$")
+	if !ok || len(l.Words) != 5 || strings.Contains(to, "%") {
+		return false
+	}
+	if strings.EqualFold(l.Word(2), "Set-Cookie") {
+		first, flags, _ := strings.Cut(to, ";")
+		words := strings.Fields(strings.ToLower(strings.ReplaceAll(flags, ";", " ")))
+		entry, ok := cookieFlags(`name: "*"`, words)
+		if first != `\1` || !slices.Contains([]string{"^(.*)$", "(.*)", "^(.*)", "^(.+)$", "(.+)"}, l.Word(3)) || !ok {
+			return false
+		}
+		r.cookieFlags = append(r.cookieFlags, entry)
+		return true
+	}
+	to = numberedPart.ReplaceAllString(to, "$${$1}")
+	if !strings.EqualFold(l.Word(2), "Location") || strings.Contains(to, `\`) || !isValue(to) {
+		return false
+	}
+	r.location = append(r.location, rewrite{from: re, to: to, regexp: true})
+	return true
+}
+
+var numberedPart = regexp.MustCompile(`\\([0-9])`)
+
 func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 	name := l.Word(2)
 	isRequest, adds := l.Word(0) == "http-request", l.Word(1) == "add-header"
@@ -143,5 +175,8 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 		r.addResponse = with(r.addResponse, name, value)
 	default:
 		r.setResponse = with(r.setResponse, name, value)
+		if l.Word(0) == "http-after-response" { // of HAProxy's own answers as well
+			r.setError = with(r.setError, name, value)
+		}
 	}
 }

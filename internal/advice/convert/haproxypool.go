@@ -14,16 +14,16 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	}
 	p := &pool{
 		name: freeName(h.file.pools, s.Name), policy: "round_robin",
-		dial: s.Timeout("connect"), response: s.Timeout("server"), keepalive: s.Timeout("http-keep-alive"),
+		dial: s.Timeout("connect"), response: s.Timeout("server"),
 	}
+	waits(s, p)
 	if n, err := strconv.Atoi(s.One("retries").Word(1)); err == nil {
 		p.attempts = n + 1
 	}
+	h.retryOn(s, p)
 	h.balance(s, p)
-	checked := false
-	for _, l := range s.All("server") {
-		checked = h.server(l, s, p) || checked
-	}
+	checked := h.servers(s, p)
+	h.shared(s, p)
 	h.health(s, p, checked)
 	if h.usable(p, "backend "+s.Name, h.ownAddresses()); len(p.servers) == 0 {
 		return ""
@@ -31,27 +31,6 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	h.pools[s.Name] = p.name
 	h.file.pools = append(h.file.pools, p)
 	return p.name
-}
-
-func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
-	l := s.One("balance")
-	switch algorithm := l.Word(1); {
-	case algorithm == "" || algorithm == "roundrobin" || algorithm == "static-rr":
-	case algorithm == "leastconn":
-		p.policy = "least_conn"
-	case algorithm == "random":
-		p.policy = "p2c"
-	case algorithm == "first":
-		p.policy = "first"
-	case algorithm == "source":
-		p.policy, p.hashOn = "hash", "client_ip"
-	case algorithm == "uri":
-		p.policy, p.hashOn = "hash", "path"
-	case strings.HasPrefix(algorithm, "hdr(") && isField(strings.TrimSuffix(algorithm[4:], ")")):
-		p.policy, p.hashOn = "hash", "header:"+strings.TrimSuffix(algorithm[4:], ")")
-	default:
-		h.note(l.At(), "balance "+algorithm, "has no equivalent: round_robin is used")
-	}
 }
 
 // server converts a server line; it reports whether the server is checked.
@@ -96,13 +75,13 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	if l.Has("crl-file") {
 		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be believed")
 	}
-	for _, word := range []string{"cookie", "observe", "slowstart", "track", "proto"} {
+	for _, word := range []string{"observe", "track"} {
 		if l.Has(word) {
-			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see slow_start, policy sticky, breaker)")
+			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see breaker, and health of the pool)")
 		}
 	}
 	p.addServer(out)
-	return l.Has("check") || s.One("default-server").Has("check")
+	return l.Has("check") && !l.Has("no-check")
 }
 
 // isStatus reports whether a text is a status or a range of them.

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 	}
 	var passing []int
 	for _, l := range lines {
-		if h.rate(s, l, r) {
+		if h.rate(s, l, r) || h.perClient(s, l) {
 			continue
 		}
 		if h.changes(s, l) {
@@ -35,6 +34,11 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		terms, ok := h.terms(s, l)
 		if !ok {
 			continue // it is refused
+		}
+		if a != nil {
+			for name, value := range r.setError { // of all answers
+				a.fields = with(a.fields, name, value)
+			}
 		}
 		h.use(l)
 		if l.Has("reject") || l.Has("silent-drop") {
@@ -72,14 +76,34 @@ func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 		return respond(deniedBy(l, map[string]int{"deny": 403, "tarpit": 500}[action])), false, true
 	case action == "reject" || action == "silent-drop":
 		return respond(403), false, true
-	case action == "return" && !l.Has("file") && !l.Has("lf-string") && !l.Has("lf-file") && !l.Has("errorfile") && !l.Has("hdr"):
+	case action == "return" && !l.Has("file") && !l.Has("lf-file") && !l.Has("errorfile") && !l.Has("errorfiles") && !l.Has("default-errorfiles"):
 		a = respond(deniedBy(l, 200))
-		a.body, a.kind = l.After("string"), l.After("content-type")
-		return a, false, a.status >= 200 && a.status != 204 && a.status != 304
+		ok = returned(l, a)
+		return a, false, ok && a.status >= 200 && a.status != 204 && a.status != 304
+	case action == "use-service":
+		h.note(l.At(), h.name(l), "has no equivalent: it answers 404 (see admin for goodgate's own metrics)")
+		return respond(404), false, l.Word(2) == "prometheus-exporter"
 	case action == "allow" || action == "accept":
 		return nil, true, true
 	}
 	return nil, false, false
+}
+
+// returned gives an answer the body and the fields of "http-request return".
+func returned(l haproxy.Line, a *answer) (ok bool) {
+	a.body, a.kind = l.After("string"), l.After("content-type")
+	if ok = true; l.Has("lf-string") {
+		a.body, ok = logFormat(l.After("lf-string"), true)
+	}
+	for i, w := range l.Words {
+		if w != "hdr" || i < 3 || i+2 >= len(l.Words) {
+			continue
+		}
+		value, known := logFormat(l.Words[i+2], true)
+		ok = ok && known && isField(l.Words[i+1])
+		a.fields = with(a.fields, l.Words[i+1], value)
+	}
+	return ok
 }
 
 func deniedBy(l haproxy.Line, standard int) int {
@@ -111,41 +135,4 @@ func redirection(l haproxy.Line) (*answer, bool) {
 	}
 	a.redirect = strings.NewReplacer("{uri}", "{path}{query}", "{scheme}", schemeMark).Replace(a.redirect)
 	return a, ok && leads(a.redirect) && !l.Has("set-cookie") && !l.Has("append-slash")
-}
-
-var requestRate = regexp.MustCompile(`^\{ (?:sc0?_http_req_rate\(0(?:,[^)]*)?\)|sc0_http_req_rate|src_http_req_rate(?:\([^)]*\))?) (gt|ge) (\d+) \}$`)
-
-var storedRate = regexp.MustCompile(`http_req_rate\(([0-9a-z]+)\)`)
-
-// rate converts a deny by the rate that a stick-table keeps of clients' addresses.
-func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
-	i := slices.Index(l.Words, "if")
-	if i < 0 || l.Word(0) != "http-request" || l.Word(1) != "deny" && l.Word(1) != "tarpit" {
-		return false
-	}
-	text := l.Words[i+1:]
-	if len(text) == 1 {
-		if acls := s.All("acl", text[0]); len(acls) == 1 {
-			text = slices.Concat([]string{"{"}, acls[0].Words[2:], []string{"}"})
-		}
-	}
-	m := requestRate.FindStringSubmatch(strings.Join(text, " "))
-	table := s.One("stick-table")
-	per := storedRate.FindStringSubmatch(strings.Join(table.Words, " "))
-	tracked := slices.ContainsFunc(s.All("http-request", "track-sc0", "src"), func(t haproxy.Line) bool { return len(t.Words) == 3 }) ||
-		len(s.All("tcp-request", "connection", "track-sc0", "src")) > 0 || m != nil && strings.Contains(strings.Join(text, " "), "src_http")
-	if m == nil || per == nil || !tracked || !slices.Contains([]string{"ip", "ipv6"}, table.After("type")) {
-		return false
-	}
-	most, err := strconv.Atoi(m[2])
-	span, ok := haproxy.Duration(per[1])
-	if err != nil || !ok || most < 1 || most > 1e7 || span.Milliseconds() < 1 || span.Hours() > 24 {
-		return false
-	}
-	r.rates = append(r.rates, "{on: client_ip, requests: "+strconv.Itoa(most)+", per: "+span.String()+", ipv6_prefix: 128}")
-	h.note(l.At(), "http-request "+l.Word(1), "a request too many gets 429; each route counts by itself")
-	h.use(l, table)
-	h.use(s.All("http-request", "track-sc0", "src")...)
-	h.use(s.All("tcp-request", "connection", "track-sc0", "src")...)
-	return true
 }

@@ -188,6 +188,7 @@ var logged = regexp.MustCompile(`%\[([^\[\]]*)\]|%%|%\w+|%`)
 var (
 	logVariables = map[string]string{
 		"src": "{client_ip}", "unique-id": "{request_id}", "capture.req.uri": "{uri}", "capture.req.method": "{method}", "method": "{method}",
+		"src_port": "{client_port}", "dst_port": "{server_port}", "ssl_fc_protocol": "{tls.version}", "ssl_fc_sni": "{tls.server_name}", "%HV": "{protocol}", "%cp": "{client_port}", "%fp": "{server_port}",
 		"%ci": "{client_ip}", "%ID": "{request_id}", "%HM": "{method}", "%HP": "{path}", "%HQ": "{query}", "%HU": "{uri}", "%%": "%",
 	}
 	logRequest = map[string]string{"path": "{path}", "query": "{args}", "url": "{uri}", "pathq": "{uri}", "base": "{host}{path}"}

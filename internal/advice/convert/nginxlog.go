@@ -201,6 +201,8 @@ func (l accessLog) write(w *writer) {
 	}
 	if l.output != "" {
 		w.line("  output: %s", quote(l.output))
+	}
+	if l.facility != "" {
 		w.line("  syslog: {facility: %s, app_name: %s}", quote(l.facility), quote(l.app))
 	}
 }

@@ -54,7 +54,7 @@ func (n *nginx) divided(l *nginxconf.Location, r *route) (*nginxconf.Location, b
 	by, exact := dividedBy(d.Arg(0))
 	r.split = "{pools: [" + strings.Join(parts, ", ") + "], by: " + by + "}"
 	if n.use(d); !exact {
-		n.note(d.At(), d.Name, "clients are told apart by %s, as %s cannot be said", by, d.Arg(0))
+		n.note(d.At(), d.Name, "goodgate identifies clients by %s, as it has no equivalent of %s", by, d.Arg(0))
 	}
 	n.note(d.At(), d.Name, "the shares are the same, but a client may get another side than from nginx")
 	return first, true

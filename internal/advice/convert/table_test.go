@@ -376,7 +376,7 @@ func TestHAProxyRules(t *testing.T) {
 	f("http-request set-src hdr(x-forwarded-for)", "refused http-request set-src", "pool: b")
 	f("rate-limit sessions 10", "refused rate-limit sessions", "pool: b")
 	f("bind :443 ssl crt /x verify required", "refused bind verify", "pool: b")
-	f("bind :443 ssl crt /x verify required ca-file /ca crl-file /crl", "refused bind crl-file", "pool: b")
+	f("bind :443 ssl crt /x verify required ca-file /ca crl-file @store", "refused bind crl-file", "pool: b")
 	f("filter spoe engine x config /y", "refused filter spoe", "pool: b")
 }
 

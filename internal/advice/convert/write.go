@@ -60,8 +60,10 @@ func (f *file) write(w *writer) {
 		if text := l.settingsOf("timeouts"); text != "" {
 			w.line("    timeouts: {%s}", text)
 		}
-		if text := l.settings["max_header"]; text != "" {
-			w.line("    max_header: %s", text)
+		for _, key := range []string{"max_header", "connections_per_client"} {
+			if text := l.settings[key]; text != "" {
+				w.line("    %s: %s", key, text)
+			}
 		}
 		if l.http3 {
 			w.line("    http3: {enabled: true}")
@@ -187,6 +189,12 @@ func (p *pool) write(w *writer) {
 	if t := p.timeouts(); t != "" {
 		w.line("    timeouts: {%s}", t)
 	}
+	if p.slowStart > 0 {
+		w.line("    slow_start: %s", min(p.slowStart, time.Hour))
+	}
+	if p.queue > 0 {
+		w.line("    queue: {max_wait: %s}", p.queue)
+	}
 	if p.idle > 0 {
 		w.line("    max_idle_conns: %d", min(p.idle, 65536))
 	}
@@ -251,7 +259,7 @@ func (p *pool) timeouts() string {
 	for _, t := range []struct {
 		key string
 		d   time.Duration
-	}{{"dial", min(p.dial, 5*time.Minute)}, {"response_header", min(p.response, 24*time.Hour)}, {"idle", min(p.response, 24*time.Hour)}, {"keepalive", min(p.keepalive, time.Hour)}, {"connection_age", min(p.age, 8760*time.Hour)}} {
+	}{{"dial", min(p.dial, 5*time.Minute)}, {"response_header", min(p.response, 24*time.Hour)}, {"idle", min(p.response, 24*time.Hour)}, {"keepalive", min(p.keepalive, time.Hour)}, {"connection_age", min(p.age, 8760*time.Hour)}, {"tunnel_idle", p.tunnel}} {
 		if t.d > 0 {
 			parts = append(parts, t.key+": "+t.d.String())
 		}

@@ -1,0 +1,230 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
+)
+
+// withDefaults is a server line with what default-server says of all servers. What the
+// line says itself takes precedence.
+func withDefaults(s *haproxy.Section, l haproxy.Line) haproxy.Line {
+	l.Words = slices.Clone(l.Words)
+	common := s.One("default-server").Words
+	for i := 1; i < len(common); i++ {
+		end := min(i+serverKnown[common[i]], len(common)-1)
+		if !l.Has(common[i]) && !l.Has("no-"+common[i]) {
+			l.Words = append(l.Words, common[i:end+1]...)
+		}
+		i = end
+	}
+	return l
+}
+
+// servers adds the servers of a backend to its pool. It reports whether one of them is
+// checked.
+func (h *fromHAProxy) servers(s *haproxy.Section, p *pool) (checked bool) {
+	for _, l := range s.All("server") {
+		checked = h.server(withDefaults(s, l), s, p) || checked
+	}
+	for _, l := range s.All("server-template") {
+		h.use(l)
+		if name, _, _ := strings.Cut(l.Word(3), ":"); strings.HasPrefix(name, "_") && isName(name) {
+			p.servers = append(p.servers, server{srv: name, url: "http://" + name})
+		} else {
+			one := l
+			one.Words = append([]string{"server", l.Word(1)}, l.Words[min(3, len(l.Words)):]...)
+			checked = h.server(withDefaults(s, one), s, p) || checked
+		}
+		h.note(l.At(), "server-template "+l.Word(1), "the pool has all addresses of the name, and not up to %s of them", l.Word(2))
+		checked = checked || withDefaults(s, l).Has("check")
+	}
+	return checked
+}
+
+// shared converts parameters that a server has and that are the pool's here.
+func (h *fromHAProxy) shared(s *haproxy.Section, p *pool) {
+	if d, ok := haproxy.Duration(h.ofServers(s, "slowstart")); ok {
+		p.slowStart = d
+	}
+	if name := h.ofServers(s, "resolvers"); name != "" {
+		h.resolver(name, p)
+	}
+	h.persistence(s, p)
+	switch secure := hasFlag(s, "ssl"); {
+	case h.ofServers(s, "proto") == "h2":
+		p.protocol = map[bool]string{false: "h2c", true: "h2"}[secure]
+	case secure && slices.Contains(strings.Split(h.ofServers(s, "alpn"), ","), "h2"):
+		p.protocol = "auto"
+	}
+}
+
+// resolver is the first server of a resolvers section; a pool asks one.
+func (h *fromHAProxy) resolver(name string, p *pool) {
+	s := h.Find("resolvers", name)
+	if s == nil {
+		return
+	}
+	servers := s.All("nameserver")
+	if len(servers) == 0 {
+		return // the system's are asked
+	}
+	address := strings.TrimPrefix(strings.TrimPrefix(servers[0].Word(2), "udp@"), "tcp@")
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(strings.Trim(address, "[]"), "53")
+	}
+	if !isUpstream("http://" + address) {
+		h.note(servers[0].At(), "nameserver "+servers[0].Word(1), "is no address that can be asked: the system's resolver is")
+		return
+	}
+	if p.resolver = address; len(servers) > 1 {
+		h.note(servers[1].At(), "nameserver "+servers[1].Word(1), "is left out: a pool asks one resolver (dns.resolver)")
+	}
+}
+
+// persistence converts "cookie NAME insert", by which HAProxy sends a client to the same
+// server again.
+func (h *fromHAProxy) persistence(s *haproxy.Section, p *pool) {
+	l := s.One("cookie")
+	if len(l.Words) == 0 || !h.anyCookie(s) {
+		return
+	}
+	h.use(l)
+	if !l.Has("insert") || !isToken(l.Word(1)) {
+		h.note(l.At(), "cookie "+l.Word(1), "changes a cookie of the application, which has no equivalent: policy sticky has a cookie of its own")
+		return
+	}
+	p.policy, p.hashOn, p.cookie = "sticky", "", l.Word(1)
+	h.note(l.At(), "cookie "+l.Word(1), "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
+	for _, word := range []string{"domain", "maxidle", "maxlife", "dynamic", "attr"} {
+		if l.Has(word) {
+			h.note(l.At(), "cookie "+l.Word(1)+" "+word, "has no equivalent and is left out (see sticky)")
+		}
+	}
+}
+
+// anyCookie reports whether the servers have values for the cookie, without which HAProxy
+// sets none.
+func (h *fromHAProxy) anyCookie(s *haproxy.Section) bool {
+	return slices.ContainsFunc(s.All("server"), func(l haproxy.Line) bool { return l.Has("cookie") }) || s.One("cookie").Has("dynamic")
+}
+
+// retryOn converts what HAProxy sends again: statuses beside the failures that goodgate
+// always sends again.
+func (h *fromHAProxy) retryOn(s *haproxy.Section, p *pool) {
+	l := s.One("retry-on")
+	h.use(l)
+	for _, word := range l.Words[min(1, len(l.Words)):] {
+		switch {
+		case word == "none":
+			p.attempts = 1
+		case isStatus(word) && !strings.Contains(word, "-"):
+			p.statuses = withWord(p.statuses, word)
+		case word == "all-retryable-errors":
+			for _, status := range []string{"500", "502", "503", "504"} {
+				p.statuses = withWord(p.statuses, status)
+			}
+		}
+	}
+}
+
+// hashed is what goodgate hashes for a fetch of HAProxy; ok is false when there is none.
+func hashed(fetch string) (on string, ok bool) {
+	m := fetched.FindStringSubmatch(strings.TrimPrefix(fetch, "req."))
+	switch {
+	case fetch == "src":
+		return "client_ip", true
+	case fetch == "path":
+		return "path", true
+	case fetch == "url" || fetch == "pathq":
+		return "uri", true
+	case m == nil || m[2] != "" || m[4] != "":
+		return "", false
+	case m[1] == "cook":
+		return "cookie:" + m[3], isToken(m[3])
+	case strings.HasPrefix(m[1], "url"):
+		return "query:" + m[3], isParameter(m[3])
+	}
+	return "header:" + m[3], isField(m[3])
+}
+
+func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
+	l := s.One("balance")
+	on, isHash := "", false
+	switch algorithm := l.Word(1); {
+	case algorithm == "" || algorithm == "roundrobin" || algorithm == "static-rr":
+	case algorithm == "leastconn":
+		p.policy = "least_conn"
+	case algorithm == "random":
+		p.policy = "p2c"
+	case algorithm == "first":
+		p.policy = "first"
+	case algorithm == "source":
+		on, isHash = "client_ip", true
+	case algorithm == "uri":
+		on, isHash = map[bool]string{false: "path", true: "uri"}[l.Has("whole")], true
+		if l.Has("len") || l.Has("depth") {
+			h.note(l.At(), "balance uri", "the whole path is hashed")
+		}
+	case algorithm == "url_param":
+		on, isHash = "query:"+l.Word(2), isParameter(l.Word(2))
+	case algorithm == "hash":
+		on, isHash = hashed(l.Word(2))
+	case strings.HasPrefix(algorithm, "hdr("):
+		on, isHash = hashed(algorithm)
+	default:
+		h.note(l.At(), "balance "+algorithm, "has no equivalent: round_robin is used")
+		return
+	}
+	if isHash {
+		p.policy, p.hashOn = "hash", on
+		h.use(s.One("hash-type")) // is always consistent
+	} else if on != "" || strings.HasPrefix(l.Word(1), "h") {
+		h.note(l.At(), "balance "+l.Word(1), "has no equivalent: round_robin is used")
+	}
+}
+
+// maxOf is the number of connections for a rule that refuses those above it, by an address:
+// ge 10 lets in 9 if the new one is counted already.
+func maxOf(op string, number int, counted bool) int {
+	if op == "gt" {
+		number++
+	}
+	if counted {
+		number--
+	}
+	return number
+}
+
+// perClient converts "tcp-request connection reject" by the number of connections that a
+// client's address has.
+func (h *fromHAProxy) perClient(s *haproxy.Section, l haproxy.Line) bool {
+	m := connections.FindStringSubmatch(strings.Join(l.Words, " "))
+	table := s.One("stick-table")
+	tracks := s.All("tcp-request", "connection", "track-sc0", "src")
+	if m == nil || len(tracks) != 1 || len(tracks[0].Words) != 4 || !slices.Contains([]string{"ip", "ipv6"}, table.After("type")) || !strings.Contains(strings.Join(table.Words, " "), "conn_cur") {
+		return false
+	}
+	number, err := strconv.Atoi(cmp.Or(m[2], "0"))
+	most := maxOf(m[1], number, tracks[0].No < l.No)
+	if err != nil || most < 1 || most > 1_000_000 {
+		return false
+	}
+	for _, b := range s.All("bind") {
+		for _, a := range bound(b) {
+			for _, o := range h.file.listeners {
+				if o.address == a {
+					o.settings = with(o.settings, "connections_per_client", fmt.Sprint(most))
+				}
+			}
+		}
+	}
+	h.use(l, table)
+	h.use(tracks...)
+	return true
+}
