@@ -21,46 +21,47 @@ import (
 const (
 	healthPath = "/healthz"
 
-	// What goes there is answered with 413 before it is read. Then the connection
-	// is closed, by the second at once, with what has come in thrown away.
+	// Uploads to these paths are answered with 413 before they are read. Then the
+	// connection is closed. The second path closes it at once and discards the received
+	// bytes.
 	refusedPath, slammedPath = "/refused", "/slammed"
 
 	idHeader = "X-Campaign-Id"
 
 	bodySize = 2048
-	cutAt    = 700 // bytes of the body before it breaks off
+	cutAt    = 700 // bytes of the body before the break
 	slowFor  = 2 * time.Second
 
 	silentMax = 30 * time.Second
 	listenMax = 3 * time.Second
 )
 
-// fault is what a backend does wrong.
+// fault is the fault of a backend.
 type fault string
 
 const (
 	healthy     fault = "healthy"
-	refuse      fault = "refuse"       // ends gracefully, and does not listen from the beginning of that
-	vanish      fault = "vanish"       // the same, but closes unused connections without a word
-	silent      fault = "silent"       // takes requests, health checks and OPTIONS * too, and answers none
+	refuse      fault = "refuse"       // shuts down gracefully, and stops listening at the beginning
+	vanish      fault = "vanish"       // the same, but closes idle connections without notice
+	silent      fault = "silent"       // accepts all requests, including health checks and OPTIONS *, and answers none
 	badGateway  fault = "bad-gateway"  // answers 502
 	flaky       fault = "flaky"        // answers 503 to one request in five
-	cutBody     fault = "cut-body"     // closes within the response's body
-	slow        fault = "slow"         // takes 2 s
-	sickHealth  fault = "sick-health"  // answers 500 to health checks alone
-	hangUp      fault = "hang-up"      // closes after it has read the request
-	reset       fault = "reset"        // the same, with a reset
-	resetHeader fault = "reset-header" // resets within the response's header
-	garbage     fault = "garbage"      // answers what is no HTTP
+	cutBody     fault = "cut-body"     // closes in the middle of a response's body
+	slow        fault = "slow"         // answers after 2 s
+	sickHealth  fault = "sick-health"  // answers 500 only to health checks
+	hangUp      fault = "hang-up"      // closes after reading the request
+	reset       fault = "reset"        // resets after reading the request
+	resetHeader fault = "reset-header" // resets in the middle of a response's header
+	garbage     fault = "garbage"      // answers with bytes that are not HTTP
 	unavailable fault = "unavailable"  // answers 503
-	resetBody   fault = "reset-body"   // resets within the response's body
-	cutFile     fault = "cut-file"     // closes within a file, or a range of it
-	goAway      fault = "go-away"      // ends the connection with one answer in twenty; HTTP/2 by GOAWAY
+	resetBody   fault = "reset-body"   // resets in the middle of a response's body
+	cutFile     fault = "cut-file"     // closes in the middle of a file, or of a range of it
+	goAway      fault = "go-away"      // closes the connection after one answer in twenty; GOAWAY in HTTP/2
 	twofold     fault = "twofold"      // takes twice as long
 	tenfold     fault = "tenfold"      // takes ten times as long
 )
 
-// well reports whether a backend with the fault does what it is asked to.
+// well reports whether a backend with the fault executes requests correctly.
 func (f fault) well() bool {
 	switch f {
 	case healthy, slow, sickHealth, goAway, twofold, tenfold:
@@ -72,24 +73,23 @@ func (f fault) well() bool {
 // app is the application that a backend process runs.
 type app struct {
 	addr string
-	idle time.Duration // connections unused for so long are closed; 0 = kept
-	work time.Duration // that an answer takes
-	lone bool          // one request at a time is executed
-	ran  io.Writer     // is told each request that is executed, and when that ends
+	idle time.Duration // idle time after which a connection is closed; 0 = never
+	work time.Duration // duration of an answer
+	lone bool          // one worker executes one request at a time
+	ran  io.Writer     // gets a line at the begin and the end of each execution
 
 	speaks protocol
-	cert   string // file with the certificate and its key, for https
+	cert   string // file with certificate and key, for https
 
-	fault atomic.Value // of fault
-	turn  sync.Mutex   // of a lone worker
+	fault atomic.Value // has a fault
+	turn  sync.Mutex   // the turn of a lone worker
 
-	serving *serving // nil while it refuses; the goroutine of obey alone touches it
+	serving *serving // nil while it refuses; belongs to the goroutine of obey
 	serves  sync.WaitGroup
 }
 
-// playBackend is the main function of a backend process: args are those that
-// [backend.command] gives it. It obeys the faults named on standard input until
-// that ends.
+// playBackend is the main function of a backend process; args are from
+// [backend.command]. It adopts the faults that standard input names, until that ends.
 func playBackend(args []string) error {
 	if len(args) != 6 {
 		return fmt.Errorf("a backend takes address, idle, work, lone, protocol and certificate: got %q", args)
@@ -104,7 +104,7 @@ func playBackend(args []string) error {
 	return a.obey(os.Stdin)
 }
 
-// obey serves, with the faults that are named on in, until in ends.
+// obey serves with the faults named on in, until in ends.
 func (a *app) obey(in io.Reader) error {
 	a.fault.Store(healthy)
 	if err := a.listen(); err != nil {
@@ -161,8 +161,8 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return
 	}
-	// A proxy cannot know that a request answered with 502, or not at all, was
-	// not executed, so it counts as executed.
+	// A proxy cannot know that a request without an answer, or with 502, was not
+	// executed. So it counts as executed.
 	if id := r.Header.Get(idHeader); id != "" {
 		io.WriteString(a.ran, r.Method+" "+id+"\n")
 		defer io.WriteString(a.ran, endMark+r.Method+" "+id+"\n")
@@ -190,7 +190,7 @@ func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
 		return
 	case goAway:
 		if rand.IntN(20) == 0 {
-			w.Header().Set("Connection", "close") // net/http makes it a GOAWAY in HTTP/2
+			w.Header().Set("Connection", "close") // net/http sends a GOAWAY in HTTP/2
 		}
 	case flaky:
 		if rand.IntN(5) == 0 {
@@ -225,7 +225,7 @@ func (a *app) answer(w http.ResponseWriter, r *http.Request, f fault) {
 	io.WriteString(w, strings.Repeat("x", bodySize))
 }
 
-// toil takes the time that an answer takes.
+// toil waits for the duration of an answer.
 func (a *app) toil(ctx context.Context, f fault) {
 	if a.lone {
 		a.turn.Lock()
@@ -241,8 +241,8 @@ func (a *app) toil(ctx context.Context, f fault) {
 	wait(ctx, work)
 }
 
-// say sends text, which need be no response, and ends the connection, abruptly
-// with rst.
+// say sends text, which need not be a response, and closes the connection, with rst
+// abruptly.
 func say(w http.ResponseWriter, text string, rst bool) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -255,7 +255,7 @@ func say(w http.ResponseWriter, text string, rst bool) {
 		c = secured.NetConn()
 	}
 	if tcp, ok := c.(*net.TCPConn); ok && rst {
-		// A reset overtakes what was sent just before, unless that has a moment.
+		// Without a pause, the reset would overtake the bytes sent just before.
 		wait(context.Background(), time.Millisecond)
 		tcp.SetLinger(0)
 	}

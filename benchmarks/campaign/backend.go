@@ -21,42 +21,42 @@ const roleFlag = "-as-backend"
 
 const (
 	readyLine = "ready"
-	endMark   = "end " // before the request that came to an end
+	endMark   = "end " // precedes the request that has ended
 	readyMax  = 5 * time.Second
 )
 
-// backend is a server process that can be made faulty. Its methods are for one
+// backend is a server process with switchable faults. Its methods are for one
 // goroutine.
 type backend struct {
 	addr   string
 	at     place
 	traits traits
 	ledger *ledger
-	names  *nameServer // nil = backends go by their addresses
+	names  *nameServer // nil = the proxy knows the backends by address
 	sieve  *sieve      // nil = the network drops nothing
 
 	cmd     *exec.Cmd
 	control io.WriteCloser // the process's standard input
-	reads   sync.WaitGroup // of its standard output
+	reads   sync.WaitGroup // reader of the standard output
 }
 
-// traits are what a case's backends are like from the beginning.
+// traits are the initial properties of a case's backends.
 type traits struct {
-	idle time.Duration // connections unused for so long are closed; 0 = kept
-	work time.Duration // that an answer takes; 0 = 1 ms
-	node bool          // a Node.js application, which knows no faults
-	lone bool          // one request at a time is executed, the others wait
+	idle time.Duration // idle time after which a connection is closed; 0 = never
+	work time.Duration // duration of an answer; 0 = 1 ms
+	node bool          // a Node.js application, without faults
+	lone bool          // one worker executes one request at a time
 
 	speaks protocol
-	cert   string // file with the certificate and its key, for https
+	cert   string // file with certificate and key, for https
 }
 
-// protocol is what backends speak.
+// protocol is the protocol of backends.
 type protocol string
 
 const (
 	http1 protocol = ""
-	h2c   protocol = "h2c" // HTTP/2 without TLS too
+	h2c   protocol = "h2c" // also HTTP/2 without TLS
 	https protocol = "tls"
 )
 
@@ -86,7 +86,7 @@ func (b *backend) command() *exec.Cmd {
 	return exec.Command(os.Args[0], args...)
 }
 
-// start starts the process and returns when it listens.
+// start starts the process, and returns when it listens.
 func (b *backend) start() error {
 	b.cmd = b.command()
 	b.cmd.Stderr = os.Stderr
@@ -141,8 +141,7 @@ func become(f fault) action {
 	}
 }
 
-// join and leave put the backend's address into what its name stands for, and
-// take it out.
+// join adds the backend's address to the answers for its name, and leave removes it.
 func (b *backend) join() error  { b.names.add(b.ip()); return nil }
 func (b *backend) leave() error { b.names.remove(b.ip()); return nil }
 
@@ -159,8 +158,8 @@ func (b *backend) thaw() error {
 	return err
 }
 
-// drop makes the network drop all packets to and from the backend, until undrop.
-// forget makes it drop those of the connections that there are.
+// drop makes the network drop all packets to and from the backend, until undrop. forget
+// makes it drop the packets of existing connections.
 func (b *backend) drop() error {
 	b.ledger.out(b.addr)
 	b.sieve.drop(netip.MustParseAddrPort(b.addr), true)
@@ -181,12 +180,12 @@ func (b *backend) kill() error {
 	return b.stop()
 }
 
-// stop ends the process as kill -9 does, frozen or not, and returns when all it
-// said has been read.
+// stop kills the process, frozen or not, and returns when its complete output has been
+// read.
 func (b *backend) stop() error {
 	err := b.cmd.Process.Kill()
 	b.reads.Wait()
-	b.cmd.Wait() // tells of the signal
+	b.cmd.Wait() // returns the signal as an error
 	b.control.Close()
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil

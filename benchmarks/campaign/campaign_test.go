@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestCase runs one short case against goodgate: the backends go bad after a
-// second, and nobody may notice.
+// TestCase runs one short case against goodgate: the backends fail after a second, and
+// no client may notice.
 func TestCase(t *testing.T) {
 	t.Parallel()
 	program, err := build(t.TempDir())
@@ -65,8 +65,8 @@ func startBackend(t *testing.T, l *ledger) *backend {
 	return b
 }
 
-// TestBackendFaults asks a backend itself, so that a case cannot pass because
-// its fault does not happen.
+// TestBackendFaults asks a backend directly, so that a case cannot pass because its
+// fault does not occur.
 func TestBackendFaults(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
@@ -76,7 +76,7 @@ func TestBackendFaults(t *testing.T) {
 		if err := become(fault)(b); err != nil {
 			t.Fatal(err)
 		}
-		// A backend takes a moment to hear of it.
+		// A fault takes effect after a moment.
 		got := ""
 		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); wait(t.Context(), 5*time.Millisecond) {
 			c := &client{addr: b.addr}
@@ -109,7 +109,8 @@ func TestBackendFaults(t *testing.T) {
 	f(healthy, "")
 }
 
-// TestSilent wants no answer to OPTIONS * either, which net/http gives by itself.
+// TestSilent checks that OPTIONS * gets no answer either, which net/http would give by
+// itself.
 func TestSilent(t *testing.T) {
 	t.Parallel()
 	n, err := newNetwork(wire{}, loopback)
@@ -138,9 +139,9 @@ func TestSilent(t *testing.T) {
 	a.serves.Wait()
 }
 
-// TestBackendTellsExecutions counts a request that a backend executed before
-// and after it was killed.
-func TestBackendTellsExecutions(t *testing.T) {
+// TestBackendReportsExecutions counts a request that a backend has executed before and
+// after it was killed.
+func TestBackendReportsExecutions(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	b := startBackend(t, l)
@@ -253,7 +254,8 @@ func TestConfigsNameEveryBackend(t *testing.T) {
 	}
 }
 
-// TestBareConfig holds that goodgate is told no more than it needs.
+// TestBareConfig checks that goodgate's bare configuration has only the necessary
+// settings.
 func TestBareConfig(t *testing.T) {
 	t.Parallel()
 	f := func(v settings, want string) {
@@ -292,8 +294,8 @@ pools:
 `)
 }
 
-// TestFaultsOfOtherProtocols asks the application over TLS and HTTP/2, so that a
-// case cannot pass because its fault does not happen.
+// TestFaultsOfOtherProtocols asks the application over TLS and HTTP/2, so that a case
+// cannot pass because its fault does not occur.
 func TestFaultsOfOtherProtocols(t *testing.T) {
 	t.Parallel()
 	cert, err := newCertificate(t.TempDir(), []string{"127.0.0.1:1"})

@@ -11,23 +11,23 @@ import (
 type scenario struct {
 	name     string
 	says     string
-	of       string // the case that it is a quiet form of; "" = none
-	backends int    // that the pool begins with; 0 = 3
-	named    bool   // backends go by a name, and as many more are there, which are not in its answer at first
+	of       string // the case of which this is a quiet form; "" = none
+	backends int    // initial backends of the pool; 0 = 3
+	named    bool   // the proxy knows the backends by name; as many more exist, which are not in its first answer
 	mix      mix
 	traits   traits
 	wire     wire
-	times    int           // as many requests as usual, for a share that is small; 0 = 1
-	pace     pace          // what is zero is as the command line says
-	patience time.Duration // of clients; 0 = clientMax
-	bare     bool          // goodgate has a listener and upstreams, and no other setting
-	calm     time.Duration // by which the steps are later
+	times    int           // factor for the number of requests, for a small share; 0 = 1
+	pace     pace          // zero fields are from the command line
+	patience time.Duration // timeout of clients; 0 = clientMax
+	bare     bool          // goodgate's only settings are a listener and upstreams
+	calm     time.Duration // delay of all steps
 	steps    schedule
 	must     must
 	quiet    quietForm
 }
 
-// size returns the number of backends that the pool begins with.
+// size returns the initial number of backends.
 func (s *scenario) size() int { return cmp.Or(s.backends, 3) }
 
 // total returns the number of backends.
@@ -38,8 +38,8 @@ func (s *scenario) total() int {
 	return s.size()
 }
 
-// lacks tells why the scenario cannot be run against a peer, "" if it can. What
-// the network lacks shows when it is made.
+// lacks returns the reason why the scenario cannot run against a peer, "" if it can.
+// Errors of the network appear when it is created.
 func (s *scenario) lacks(p peer) string {
 	if s.bare && p.name != subject {
 		return "it is about goodgate's defaults"
@@ -60,7 +60,7 @@ var (
 	lossy   = wire{delay: time.Millisecond, loss: 0.02}
 )
 
-// cases returns the campaign's cases, in one form or the other.
+// cases returns the campaign's cases, in their normal or quiet form.
 func cases(quiet bool) []scenario {
 	if quiet {
 		return quietCases()
@@ -68,7 +68,7 @@ func cases(quiet bool) []scenario {
 	return slices.Concat(scenarios, innocents)
 }
 
-// scenarios are the cases in which backends go bad.
+// scenarios are the cases with faulty backends.
 var scenarios = []scenario{
 	{
 		name: "refused", says: "one refuses connections for 3 s", mix: few,
@@ -119,13 +119,15 @@ var scenarios = []scenario{
 	{
 		name: "idle-close-far", says: "all close connections unused for 3 ms, 3 ms of network away", mix: half,
 		traits: traits{idle: 3 * time.Millisecond}, wire: farAway,
-		// Over HTTP/2 a connection is unused before its first request, so it would be closed before that comes.
+		// Over HTTP/2 a connection is idle before its first request, so it would be
+		// closed before that.
 		quiet: quietForm{speak: overTCP, lone: true},
 	},
 	{name: "silent-far", says: "one stops answering, 3 ms of network away", steps: one(silent), wire: farAway, must: must{p99: second}},
 	{
 		name: "lossy", says: "the network loses 2 % of all packets, each way, 1 ms away", mix: few, wire: lossy,
-		// An acknowledgement that is lost is evidence against an upstream: a GET may go twice.
+		// A lost acknowledgement is evidence against an upstream, so a GET may be sent
+		// twice.
 		quiet: quietForm{must: must{slowest: calmMax}, lone: true},
 	},
 	{name: "cut-body", says: "one cuts a 2 kB response at 700 bytes", steps: one(cutBody)},
@@ -177,6 +179,6 @@ var scenarios = []scenario{
 	},
 }
 
-// atMostKilled allows the POSTs that were on a backend when it went, or on their
-// way to it, to fail: they may have been executed, so nobody may send them again.
+// atMostKilled allows failures of the POSTs that were on a backend, or on their way to
+// it, when it was killed. They may have been executed, so no proxy may send them again.
 var atMostKilled = must{failed: 0.005}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// newCertificate writes a certificate for backends into dir, and the key behind
-// it, and returns the file. It is its own authority.
+// newCertificate writes a self-signed certificate for backends with its key into dir,
+// and returns the file.
 func newCertificate(dir string, addrs []string) (file string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

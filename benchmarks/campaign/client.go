@@ -13,22 +13,21 @@ import (
 	"time"
 )
 
-// clientMax is how long clients wait for an answer, if a case does not say
-// otherwise.
+// clientMax is the default timeout of clients.
 const clientMax = 5 * time.Second
 
-// workPath is where most requests go.
+// workPath is the path of most requests.
 const workPath = "/work"
 
-// answer is what became of one request.
+// answer is the result of one request.
 type answer struct {
-	at      time.Duration // when it should have been sent, since the load began
+	at      time.Duration // due time, since the load began
 	method  string
-	failure string        // why it counts as failed; "" = it did not
-	latency time.Duration // since the moment it should have been sent, beyond what it takes by itself
+	failure string        // the failure; "" = success
+	latency time.Duration // time since the due time, without the duration of the request itself
 }
 
-// What fails where no whole answer came; else the failure is the status.
+// Failures without a complete answer. Other failures are the status.
 const (
 	failedConnect = "no connection"
 	failedSend    = "not sent"
@@ -38,15 +37,15 @@ const (
 	failedForeign = "not the application's answer"
 )
 
-// client keeps connections alive and sends each request once, never again:
-// http.Transport, which repeats some requests by itself, would hide what is to
-// be counted. It may be used by several goroutines.
+// client keeps connections alive and sends each request once. http.Transport would
+// repeat some requests by itself, and so hide failures that the campaign must count. It
+// is safe for concurrent use.
 type client struct {
-	at   place // where it is; the zero value = here
+	at   place // its place; zero = here
 	addr string
-	want int // length of an answer of 200; 0 = any
+	want int // expected length of an answer with 200; 0 = any
 
-	patience time.Duration // bounds one request, its answer included; 0 = clientMax
+	patience time.Duration // timeout of one request with its answer; 0 = clientMax
 
 	mu   sync.Mutex // protects idle
 	idle []*clientConn
@@ -57,13 +56,13 @@ type clientConn struct {
 	in *bufio.Reader
 }
 
-// do sends a request and reads the whole answer. It returns why that failed, ""
-// if it did not. An id of "" is not sent.
+// do sends a request and reads the complete answer. It returns the failure, "" for
+// success. It does not send an id of "".
 func (c *client) do(ctx context.Context, method, id string) (failure string) {
 	return c.ask(ctx, method, workPath, id)
 }
 
-// ask does the same at a path.
+// ask is [client.do] with a path.
 func (c *client) ask(ctx context.Context, method, path, id string) (failure string) {
 	return c.on(ctx, func(conn *clientConn) (string, bool) {
 		if err := conn.send(method, path, id); err != nil {
@@ -73,7 +72,8 @@ func (c *client) ask(ctx context.Context, method, path, id string) (failure stri
 	})
 }
 
-// on has an exchange on a connection, which is kept if the exchange says so.
+// on runs an exchange on a connection, and keeps the connection if the exchange says
+// so.
 func (c *client) on(ctx context.Context, exchange func(*clientConn) (failure string, keep bool)) (failure string) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.patience, clientMax))
 	defer cancel()
@@ -109,7 +109,7 @@ func (c *clientConn) send(method, path, id string) error {
 	return err
 }
 
-// answer reads the answer; keep says that the connection may be used again.
+// answer reads the answer; keep means that the connection is reusable.
 func (c *clientConn) answer(method string, want int) (failure string, keep bool) {
 	res, err := http.ReadResponse(c.in, &http.Request{Method: method})
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *client) put(conn *clientConn) {
 	c.idle = append(c.idle, conn)
 }
 
-// close closes the unused connections.
+// close closes the idle connections.
 func (c *client) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// script is a server that does the same with every request it reads.
+// script is a server that does the same for every request.
 type script struct {
 	addr        string
 	connections atomic.Int64
 	requests    atomic.Int64
 }
 
-// newScript answers each request with text, and then closes the connection
-// unless keep is set.
+// newScript answers each request with text, and then closes the connection unless keep
+// is set.
 func newScript(t *testing.T, text string, keep bool) *script {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -102,8 +102,8 @@ func TestClientKeepsConnections(t *testing.T) {
 	}
 }
 
-// A request on a kept connection that turns out to be closed is lost, as it is
-// for every client that does not retry; the next one goes on a new connection.
+// A request on a kept connection that turns out to be closed is lost, as for every
+// client without retries. The next request uses a new connection.
 func TestClientNeverRetries(t *testing.T) {
 	t.Parallel()
 	s := newScript(t, fine, false)

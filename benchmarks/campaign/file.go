@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// The file is the same on every backend, as static files are.
+// The file is the same on all backends, like any static file.
 const (
 	filePath  = "/file"
 	fileSize  = 1 << 20
-	fileCutAt = 300 << 10 // bytes of a response before it breaks off
+	fileCutAt = 300 << 10 // bytes of a response before the break
 )
 
-// file has no two words alike, so that no part can stand in for another.
+// file has no two equal words, so that no part can be confused with another.
 var file = func() []byte {
 	b := make([]byte, 0, fileSize)
 	for i := range uint32(fileSize / 4) {
@@ -26,7 +26,7 @@ var file = func() []byte {
 	return b
 }()
 
-// serveFile answers with the file or with the ranges that are asked for.
+// serveFile answers with the file or with the requested ranges.
 func serveFile(w http.ResponseWriter, r *http.Request, f fault) {
 	w.Header().Set("ETag", `"1"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
@@ -36,7 +36,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, f fault) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file))
 }
 
-// cutter breaks a response off.
+// cutter truncates a response.
 type cutter struct {
 	http.ResponseWriter
 	left int
@@ -51,7 +51,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// download asks for the file and compares what comes.
+// download requests the file and compares the answer.
 func (c *client) download(ctx context.Context) (failure string) {
 	return c.on(ctx, func(conn *clientConn) (string, bool) {
 		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: campaign\r\n\r\n", filePath); err != nil {

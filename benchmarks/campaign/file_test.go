@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestFile asks a backend itself, so that the case cannot pass because its fault
-// does not happen, or because the client does not look.
+// TestFile asks a backend directly, so that the case cannot pass because its fault does
+// not occur, or because the client does not compare.
 func TestFile(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -14,19 +14,19 @@ import (
 //go:embed report.html
 var reportHTML string
 
-// sheet is the report as its HTML form shows it.
+// sheet is the report in the form of the HTML template.
 type sheet struct {
 	*report
 	Cases []*caseSheet
 }
 
-// caseSheet is one case, with a row for each proxy.
+// caseSheet is one case, with a row per proxy.
 type caseSheet struct {
 	Name, Says, Must string
 	Rows             []*rowSheet
 }
 
-// rowSheet is all runs of a case against one proxy.
+// rowSheet has all runs of a case against one proxy.
 type rowSheet struct {
 	Proxy string
 	Runs  []*outcome
@@ -43,8 +43,8 @@ func newSheet(r *report) *sheet {
 	return s
 }
 
-// find returns the element that is asked for, which is otherwise when there is
-// none yet.
+// find returns the first matching element. If there is none, it adds and returns
+// otherwise.
 func find[T any](all *[]*T, is func(*T) bool, otherwise *T) *T {
 	if i := slices.IndexFunc(*all, is); i >= 0 {
 		return (*all)[i]
@@ -53,7 +53,7 @@ func find[T any](all *[]*T, is func(*T) bool, otherwise *T) *T {
 	return otherwise
 }
 
-// Row returns the case's row of a proxy, nil if it has none.
+// Row returns the case's row for a proxy, nil if there is none.
 func (c *caseSheet) Row(proxy string) *rowSheet {
 	i := slices.IndexFunc(c.Rows, func(r *rowSheet) bool { return r.Proxy == proxy })
 	if i < 0 {
@@ -62,13 +62,13 @@ func (c *caseSheet) Row(proxy string) *rowSheet {
 	return c.Rows[i]
 }
 
-// Skipped tells why there are no figures, "" if there are.
+// Skipped returns the reason for missing figures, "" if there are figures.
 func (r *rowSheet) Skipped() string { return r.Runs[0].Skipped }
 
 // Subject reports whether the row is goodgate's.
 func (r *rowSheet) Subject() bool { return r.Proxy == subject }
 
-// Verdict is that of goodgate over all runs.
+// Verdict returns goodgate's verdict over all runs.
 func (r *rowSheet) Verdict() string {
 	var missed []string
 	for _, o := range r.Runs {
@@ -82,13 +82,12 @@ func (r *rowSheet) Verdict() string {
 	return "reached"
 }
 
-// Cell is the share of failed requests in each run, and Grade how bad the worst
-// is: 0 to 3.
+// Cell returns the share of failed requests in each run.
 func (r *rowSheet) Cell() string {
 	return r.each(func(o *outcome) string { return percent(o.share(o.Failed)) })
 }
 
-// Grade is that of the worst run: 0 = nothing failed.
+// Grade returns the grade of the worst run, 0 to 3: 0 = no failures.
 func (r *rowSheet) Grade() int {
 	worst := 0.0
 	for _, o := range r.Runs {
@@ -105,7 +104,7 @@ func (r *rowSheet) Grade() int {
 	return 3
 }
 
-// What the runs came to, one figure each.
+// Results of the runs, one figure each.
 func (r *rowSheet) Over500ms() string {
 	return r.each(func(o *outcome) string { return percent(o.share(o.Over500ms)) })
 }
@@ -122,7 +121,7 @@ func (r *rowSheet) P50() string { return r.each(func(o *outcome) string { return
 func (r *rowSheet) P99() string { return r.each(func(o *outcome) string { return ms(o.P99) }) }
 func (r *rowSheet) Max() string { return r.each(func(o *outcome) string { return ms(o.Max) }) }
 
-// Failures tells what clients saw of the failures, and of a busy machine.
+// Failures returns the failures as seen by clients, and notes on a busy machine.
 func (r *rowSheet) Failures() string {
 	return strings.Trim(r.each(func(o *outcome) string { return strings.Join(o.notes(), ", ") }), " /")
 }
@@ -147,19 +146,19 @@ func percent(share float64) string {
 
 func ms(m millis) string { return fmt.Sprintf("%.0f", m.ms()) }
 
-// The size of a plot, and the slowest latency it can show.
+// The size of a plot, and the slowest visible latency.
 const (
 	plotWidth, plotHeight = 600.0, 60.0
 	plotMin, plotMax      = 1.0, 10000.0 // ms
 )
 
-// bar is what failed of the requests of one moment.
+// bar is the failures among the requests of one moment.
 type bar struct {
 	X, Y, W, H float64
 	Text       string
 }
 
-// timeline sums the runs up.
+// timeline returns the sums of the runs.
 func (r *rowSheet) timeline() []moment {
 	var all []moment
 	for _, o := range r.Runs {
@@ -175,7 +174,7 @@ func (r *rowSheet) timeline() []moment {
 	return all
 }
 
-// Bars are the share of failed requests over time.
+// Bars returns the share of failed requests over time.
 func (r *rowSheet) Bars() (bars []bar) {
 	all := r.timeline()
 	w := plotWidth / float64(max(len(all), 1))
@@ -190,7 +189,7 @@ func (r *rowSheet) Bars() (bars []bar) {
 	return bars
 }
 
-// Line is the slowest request of each moment over time, on a logarithmic scale.
+// Line returns the slowest request of each moment over time, on a logarithmic scale.
 func (r *rowSheet) Line() string {
 	all := r.timeline()
 	w := plotWidth / float64(max(len(all), 1))

@@ -8,12 +8,12 @@ import (
 // unhindered is the target of the innocent cases.
 var unhindered = must{long: true, prompt: true}
 
-// longGet is a GET that takes a while, on an upstream that is well.
+// longGet is a slow GET on a healthy upstream.
 func longGet(takes time.Duration) request {
 	return request{method: http.MethodGet, kind: answered, takes: takes}
 }
 
-// innocent makes a case of a workload that looks like trouble and is not.
+// innocent returns a case with a workload that only looks like a failure.
 func innocent(name, says string, s scenario) scenario {
 	s.name, s.says = "innocent-"+name, says
 	s.bare, s.must, s.patience = true, unhindered, 10*second
@@ -23,7 +23,7 @@ func innocent(name, says string, s scenario) scenario {
 
 const innocentFor = 3 * second
 
-// innocents are the cases in which nothing goes bad.
+// innocents are the cases without faults.
 var innocents = []scenario{
 	innocent("long-poll", "each request takes 3 s: 450 at once", scenario{
 		pace: pace{rate: 150}, mix: mix{every: 1, other: longGet(3 * second)},
@@ -64,7 +64,7 @@ var innocents = []scenario{
 	}),
 }
 
-// innocentPause stops all backends. Requests have to wait, and may do so in a queue.
+// innocentPause freezes all backends. Requests have to wait, and may do so in a queue.
 func innocentPause() scenario {
 	s := innocent("pause", "all are stopped for 2 s (SIGSTOP), as garbage collectors do", scenario{
 		steps: during(2*second, everyone, (*backend).freeze, (*backend).thaw),

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// ledger knows when each request was sent and where it was executed, and when
-// backends were out. It may be used by several goroutines.
+// ledger records when each request was sent, where it was executed, and when backends
+// were faulty. It is safe for concurrent use.
 type ledger struct {
 	mu         sync.Mutex           // protects the fields below
-	sent       map[string]time.Time // by id
-	long       map[string]bool      // ids of requests that take a while
+	sent       map[string]time.Time // send times by id
+	long       map[string]bool      // ids of slow requests
 	executions map[string][]execution
-	outs       map[string][]period // by backend
+	outs       map[string][]period // faulty periods by backend
 }
 
-// execution is one execution of a request by a backend, from the moment at which
-// the client sent it.
+// execution is one execution of a request by a backend, from the time at which the
+// client sent it.
 type execution struct {
 	backend string
 	period
 }
 
-// period is a time from one moment to another; a zero to means that it lasts.
+// period is a time span; a zero to means that it has not ended.
 type period struct{ from, to time.Time }
 
 func (p period) meets(other period) bool {
@@ -40,7 +40,7 @@ func newLedger() *ledger {
 	}
 }
 
-// sends notes that a client sends a request now, and whether it takes a while.
+// sends records that a client sends a request now, and whether it is slow.
 func (l *ledger) sends(id string, long bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,8 +48,8 @@ func (l *ledger) sends(id string, long bool) {
 	l.long[id] = long
 }
 
-// began and ended note that a backend executes a request, "METHOD id", and that
-// it has come to an end with it, with or without an answer.
+// began records that a backend executes a request, "METHOD id", and ended that the
+// execution has ended, with or without an answer.
 func (l *ledger) began(backend, request string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,7 +73,7 @@ func (l *ledger) ended(backend, request string) {
 	}
 }
 
-// out and back note that a backend is faulty from now on, and that it is not.
+// out records that a backend is faulty from now on, and back that it is not.
 func (l *ledger) out(backend string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,16 +92,16 @@ func (l *ledger) back(backend string) {
 	}
 }
 
-// duplicated returns how many POSTs were executed more than once, on whatever
-// backend.
+// duplicated returns the number of POSTs that were executed more than once, on any
+// backends.
 func (l *ledger) duplicated() int {
 	return l.count(func(request string, all []execution) bool { return isPost(request) && len(all) > 1 })
 }
 
-// repeated returns how many other requests were executed more than once by
-// backends that were well. An execution does not count when its backend was out
-// at any moment between the client's sending of the request and the execution's
-// end. Of those, long is how many take a while by themselves.
+// repeated returns how many other requests healthy backends executed more than once. An
+// execution does not count if its backend was faulty at any time from the sending of
+// the request to the end of the execution. long is the number of slow requests among
+// them.
 func (l *ledger) repeated() (n, long int) {
 	n = l.count(l.again)
 	return n, l.count(func(request string, all []execution) bool {
@@ -110,7 +110,7 @@ func (l *ledger) repeated() (n, long int) {
 	})
 }
 
-// again reports whether a request is one of those. The caller holds mu.
+// again reports whether a request is one of those. mu must be held.
 func (l *ledger) again(request string, all []execution) bool {
 	n := 0
 	for _, e := range all {
@@ -132,7 +132,7 @@ func (l *ledger) count(is func(request string, all []execution) bool) (n int) {
 	return n
 }
 
-// well reports whether the backend was during an execution. The caller holds mu.
+// well reports whether the backend was healthy during an execution. mu must be held.
 func (l *ledger) well(e execution) bool {
 	for _, out := range l.outs[e.backend] {
 		if out.meets(e.period) {

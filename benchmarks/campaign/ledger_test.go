@@ -20,9 +20,9 @@ func TestLedgerCountsPOSTsExecutedTwice(t *testing.T) {
 	}
 }
 
-// TestLedgerLeavesOutThoseThatWereOut has a GET executed by b, and by a too, which
-// is out at some time. The client sends it after 1 s and a ends with it after 3 s.
-func TestLedgerLeavesOutThoseThatWereOut(t *testing.T) {
+// TestLedgerIgnoresFaultyBackends has a GET executed by b and by a, and a is faulty for
+// some time. The client sends it after 1 s, and a ends its execution after 3 s.
+func TestLedgerIgnoresFaultyBackends(t *testing.T) {
 	t.Parallel()
 	f := func(says string, from, to time.Duration, want int) {
 		t.Helper()
@@ -30,7 +30,7 @@ func TestLedgerLeavesOutThoseThatWereOut(t *testing.T) {
 			l := newLedger()
 			at := func(d time.Duration, do func()) { time.AfterFunc(d, do) }
 			at(from, func() { l.out("a") })
-			at(from+time.Millisecond, func() { l.out("a") }) // once is enough
+			at(from+time.Millisecond, func() { l.out("a") }) // a moment is enough
 			at(to, func() { l.back("a") })
 			at(time.Second, func() { l.sends("1", false) })
 			at(2*time.Second, func() { l.began("a", "GET 1"); l.began("b", "GET 1") })
@@ -49,8 +49,8 @@ func TestLedgerLeavesOutThoseThatWereOut(t *testing.T) {
 	f("out after its end", 3500*time.Millisecond, 5*time.Second, 1)
 }
 
-// TestLedgerKnowsNoEnd has a backend that is killed in the middle of an execution.
-func TestLedgerKnowsNoEnd(t *testing.T) {
+// TestLedgerWithoutEnd has a backend that is killed in the middle of an execution.
+func TestLedgerWithoutEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()

@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// mix is what the requests of a case are: GET but for these.
+// mix is the mix of requests in a case. The rest is GET.
 type mix struct {
 	posts   float64 // share of small POST
-	uploads float64 // share of large ones, of 1 to 4 MiB, to be answered with 413
-	path    string  // where uploads go; "" = nowhere
+	uploads float64 // share of large POST, of 1 to 4 MiB, with the expected answer 413
+	path    string  // path of uploads; "" = none
 	files   float64 // share of GETs of a file of 1 MiB
 
-	every int     // the last of so many requests is other; 0 = none is
-	other request // which takes a while
+	every int     // of this many requests the last one is other; 0 = none
+	other request // a slow request
 }
 
 const uploadMin, uploadMax = 1 << 20, 4 << 20
 
-// request is what is drawn from a mix.
+// request is a request drawn from a mix.
 type request struct {
 	method string
 	kind   kind
-	upload int           // size of what is to be rejected
-	takes  time.Duration // that it takes by itself: no delay
+	upload int           // size of an upload with the expected answer 413
+	takes  time.Duration // duration of the request itself, which is no delay
 }
 
 // draw returns request i.
@@ -47,25 +47,25 @@ func (m mix) draw(i int, r *rand.Rand) request {
 	return request{method: http.MethodGet}
 }
 
-// pace says when requests are sent.
+// pace determines when requests are sent.
 type pace struct {
 	rate  int           // requests per second
-	burst int           // so many are sent at once; 0 = one
-	first time.Duration // when the first one is sent
-	last  time.Duration // none is sent from then on
-	pause span          // none is sent within
+	burst int           // number of requests at once; 0 = one
+	first time.Duration // time of the first request
+	last  time.Duration // end of the load
+	pause span          // time without requests
 }
 
-// span is a time, since the load began.
+// span is a time span, since the load began.
 type span struct{ from, to time.Duration }
 
-// or fills in what is zero.
+// or replaces zero fields.
 func (p pace) or(rate int, last time.Duration) pace {
 	p.rate, p.last = cmp.Or(p.rate, rate), cmp.Or(p.last, last)
 	return p
 }
 
-// moments returns when each request is to be sent, since the load began.
+// moments returns the due time of each request, since the load began.
 func (p pace) moments() (all []time.Duration) {
 	burst := max(p.burst, 1)
 	for i := 0; ; i++ {
@@ -79,21 +79,21 @@ func (p pace) moments() (all []time.Duration) {
 	}
 }
 
-// load is an open loop: every request has its moment, whatever became of those
-// before it, and its latency counts from that moment. What is on its way is
-// bounded by rate times [clientMax].
+// load is an open loop: every request has its due time, independent of earlier ones,
+// and its latency counts from that time. The requests in flight are bounded by rate
+// times [clientMax].
 type load struct {
 	at       place
 	addr     string
 	pace     pace
-	patience time.Duration // bounds one request; 0 = clientMax
+	patience time.Duration // timeout of one request; 0 = clientMax
 	mix      mix
-	seed     uint64 // of what the requests are
+	seed     uint64 // seed for the kinds of requests
 	ledger   *ledger
 }
 
-// run sends the requests, waits for all answers and returns them, and by how
-// much the latest request was late to be sent: then this machine was too busy.
+// run sends the requests, waits for all answers and returns them. lag is the largest
+// delay of sending: a large one means that this machine was too busy.
 func (l *load) run(ctx context.Context) (answers []answer, lag time.Duration) {
 	c := &client{at: l.at, addr: l.addr, want: bodySize, patience: l.patience}
 	defer c.close()
@@ -118,7 +118,7 @@ func (l *load) run(ctx context.Context) (answers []answer, lag time.Duration) {
 	return answers, lag
 }
 
-// send sends a request of a mix. Uploads that are to be rejected go to a path.
+// send sends a request of a mix; path is for uploads to reject.
 func (c *client) send(ctx context.Context, r request, id, path string) (failure string) {
 	switch r.kind {
 	case rejected:

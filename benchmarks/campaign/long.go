@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// kind is what a request asks for.
+// kind is the kind of a request.
 type kind string
 
 const (
-	plain     kind = ""       // a small answer; a small order with POST
-	rejected  kind = "reject" // an upload, to be answered with 413
+	plain     kind = ""       // a small answer; with POST a small order
+	rejected  kind = "reject" // an upload with the expected answer 413
 	aFile     kind = "file"   // the file
-	answered  kind = "wait"   // an answer that takes a while: of a report, a long poll, a queue
+	answered  kind = "wait"   // a slow answer: a report, a long poll, a queue
 	events    kind = "events" // a stream of events (SSE)
-	socket    kind = "socket" // a WebSocket, with a message now and then
-	delivered kind = "upload" // an upload that takes a while
+	socket    kind = "socket" // a WebSocket with occasional messages
+	delivered kind = "upload" // a slow upload
 )
 
-// messageEvery is from one event or message to the next.
+// messageEvery is the interval between events or messages.
 const messageEvery = 100 * time.Millisecond
 
-// longTarget is the path of what takes a while, and longPath reads it.
+// longTarget returns the path of a slow request, and longPath parses it.
 func longTarget(k kind, takes time.Duration) string { return "/" + string(k) + "/" + takes.String() }
 
 func longPath(path string) (k kind, takes time.Duration, ok bool) {
@@ -36,7 +36,7 @@ func longPath(path string) (k kind, takes time.Duration, ok bool) {
 	return kind(name), takes, err == nil
 }
 
-// serveLong is the application's part.
+// serveLong answers a slow request.
 func serveLong(w http.ResponseWriter, r *http.Request, k kind, takes time.Duration) {
 	switch k {
 	case events:
@@ -61,7 +61,7 @@ func serveLong(w http.ResponseWriter, r *http.Request, k kind, takes time.Durati
 	}
 }
 
-// The handshake of RFC 6455 1.3, with the key of its example.
+// The handshake of RFC 6455 section 1.3, with the key of its example.
 const (
 	socketKey    = "dGhlIHNhbXBsZSBub25jZQ=="
 	socketAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -92,7 +92,7 @@ func (c *client) follow(ctx context.Context, takes time.Duration, id string) (fa
 	})
 }
 
-// converse opens a WebSocket and wants each of its messages back.
+// converse opens a WebSocket and expects each of its messages back.
 func (c *client) converse(ctx context.Context, takes time.Duration, id string) (failure string) {
 	return c.on(ctx, func(conn *clientConn) (string, bool) {
 		res, failure := conn.get(longTarget(socket, takes), id,
@@ -116,7 +116,7 @@ func (c *client) converse(ctx context.Context, takes time.Duration, id string) (
 	})
 }
 
-// get sends a GET with more header fields, each with its end of line, and reads
+// get sends a GET with additional header fields, each with its end of line, and reads
 // the head of the answer.
 func (c *clientConn) get(target, id, fields string) (res *http.Response, failure string) {
 	_, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: campaign\r\n%s: %s\r\n%s\r\n", target, idHeader, id, fields)
@@ -130,8 +130,8 @@ func (c *clientConn) get(target, id, fields string) (res *http.Response, failure
 	return res, ""
 }
 
-// deliver sends a large POST, evenly over the time that it takes, and wants the
-// answer that a small one gets.
+// deliver sends a large POST evenly over its duration, and expects the answer to a
+// small one.
 func (c *client) deliver(ctx context.Context, takes time.Duration, id string) (failure string) {
 	return c.on(ctx, func(conn *clientConn) (string, bool) {
 		_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: campaign\r\n%s: %s\r\nContent-Length: %d\r\n\r\n",
@@ -150,5 +150,5 @@ func (c *client) deliver(ctx context.Context, takes time.Duration, id string) (f
 	})
 }
 
-// The size of such an upload, and the number of parts in which it is sent.
+// The size of such an upload, and the number of its parts.
 const deliveredSize, deliveredParts = 64 << 20, 64

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestLong asks the application itself for what takes a while, and one that
-// breaks it off, so that a case cannot pass because the client does not look.
+// TestLong sends slow requests to the application itself, and to one that truncates the
+// answers, so that a case cannot pass because the client does not check.
 func TestLong(t *testing.T) {
 	t.Parallel()
 	var ran strings.Builder
@@ -55,7 +55,7 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestLoneWorker has two requests wait for one another.
+// TestLoneWorker checks that two requests wait for one another.
 func TestLoneWorker(t *testing.T) {
 	t.Parallel()
 	const work = 50 * time.Millisecond

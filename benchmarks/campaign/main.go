@@ -1,10 +1,9 @@
-// Command campaign measures what clients see while backends go bad: for
-// goodgate, and for nginx, HAProxy and Caddy where they are at hand.
+// Command campaign measures the effect of failing backends on clients: for goodgate,
+// and for nginx, HAProxy and Caddy if they are installed.
 //
-// Each case sends an open loop of requests through a client that never retries,
-// lets the backends go bad on a schedule, and counts failed, late and
-// duplicated requests. It exits with 1 when goodgate misses what a case asks of
-// it, with 2 when the command line is wrong.
+// Each case sends an open loop of requests through a client that never retries, makes
+// the backends fail on a schedule, and counts failed, late and duplicated requests. It
+// exits with 1 if goodgate misses a case's target, with 2 if the command line is wrong.
 //
 //	go run ./benchmarks/campaign [-quiet] [-only CASE,...] [-peers goodgate,nginx,haproxy] [-json FILE]
 package main
@@ -49,7 +48,7 @@ func main() {
 	}
 }
 
-// command is what the command line asks for.
+// command is the parsed command line.
 type command struct {
 	options
 	scenarios       []scenario
@@ -58,7 +57,7 @@ type command struct {
 	goodgate, caddy string
 }
 
-// What is sent if the command line does not say otherwise.
+// Defaults of the command line.
 const usualRate, usualFor = 200, 6 * time.Second
 
 func parse(args []string) (*command, error) {
@@ -100,8 +99,8 @@ func parse(args []string) (*command, error) {
 	return c, err
 }
 
-// choose returns the scenarios with the given names, in the campaign's order. The
-// name of a case stands for all its quiet forms, too.
+// choose returns the scenarios with the given names, in the campaign's order. The name
+// of a case includes all its quiet forms.
 func choose(all []scenario, only string) ([]scenario, error) {
 	if only == "" {
 		return all, nil
@@ -122,7 +121,7 @@ func choose(all []scenario, only string) ([]scenario, error) {
 	return chosen, nil
 }
 
-// run runs all cases and reports whether goodgate missed something.
+// run runs all cases and reports whether goodgate has missed a target.
 func (c *command) run(ctx context.Context) (missed bool, err error) {
 	dir, err := os.MkdirTemp("", "campaign-build-")
 	if err != nil {
@@ -155,7 +154,7 @@ func (c *command) run(ctx context.Context) (missed bool, err error) {
 	return missed, errors.Join(failures...)
 }
 
-// choosePeers returns the peers that were asked for and are at hand.
+// choosePeers returns the requested peers that are installed.
 func (c *command) choosePeers(dir string) ([]peer, error) {
 	var err error
 	if c.goodgate == "" && slices.Contains(c.peers, subject) {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// must is what goodgate has to reach. A duplicated POST is a miss in any case.
+// must is goodgate's target. A duplicated POST always misses it.
 type must struct {
-	from    time.Duration // what was sent earlier after the load began is not looked at
-	failed  float64       // largest share of failed requests; 0 = none may fail
-	late    float64       // largest share of requests over 500 ms; 0 = not looked at
+	from    time.Duration // requests before this time, since the load began, do not count
+	failed  float64       // limit on the share of failed requests
+	late    float64       // limit on the share of requests over 500 ms; 0 = no limit
 	p99     time.Duration // 0 = not looked at
 	slowest time.Duration // 0 = not looked at
-	mayFail bool          // failures are not looked at
-	orders  bool          // those of POSTs are not
-	once    bool          // no request is executed twice by backends that are well
-	long    bool          // none of those that take a while is
-	prompt  bool          // the proxy refuses none, and lets none wait in a queue
+	mayFail bool          // failures do not count
+	orders  bool          // failures of POSTs do not count
+	once    bool          // healthy backends may execute no request twice
+	long    bool          // healthy backends may execute no slow request twice
+	prompt  bool          // the proxy may not refuse or queue any request
 }
 
-// String is the target as the reports show it.
+// String returns the target in the form of the reports.
 func (m must) String() string {
 	var parts []string
 	switch {
@@ -58,7 +58,7 @@ func (m must) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// misses tells what of m the outcome does not reach.
+// misses returns the parts of m that the outcome does not reach.
 func (m must) misses(o *outcome) []string {
 	var all []string
 	if o.Duplicated > 0 {

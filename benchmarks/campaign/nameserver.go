@@ -9,14 +9,14 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// backendName is what the backends of some cases are found by.
+// backendName is the name of the backends in some cases.
 const backendName = "app.campaign.test"
 
-// nameTTL is how long an answer holds, in seconds.
+// nameTTL is the TTL of an answer, in seconds.
 const nameTTL = 1
 
-// nameServer answers every question for addresses with those it was given. It
-// may be used by several goroutines.
+// nameServer answers every question for addresses with its present list. It is safe for
+// concurrent use.
 type nameServer struct {
 	addr string
 	conn net.PacketConn
@@ -41,7 +41,7 @@ func (s *nameServer) stop() {
 	s.ends.Wait()
 }
 
-// add puts an address into the answers, remove takes it out.
+// add adds an address to the answers, remove removes it.
 func (s *nameServer) add(a netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *nameServer) serve() {
 	}
 }
 
-// answer returns the reply to a question, nil for what is none.
+// answer returns the reply to a question, nil for anything else.
 func (s *nameServer) answer(question []byte) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(question) != nil || m.Response || len(m.Questions) != 1 {

@@ -8,38 +8,37 @@ import (
 )
 
 const (
-	// Below the ports that systems give to outgoing connections, so that nobody
-	// takes a backend's port while it is down.
+	// The range is below the ports that systems give to outgoing connections, so that
+	// no connection takes a backend's port while the backend is down.
 	portMin, portMax = 20000, 32000
 
 	loopback = "127.0.0.1"
 )
 
-// wire is what the network between proxy and backends does to packets. The zero
-// value is loopback.
+// wire describes the network between proxy and backends. The zero value is loopback.
 type wire struct {
-	delay time.Duration // one way
-	loss  float64       // share of packets that get lost, each way
-	drops bool          // backends' packets can be dropped
+	delay time.Duration // in one direction
+	loss  float64       // share of lost packets, in each direction
+	drops bool          // it can drop a backend's packets on demand
 }
 
-// network is where a case happens: the clients and the proxy are near, the
-// backends far.
+// network is the network of a case: the clients and the proxy are at the near end, the
+// backends at the far end.
 type network struct {
 	near, far place
-	means     string // what delays and loses packets; "" = nothing does
-	sieve     *sieve // nil = the wire drops nothing on demand
+	means     string // the mechanism that delays and loses packets; "" = none
+	sieve     *sieve // nil = no packets are dropped on demand
 	stop      func()
 }
 
 // place is one end of a network.
 type place struct {
 	ip string
-	do func(func()) // runs a function here: what it starts or opens belongs here
+	do func(func()) // runs a function whose processes and sockets belong to this end
 }
 
-// newNetwork makes the network of a case. Its error says why it cannot be had. A
-// network that needs no wire is at a loopback address.
+// newNetwork creates the network of a case. Its error is the reason why that is not
+// possible. A network without a wire uses a loopback address.
 func newNetwork(w wire, address string) (*network, error) {
 	if w == (wire{}) {
 		here := place{address, func(f func()) { f() }}
@@ -48,14 +47,13 @@ func newNetwork(w wire, address string) (*network, error) {
 	return newFarNetwork(w)
 }
 
-// freeAddr returns an address of the place that nobody listens on.
+// freeAddr returns an unused address of the place.
 func (p place) freeAddr() (addr string, err error) {
 	p.do(func() { addr, err = freeAddr(p.ip) })
 	return addr, err
 }
 
-// freeAddr returns the first of the IPs with a port that nobody listens on at any
-// of them.
+// freeAddr returns the first of the IPs with a port that is unused on all of them.
 func freeAddr(ips ...string) (string, error) {
 	var err error
 	for range 100 {

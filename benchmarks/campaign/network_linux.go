@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The addresses of the two ends, of the block for benchmarks (RFC 2544). They
-// exist in the campaign's own namespaces only.
+// The addresses of the two ends, from the block for benchmarks (RFC 2544). They exist
+// only in the campaign's own namespaces.
 const nearIP, farIP = "198.18.0.1", "198.18.0.2"
 
-// newFarNetwork joins two network namespaces by a wire: a pair of virtual
-// devices shaped by tc-netem(8) where the kernel has that, else two TUN devices
-// with this program between them. Both keep TCP end to end.
+// newFarNetwork joins two network namespaces by a wire: a pair of virtual devices
+// shaped by tc-netem(8) if the kernel supports that, else two TUN devices with this
+// program between them. Both keep TCP end to end.
 func newFarNetwork(w wire) (*network, error) {
 	near, err := newNamespace()
 	if err != nil {
@@ -40,7 +40,7 @@ func newFarNetwork(w wire) (*network, error) {
 	}
 	var shaped error
 	if w.drops {
-		n.sieve = newSieve() // netem cannot tell connections apart
+		n.sieve = newSieve() // netem cannot distinguish connections
 	} else if shaped = joinPair(near, far, w); shaped == nil {
 		n.means = "tc netem"
 		return n, nil
@@ -55,15 +55,15 @@ func newFarNetwork(w wire) (*network, error) {
 	return n, nil
 }
 
-// namespace is a network of its own. It lasts until its end and that of the
-// processes in it.
+// namespace is a network namespace. It exists until its end and that of the processes
+// in it.
 type namespace struct {
 	work chan func()
-	path string // of it, for other threads and processes
+	path string // its path, for other threads and processes
 	end  func()
 }
 
-// newNamespace makes a namespace, which takes CAP_SYS_ADMIN.
+// newNamespace creates a namespace, which needs CAP_SYS_ADMIN.
 func newNamespace() (*namespace, error) {
 	n := &namespace{work: make(chan func())}
 	var ended sync.WaitGroup
@@ -77,8 +77,8 @@ func newNamespace() (*namespace, error) {
 	return n, nil
 }
 
-// serve runs what it is given on a thread of the namespace. The thread belongs
-// to this goroutine and ends with it.
+// serve runs functions on a thread of the namespace. The thread belongs to this
+// goroutine and ends with it.
 func (n *namespace) serve(ready chan<- error) {
 	runtime.LockOSThread()
 	err := unix.Unshare(unix.CLONE_NEWNET)
@@ -89,15 +89,15 @@ func (n *namespace) serve(ready chan<- error) {
 	}
 }
 
-// do runs f in the namespace: the sockets it opens and the processes it starts
-// belong there. f must not leave either to another goroutine.
+// do runs f in the namespace: its sockets and processes belong there. f must not create
+// them in another goroutine.
 func (n *namespace) do(f func()) {
 	done := make(chan struct{})
 	n.work <- func() { defer close(done); f() }
 	<-done
 }
 
-// up gives a device of the namespace an address, if any, and starts it.
+// up starts a device of the namespace, after giving it an address if that is not empty.
 func (n *namespace) up(device, address string) error {
 	if address != "" {
 		if err := n.run("ip", "address", "add", address+"/30", "dev", device); err != nil {
@@ -120,8 +120,8 @@ func (n *namespace) run(args ...string) (err error) {
 // pairNear and pairFar are the devices of a pair.
 const pairNear, pairFar = "campaign0", "campaign1"
 
-// joinPair joins two namespaces by a pair of devices, shaped by netem. When that
-// fails nothing is left of it.
+// joinPair joins two namespaces by a pair of devices, shaped by netem. After an error
+// it leaves nothing behind.
 func joinPair(near, far *namespace, w wire) error {
 	err := connectPair(near, far)
 	if err == nil {

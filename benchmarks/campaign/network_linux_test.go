@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestPair joins two namespaces by the devices that netem shapes, unshaped:
-// the kernel of this machine may lack netem.
+// TestPair joins two namespaces by a pair of devices without netem, which this
+// machine's kernel may lack.
 func TestPair(t *testing.T) {
 	t.Parallel()
 	near, err := newNamespace()

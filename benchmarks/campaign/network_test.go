@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// far returns a network that delays, or skips the test where none can be had.
+// far returns a network with a delay, or skips the test if that is not possible.
 func far(t *testing.T, w wire) *network {
 	t.Helper()
 	n, err := newNetwork(w, loopback)
@@ -47,7 +47,7 @@ func TestFarNetworkDelays(t *testing.T) {
 	if failure := c.do(t.Context(), http.MethodGet, "1"); failure != "" {
 		t.Fatal(failure)
 	}
-	if took := time.Since(began); took < 4*delay { // the connection's round trip and the request's
+	if took := time.Since(began); took < 4*delay { // the round trips of the connection and of the request
 		t.Errorf("a request took %v over a wire of %v each way, want at least %v", took, delay, 4*delay)
 	}
 }

@@ -7,39 +7,39 @@ import (
 	"time"
 )
 
-// outcome is what clients saw of one proxy in one run of a scenario.
+// outcome is the result for clients of one proxy in one run of a scenario.
 type outcome struct {
 	Case         string         `json:"case"`
 	Says         string         `json:"says"`
-	Of           string         `json:"form_of,omitzero"` // the case that it is a quiet form of
-	Pool         int            `json:"pool"`             // upstreams at first
+	Of           string         `json:"form_of,omitzero"` // the case of which this is a quiet form
+	Pool         int            `json:"pool"`             // initial number of upstreams
 	Proxy        string         `json:"proxy"`
 	Run          int            `json:"run"`  // from 1
-	Must         string         `json:"must"` // what goodgate must reach
+	Must         string         `json:"must"` // goodgate's target
 	Skipped      string         `json:"skipped,omitzero"`
-	Means        string         `json:"network,omitzero"` // what delayed and lost packets
+	Means        string         `json:"network,omitzero"` // the mechanism that delays and loses packets
 	Sent         int            `json:"sent"`
 	Failed       int            `json:"failed"`
 	FailedPosts  int            `json:"failed_posts"`
 	Over500ms    int            `json:"over_500ms"`
 	Over1s       int            `json:"over_1s"`
 	Duplicated   int            `json:"duplicated"` // POSTs executed more than once
-	Again        int            `json:"again"`      // others, by backends that were well
-	LongAgain    int            `json:"long_again"` // of those, requests that were to take a while
-	Refused      int            `json:"refused"`    // by the proxy, for want of room; goodgate's log tells
-	Queued       int            `json:"queued"`     // in its queue for more than [queuedMax]
+	Again        int            `json:"again"`      // other requests executed more than once by healthy backends
+	LongAgain    int            `json:"long_again"` // slow requests among them
+	Refused      int            `json:"refused"`    // refused by the proxy at a limit, by goodgate's log
+	Queued       int            `json:"queued"`     // queued by the proxy for more than [queuedMax]
 	P50          millis         `json:"p50_ms"`
 	P99          millis         `json:"p99_ms"`
 	Max          millis         `json:"max_ms"`
-	JudgedMax    millis         `json:"judged_max_ms"` // of the requests that the target counts
+	JudgedMax    millis         `json:"judged_max_ms"` // slowest request that counts for the target
 	JudgedFailed int            `json:"judged_failed"`
-	Lag          millis         `json:"lag_ms"`             // by which a request was sent late: the machine was busy
-	Failures     map[string]int `json:"failures,omitempty"` // by what the client saw
-	Missed       []string       `json:"missed,omitempty"`   // of what goodgate must reach
+	Lag          millis         `json:"lag_ms"`             // largest delay of sending, from a busy machine
+	Failures     map[string]int `json:"failures,omitempty"` // failures by kind
+	Missed       []string       `json:"missed,omitempty"`   // missed parts of the target
 	Timeline     []moment       `json:"timeline,omitempty"`
 }
 
-// moment sums up what should have been sent within [momentLength].
+// moment has the sums of the requests with due times within [momentLength].
 type moment struct {
 	Sent   int    `json:"sent"`
 	Failed int    `json:"failed"`
@@ -48,7 +48,7 @@ type moment struct {
 
 const momentLength = 100 * time.Millisecond
 
-// millis is a duration that JSON shows in milliseconds.
+// millis is a duration that JSON represents in milliseconds.
 type millis time.Duration
 
 func (m millis) MarshalJSON() ([]byte, error) {
@@ -57,7 +57,7 @@ func (m millis) MarshalJSON() ([]byte, error) {
 
 func (m millis) ms() float64 { return float64(m) / 1e6 }
 
-// count sums up answers. Latencies count whether or not the request failed.
+// count adds answers. Latencies count whether or not the request failed.
 func (o *outcome) count(answers []answer) {
 	o.Sent = len(answers)
 	o.Failures = map[string]int{}
@@ -86,8 +86,8 @@ func (o *outcome) count(answers []answer) {
 	o.P50, o.P99, o.Max = millis(times[len(times)/2]), millis(times[len(times)*99/100]), millis(times[len(times)-1])
 }
 
-// judge tells what of a target answers do not reach. What is not about single
-// answers has been counted before.
+// judge returns the parts of a target that the answers do not reach. The counts of
+// other things must be known.
 func (o *outcome) judge(m must, answers []answer) []string {
 	judged := &outcome{
 		Duplicated: o.Duplicated, Again: o.Again, LongAgain: o.LongAgain, Refused: o.Refused, Queued: o.Queued,

@@ -67,9 +67,9 @@ func TestMisses(t *testing.T) {
 	f(must{prompt: true}, outcome{Refused: 1, Queued: 2}, "1 refused", "2 in a queue for more than 5ms")
 }
 
-// TestJudgeLeavesOutWhatWasEarlier has two failures before the moment from which
-// on a target counts, and one after it.
-func TestJudgeLeavesOutWhatWasEarlier(t *testing.T) {
+// TestJudgeIgnoresEarlierFailures has two failures before the time from which a target
+// counts, and one after it.
+func TestJudgeIgnoresEarlierFailures(t *testing.T) {
 	t.Parallel()
 	answers := []answer{
 		{at: 0, failure: failedTime, latency: 5 * time.Second},

@@ -24,28 +24,28 @@ var configs embed.FS
 
 const (
 	proxyReadyMax = 10 * time.Second
-	wroteMax      = 2000                   // characters of what it wrote, when it is not
-	readyInARow   = 3                      // good answers, until the proxy counts as ready
-	settle        = 600 * time.Millisecond // then every upstream has been checked
+	wroteMax      = 2000                   // characters of its output in an error
+	readyInARow   = 3                      // good answers in a row until the proxy counts as ready
+	settle        = 600 * time.Millisecond // time until every upstream has been checked
 )
 
-// peer is a proxy of the campaign: how it is configured and run.
+// peer is a proxy of the campaign, with its configuration and command.
 type peer struct {
 	name     string
-	program  string // file, or name to be found in PATH
+	program  string // file, or name in PATH
 	config   string // file in configs
-	settings string // in words
-	h2       bool   // it can speak HTTP/2 without TLS to backends
-	version  string // argument that makes it tell its version
+	settings string // description of the settings
+	h2       bool   // it supports HTTP/2 without TLS to backends
+	version  string // argument for printing the version
 	args     func(program, config string) []string
 }
 
-const subject = "goodgate" // whose misses count
+const subject = "goodgate" // the proxy whose misses count
 
-// bareConfig is goodgate's configuration where its defaults are tried.
+// bareConfig is goodgate's configuration for tests of its defaults.
 const bareConfig = "bare.yaml"
 
-// peers returns all known ones; goodgate and caddy are files.
+// peers returns all known peers; goodgate and caddy are files.
 func peers(goodgate, caddy string) []peer {
 	return []peer{
 		{
@@ -71,14 +71,14 @@ func peers(goodgate, caddy string) []peer {
 	}
 }
 
-// versionText is the first line of what the program says of its version.
+// versionText returns the first line of the program's version output.
 func (p peer) versionText() string {
 	out, err := exec.Command(p.program, p.version).CombinedOutput()
 	if err != nil {
 		return "unknown"
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	if line == "unknown" { // a Caddy that go install has built does not know
+	if line == "unknown" { // the output of a Caddy built by go install
 		if info, err := buildinfo.ReadFile(p.program); err == nil {
 			return info.Main.Version
 		}
@@ -86,7 +86,7 @@ func (p peer) versionText() string {
 	return line
 }
 
-// findCaddy returns where Caddy is: in PATH, or where "make caddy" puts it.
+// findCaddy returns the path of Caddy: in PATH, or where "make caddy" installs it.
 func findCaddy() string {
 	if file, err := exec.LookPath("caddy"); err == nil {
 		return file
@@ -98,24 +98,24 @@ func findCaddy() string {
 	return filepath.Join(dir, "goodgate", "caddy")
 }
 
-// running is a proxy that runs.
+// running is a running proxy.
 type running struct {
 	at   place
 	addr string
 	dir  string
-	kept bool // dir is not removed
+	kept bool // keep dir
 	cmd  *exec.Cmd
 	out  bytes.Buffer
 }
 
-// start runs the proxy before the stage's backends and returns when it serves.
+// start runs the proxy before the stage's backends, and returns when it serves.
 func (p peer) start(ctx context.Context, st *stage, keep string) (*running, error) {
 	r := &running{at: st.network.near, kept: keep != ""}
 	var err error
 	if r.dir, err = os.MkdirTemp(keep, st.name+"-"+p.name+"-"); err != nil {
 		return nil, err
 	}
-	err = os.Chmod(r.dir, 0o755) // nginx's workers are another user's, if this one is root
+	err = os.Chmod(r.dir, 0o755) // nginx's workers run as another user if this is root
 	if err == nil {
 		r.addr, err = r.at.freeAddr()
 	}
@@ -132,16 +132,16 @@ func (p peer) start(ctx context.Context, st *stage, keep string) (*running, erro
 	return r, nil
 }
 
-// settings are what the templates of configurations may use.
+// settings has the values for the templates of configurations.
 type settings struct {
 	Addr, Dir string
-	Backends  []string // empty = they go by a name
-	Name      string   // what they go by, with NamePort
+	Backends  []string // empty = use Name and NamePort
+	Name      string   // name of the backends, with NamePort
 	NamePort  string
 	Resolver  string // address of the name server
-	H2        bool   // the backends are to be spoken to in HTTP/2
-	Bare      bool   // a listener and upstreams are all that goodgate is told
-	CA        string // file with the authority of upstreams that speak TLS; "" = they do not
+	H2        bool   // use HTTP/2 to the backends
+	Bare      bool   // goodgate's only settings are a listener and upstreams
+	CA        string // file with the authority of TLS upstreams; "" = no TLS
 }
 
 func (r *running) settings(st *stage) settings {
@@ -193,12 +193,12 @@ func (r *running) launch(p peer, st *stage) error {
 	args := p.args(p.program, file)
 	r.cmd = exec.Command(args[0], args[1:]...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its workers end with it
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // lets stop end its workers, too
 	r.at.do(func() { err = r.cmd.Start() })
 	return err
 }
 
-// ready waits until the proxy answers well several times in a row.
+// ready waits until the proxy gives several good answers in a row.
 func (r *running) ready(ctx context.Context) error {
 	c := &client{at: r.at, addr: r.addr, want: bodySize}
 	defer c.close()
@@ -219,7 +219,7 @@ func (r *running) ready(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the proxy and its children at once.
+// stop kills the proxy and its children.
 func (r *running) stop() {
 	syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
 	r.cmd.Wait()

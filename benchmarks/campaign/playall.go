@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// turn is one run of a scenario against a peer, and what becomes of it.
+// turn is one run of a scenario against a peer, with its result.
 type turn struct {
 	scenario scenario
 	peer     peer
@@ -18,7 +18,7 @@ type turn struct {
 	err      error
 }
 
-// turns returns what is to be played, in order.
+// turns returns the runs, in order.
 func (c *command) turns(chosen []peer) (all []*turn) {
 	for run := range c.runs {
 		for _, s := range c.scenarios {
@@ -32,9 +32,9 @@ func (c *command) turns(chosen []peer) (all []*turn) {
 	return all
 }
 
-// playAll plays every scenario against every peer as often as it was asked for,
-// and tells of each in order, until ctx ends. Quiet ones load nothing, so that
-// many run at the same time; the others run one after another.
+// playAll runs every scenario against every peer as often as requested, and reports the
+// results in order, until ctx ends. Quiet scenarios cause no load, so many of them run
+// concurrently; the others run one after another.
 func (c *command) playAll(ctx context.Context, chosen []peer, tell func(*outcome, error)) {
 	players := 1
 	if c.quiet {
@@ -50,7 +50,7 @@ func (c *command) playAll(ctx context.Context, chosen []peer, tell func(*outcome
 	defer plays.Wait()
 	for i := range players {
 		plays.Go(func() {
-			wait(ctx, time.Duration(i)*quietFor/time.Duration(players)) // not all begin at once
+			wait(ctx, time.Duration(i)*quietFor/time.Duration(players)) // do not begin all at once
 			for t := range next {
 				if ctx.Err() == nil {
 					t.outcome, t.err = play(ctx, t.scenario, t.peer, t.options, t.run)
@@ -68,13 +68,13 @@ func (c *command) playAll(ctx context.Context, chosen []peer, tell func(*outcome
 	}
 }
 
-// address returns the loopback address of the n-th that is played. Those that run
-// at the same time have one each, so that none takes a port that another one's
-// backend leaves for a moment.
+// address returns the loopback address of the n-th run. Concurrent runs have different
+// addresses, so that none takes a port that the backend of another run gives up for a
+// moment.
 func (o options) address(n int) string {
 	if !o.quiet {
 		return loopback
 	}
-	const blocks = 250 // of addresses that differ in the third byte
+	const blocks = 250 // addresses that differ in the third byte
 	return fmt.Sprintf("127.%d.%d.1", 1+n/blocks%blocks, n%blocks)
 }

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// quietForm tells in what the quiet forms of a case differ from most: a request
-// a second, a fault after 3 s, and no setting but a listener and upstreams.
+// quietForm has the differences of a case's quiet forms from the usual ones: a request
+// per second, a fault after 3 s, and no settings except a listener and upstreams.
 type quietForm struct {
-	mix   mix        // of the requests; zero = the case's
+	mix   mix        // mix of requests; zero = the case's
 	steps schedule   // nil = the case's
-	sizes []int      // of pools; nil = 1, 2 and 5
-	speak []protocol // that upstreams speak; nil = all
+	sizes []int      // sizes of pools; nil = 1, 2 and 5
+	speak []protocol // protocols of upstreams; nil = all
 	must  must       // zero = calm
-	lone  bool       // must holds for a pool of one too; else that is judged once its fault has ended
+	lone  bool       // must also applies to a pool of one; otherwise such a pool is judged after the end of its fault
 }
 
 const (
-	calmMax  = 1500 * time.Millisecond // for the slowest request
-	quietFor = 12 * second             // twice as long for a pool of 5, so that a faulty one gets its turn
-	quietLag = 2 * second              // by which faults begin later than in the case
+	calmMax  = 1500 * time.Millisecond // limit for the slowest request
+	quietFor = 12 * second             // duration; doubled for a pool of 5, so that a faulty one gets its turn
+	quietLag = 2 * second              // additional delay of faults
 
-	// Requests are sent just before the full second, when faults begin, so that a
-	// fault hits a request under way if requests take long enough.
+	// Requests are sent just before the full second, when faults begin. So a fault hits
+	// a request in flight if requests take long enough.
 	quietFirst = second - 20*time.Millisecond
 
-	quietPatience = 35 * second // more than any timeout of goodgate's
-	recovery      = second      // from the end of a lone upstream's fault until requests count
+	quietPatience = 35 * second // longer than any timeout of goodgate
+	recovery      = second      // time from the end of a lone upstream's fault until requests count
 )
 
 var (
@@ -35,10 +35,10 @@ var (
 	orders = must{once: true, slowest: calmMax, orders: true}
 
 	some    = []int{2, 5}
-	overTCP = []protocol{http1, https} // what breaks connections
+	overTCP = []protocol{http1, https} // for faults of connections
 )
 
-// quietOnly are cases that have no other form.
+// quietOnly are cases without another form.
 var quietOnly = []scenario{
 	{
 		name: "idle-hour", says: "after a pause the network has forgotten all connections, and drops their packets without a word",
@@ -89,7 +89,7 @@ func orElse[T any](given, otherwise []T) []T {
 	return given
 }
 
-// inQuiet returns the quiet form for a pool of a size.
+// inQuiet returns the quiet form for a pool size and a protocol.
 func (s scenario) inQuiet(size int, speaks protocol) scenario {
 	q := s.quiet
 	s.of = s.name

@@ -42,8 +42,8 @@ func TestQuietForms(t *testing.T) {
 	}
 }
 
-// TestQuietLone wants a lone upstream's fault to end, and the time after that
-// to be judged.
+// TestQuietLone checks that a lone upstream's fault ends, and that the target counts
+// after that.
 func TestQuietLone(t *testing.T) {
 	t.Parallel()
 	f := func(name string, steps int, from time.Duration) {
@@ -64,8 +64,8 @@ func TestQuietLone(t *testing.T) {
 	f("rolling-5", 10, 0)
 }
 
-// TestQuietCase runs a case in its quiet form with TLS, but less quiet and
-// shorter: goodgate has to know the backends' authority.
+// TestQuietCase runs a case in its quiet form with TLS, with a higher rate and a
+// shorter time. goodgate has to know the backends' authority.
 func TestQuietCase(t *testing.T) {
 	t.Parallel()
 	program, err := build(t.TempDir())
@@ -88,9 +88,9 @@ func TestQuietCase(t *testing.T) {
 	}
 }
 
-// TestPlayAllTellsInTurn has cases that cannot be run, so that each comes to an
-// end at once.
-func TestPlayAllTellsInTurn(t *testing.T) {
+// TestPlayAllReportsInOrder has cases that cannot run, so that each of them ends at
+// once.
+func TestPlayAllReportsInOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &command{options: options{quiet: true, runs: 2, together: 3}}

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// queuedMax is how long a request may wait in goodgate's queue before that counts
-// as a delay.
+// queuedMax is the longest wait in goodgate's queue that does not count as a delay.
 const queuedMax = 5 * time.Millisecond
 
-// readLog counts, in what goodgate wrote, the requests that it refused for want
-// of room, and those that it let wait in its queue for more than [queuedMax].
+// readLog counts, in goodgate's output, the requests that it refused at a limit, and
+// those that waited in its queue for more than [queuedMax].
 func readLog(wrote []byte) (refused, queued int) {
 	for line := range bytes.Lines(wrote) {
 		var r struct {

@@ -31,10 +31,11 @@ func (o *outcome) print(w io.Writer) {
 		fmt.Sprint(o.Duplicated), fmt.Sprint(o.Again), ms(o.P50), ms(o.P99), ms(o.Max), o.remark())
 }
 
-// lagMax is from when on a report says that the machine was too busy to measure.
+// lagMax is the delay of sending from which a report notes that the machine was too
+// busy to measure.
 const lagMax = 100 * time.Millisecond
 
-// remark is the verdict, and what failed.
+// remark returns the verdict and the failures.
 func (o *outcome) remark() string {
 	var parts []string
 	switch {
@@ -46,7 +47,7 @@ func (o *outcome) remark() string {
 	return strings.Join(append(parts, o.notes()...), "; ")
 }
 
-// notes tell of a busy machine, of the proxy's queue, and what failed.
+// notes returns notes on a busy machine, on the proxy's queue, and on failures.
 func (o *outcome) notes() (all []string) {
 	if o.Lag > millis(lagMax) {
 		all = append(all, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
@@ -72,17 +73,17 @@ type report struct {
 	Rate     int           `json:"rate"`
 	Seconds  float64       `json:"seconds"`
 	Runs     int           `json:"runs"`
-	Quiet    bool          `json:"quiet"` // cases are in their quiet form
+	Quiet    bool          `json:"quiet"` // the cases are in their quiet form
 	Proxies  []proxyReport `json:"proxies"`
 	Outcomes []*outcome    `json:"outcomes"`
 }
 
-// proxyReport tells what was measured.
+// proxyReport describes a measured proxy.
 type proxyReport struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
-	Settings string `json:"settings"` // in words
-	Config   string `json:"config"`   // an example: what differs from case to case is left out
+	Settings string `json:"settings"` // description of the settings
+	Config   string `json:"config"`   // an example, without the parts that differ between cases
 }
 
 func newReport(o options, chosen []peer, all []*outcome) (*report, error) {
@@ -110,7 +111,7 @@ func newReport(o options, chosen []peer, all []*outcome) (*report, error) {
 	return r, nil
 }
 
-// system names the operating system, its release and the processor.
+// system returns the operating system, its release and the processor.
 func system() string {
 	parts := []string{runtime.GOOS + "/" + runtime.GOARCH}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
@@ -133,7 +134,7 @@ func (r *report) writeJSON(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
-// write writes the reports that were asked for.
+// write writes the requested reports.
 func (c *command) write(chosen []peer, all []*outcome) error {
 	if c.json == "" && c.html == "" {
 		return nil

@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// options are what every scenario is run with.
+// options apply to every scenario.
 type options struct {
 	rate int // requests per second
 	last time.Duration
 	runs int
 
-	quiet    bool // cases are in their quiet form
-	together int  // so many of these run at the same time
+	quiet    bool // use the quiet form of cases
+	together int  // number of concurrent quiet cases
 
-	keep string // directory for the proxies' configurations and logs; "" = they are removed
-	ip   string // loopback address of everything that needs no wire
+	keep string // directory in which to keep the proxies' configurations and logs; "" = remove them
+	ip   string // loopback address of networks without a wire
 }
 
-// play runs a scenario against a proxy once and judges what clients saw. run
+// play runs a scenario against a proxy once, and judges the clients' results. run
 // counts from 0.
 func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome, error) {
 	result := &outcome{Case: s.name, Says: s.says, Of: s.of, Pool: s.size(), Proxy: p.name, Run: run + 1, Must: s.must.String()}
@@ -54,18 +54,18 @@ func play(ctx context.Context, s scenario, p peer, o options, run int) (*outcome
 	return result, nil
 }
 
-// stage is one run of a scenario, with backends and a proxy of its own.
+// stage is one run of a scenario, with its own backends and proxy.
 type stage struct {
 	scenario
 	network  *network
 	ledger   *ledger
-	names    *nameServer // nil = backends go by their addresses
+	names    *nameServer // nil = the proxy knows the backends by address
 	backends []*backend
-	dir      string // for the backends' certificate; "" = they need none
+	dir      string // directory of the backends' certificate; "" = none
 }
 
-// play returns what clients saw, by how much the load lagged, and what the proxy
-// wrote.
+// play returns the clients' answers, the largest delay of sending, and the proxy's
+// output.
 func (st *stage) play(ctx context.Context, p peer, o options, seed uint64) (answers []answer, lag time.Duration, wrote []byte, err error) {
 	defer st.end()
 	if err := st.begin(); err != nil {
@@ -125,7 +125,7 @@ func (st *stage) begin() error {
 	return nil
 }
 
-// end stops the backends. All they executed is known then.
+// end stops the backends. All executions are known after that.
 func (st *stage) end() {
 	for _, b := range st.backends {
 		b.stop()
@@ -138,8 +138,8 @@ func (st *stage) end() {
 	}
 }
 
-// addrs returns an address for each backend. Those that go by a name differ in
-// the IP only.
+// addrs returns an address for each backend. Backends with a common name differ only in
+// the IP.
 func (st *stage) addrs() ([]string, error) {
 	addrs := make([]string, st.total())
 	if !st.named {
@@ -164,7 +164,7 @@ func (st *stage) addrs() ([]string, error) {
 	return addrs, err
 }
 
-// follow takes the steps, which are in the order of time, until ctx ends.
+// follow executes the steps, which are in the order of time, until ctx ends.
 func follow(ctx context.Context, steps []step, backends []*backend) error {
 	began := time.Now()
 	for _, s := range steps {

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// lameFor is how long an application that ends gracefully answers on the
-// connections it has.
+// lameFor is how long an application that shuts down gracefully still answers on
+// existing connections.
 const lameFor = 200 * time.Millisecond
 
-// serving is an application while it listens.
+// serving is a listening application.
 type serving struct {
 	server http.Server
 	ln     net.Listener
-	lame   atomic.Bool // every answer ends its connection
+	lame   atomic.Bool // every answer closes its connection
 }
 
 func (a *app) listen() error {
@@ -49,7 +49,7 @@ func (a *app) listen() error {
 		}),
 		IdleTimeout: a.idle,
 
-		DisableGeneralOptionsHandler: true, // it answers OPTIONS * even if nothing else does
+		DisableGeneralOptionsHandler: true, // net/http would answer OPTIONS * whatever the fault
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		Protocols:                    new(http.Protocols),
 	}
@@ -60,9 +60,9 @@ func (a *app) listen() error {
 	return nil
 }
 
-// end ends the application. What is under way gets its answer, and connections
-// that are unused are closed, gracefully only after all have been told: else a
-// request may be on its way to one.
+// end shuts the application down. Requests in flight get their answers. Idle
+// connections are closed; in a graceful shutdown only after all clients have been
+// notified, because a request may be on its way.
 func (s *serving) end(gracefully bool) {
 	if gracefully {
 		s.lame.Store(true)

@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// sieve drops packets of a network, without a word to anybody. It may be used
-// by several goroutines; nil drops nothing.
+// sieve drops packets of a network silently. It is safe for concurrent use. A nil sieve
+// drops nothing.
 type sieve struct {
 	mu        sync.Mutex                       // protects the fields below
-	seen      map[netip.AddrPort]map[flow]bool // connections, by both of their ends
-	dropped   map[netip.AddrPort]bool          // ends of which nothing passes
-	forgotten map[flow]bool                    // connections of which nothing passes
+	seen      map[netip.AddrPort]map[flow]bool // connections, by each of their ends
+	dropped   map[netip.AddrPort]bool          // ends without passing packets
+	forgotten map[flow]bool                    // connections without passing packets
 }
 
-// flow is a connection: its ends, the lesser one first.
+// flow is a connection by its two ends, with the lesser one first.
 type flow struct{ a, b netip.AddrPort }
 
 func newSieve() *sieve {
@@ -26,15 +26,15 @@ func newSieve() *sieve {
 	}
 }
 
-// drop drops everything to and from an address, or lets it pass again.
+// drop drops all packets to and from an address, or lets them pass again.
 func (s *sieve) drop(addr netip.AddrPort, all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped[addr] = all
 }
 
-// forget drops what belongs to the connections that an address has, as a
-// firewall does that has forgotten them. New ones pass.
+// forget drops the packets of an address' existing connections, like a firewall that
+// has lost its state. New connections pass.
 func (s *sieve) forget(addr netip.AddrPort) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *sieve) forget(addr netip.AddrPort) {
 	}
 }
 
-// passes reports whether a packet does. What is not TCP over IPv4 passes.
+// passes reports whether a packet passes. Anything but TCP over IPv4 does.
 func (s *sieve) passes(packet []byte) bool {
 	if s == nil {
 		return true

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// tcpPacket is the beginning of one, with options in the header of IP.
+// tcpPacket returns the beginning of a TCP packet, with options in the IP header.
 func tcpPacket(from, to netip.AddrPort) []byte {
 	p := make([]byte, 24+4)
 	p[0], p[9] = 4<<4|6, 6
@@ -54,9 +54,9 @@ func TestSieve(t *testing.T) {
 	}
 }
 
-// TestNetworkForgets drops a connection of a real network, so that a case cannot
-// pass because nothing is dropped.
-func TestNetworkForgets(t *testing.T) {
+// TestSieveForgetsConnections drops the packets of a connection in a real network, so that a
+// case cannot pass because nothing is dropped.
+func TestSieveForgetsConnections(t *testing.T) {
 	t.Parallel()
 	n := far(t, wire{drops: true})
 	var ln net.Listener

@@ -2,10 +2,10 @@ package main
 
 import "time"
 
-// step is a change of the backends at a moment after the load began.
+// step is a change of the backends at a time after the load began.
 type step struct {
 	at  time.Duration
-	who int // number of the backend, or everyone
+	who int // index of the backend, or everyone
 	do  action
 }
 
@@ -16,8 +16,8 @@ const everyone = -1
 
 const second = time.Second
 
-// schedule returns the steps for a pool of n backends, in the order of time. Of
-// most cases the first one is after 1 s.
+// schedule returns the steps for a pool of n backends, in the order of time. Most cases
+// begin with a step after 1 s.
 type schedule func(n int) []step
 
 // at returns the steps of a scenario for its pool.
@@ -32,14 +32,14 @@ func (s *scenario) at() []step {
 	return all
 }
 
-// loneFor is how long the only backend of a pool has a fault.
+// loneFor is the duration of a fault of the only backend of a pool.
 const loneFor = 4 * second
 
-// one and all are the steps of most cases: the fault begins after 1 s and stays.
-// With a pool of one it ends, so that the recovery can be judged.
+// one and all return the steps of most cases: the fault begins after 1 s and stays. In
+// a pool of one it ends, so that the recovery can be judged.
 func one(f fault) schedule { return only(become(f), become(healthy)) }
 
-// only is the same with any two actions.
+// only is [one] with any two actions.
 func only(do, undo action) schedule {
 	return func(n int) []step {
 		if n == 1 {
@@ -53,7 +53,7 @@ func all(f fault) schedule {
 	return func(int) []step { return []step{{second, everyone, become(f)}} }
 }
 
-// during does something to backend who after 1 s, and undoes it after a time.
+// during applies an action to backend who after 1 s, and reverts it after a time.
 func during(d time.Duration, who int, do, undo action) schedule {
 	return func(int) []step { return []step{{second, who, do}, {second + d, who, undo}} }
 }
@@ -62,7 +62,7 @@ func restart() schedule {
 	return during(1500*time.Millisecond, everyone, become(refuse), become(healthy))
 }
 
-// rolling takes each backend down for 1 s, in the way of a fault.
+// rolling takes each backend down for 1 s with a fault.
 func rolling(f fault) schedule {
 	return func(n int) (steps []step) {
 		for i := range n {
@@ -75,12 +75,12 @@ func rolling(f fault) schedule {
 
 func killOne() schedule { return during(2*second, 0, (*backend).kill, (*backend).start) }
 
-// freezeTwo stops the first two for the rest of the case.
+// freezeTwo freezes the first two backends for the rest of the case.
 func freezeTwo(int) []step {
 	return []step{{second, 0, (*backend).freeze}, {second, 1, (*backend).freeze}}
 }
 
-// move puts the second n backends in the place of the first.
+// move replaces the first n backends by the second n.
 func move(n int) (steps []step) {
 	for i := range n {
 		steps = append(steps, step{second, n + i, (*backend).join}, step{second, i, (*backend).leave})

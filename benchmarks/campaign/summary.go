@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// printSummary writes a line of Markdown for each case that has quiet forms, with
-// the worst of all protocols and runs for each size of its pools.
+// printSummary writes a line of Markdown for each case with quiet forms: the worst
+// result of all protocols and runs, for each pool size.
 func printSummary(w io.Writer, all []*outcome) {
 	var names []string
 	for _, o := range all {
@@ -28,7 +28,8 @@ func printSummary(w io.Writer, all []*outcome) {
 	}
 }
 
-// summary is the slowest answer that counts, in ms, and what was not reached.
+// summary returns the slowest answer that counts, in ms, and the missed parts of the
+// target.
 func summary(forms []*outcome) string {
 	if len(forms) == 0 {
 		return "–"

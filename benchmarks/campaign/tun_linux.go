@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wireMax is how many packets may be on a wire in one direction.
+// wireMax bounds the packets on a wire in one direction.
 const wireMax = 4096
 
 const (
 	tunDevice = "campaign0"
-	tunMTU    = 1500 // that of a new TUN device
+	tunMTU    = 1500 // MTU of a new TUN device
 )
 
-// joinTUN joins two namespaces by a TUN device in each. stop ends what carries
-// packets between them, but for those that the sieve drops.
+// joinTUN joins two namespaces by a TUN device in each, and carries packets between
+// them except those that the sieve drops. stop ends this.
 func joinTUN(near, far *namespace, w wire, s *sieve) (stop func(), err error) {
 	a, err := openTUN(near, nearIP)
 	if err != nil {
@@ -41,7 +41,7 @@ func joinTUN(near, far *namespace, w wire, s *sieve) (stop func(), err error) {
 	}, nil
 }
 
-// openTUN makes a TUN device in a namespace, which lasts while the file is open.
+// openTUN creates a TUN device in a namespace, which exists while the file is open.
 func openTUN(n *namespace, ip string) (f *os.File, err error) {
 	n.do(func() { f, err = newTUN() })
 	if err != nil {
@@ -64,7 +64,7 @@ func newTUN() (*os.File, error) {
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
 	}
 	if err == nil {
-		err = unix.SetNonblock(fd, true) // so that Close ends a Read
+		err = unix.SetNonblock(fd, true) // lets Close end a Read
 	}
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
@@ -72,14 +72,14 @@ func newTUN() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "tun"), nil
 }
 
-// packet is on the wire until it is due.
+// packet is a packet on the wire with its due time.
 type packet struct {
 	due  time.Time
 	data []byte
 }
 
-// carry takes packets from one device to the other, in order, until one of them
-// is closed.
+// carry moves packets from one device to the other, in order, until one of them is
+// closed.
 func (w wire) carry(from, to *os.File, s *sieve, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	flying := make(chan packet, wireMax)
@@ -87,7 +87,7 @@ func (w wire) carry(from, to *os.File, s *sieve, seed uint64) {
 	lands.Go(func() {
 		for p := range flying {
 			wait(context.Background(), time.Until(p.due))
-			to.Write(p.data) // a device that is full loses it, as networks do
+			to.Write(p.data) // a full device loses the packet, as networks do
 		}
 	})
 	defer lands.Wait()

@@ -11,9 +11,9 @@ import (
 	"strconv"
 )
 
-// upload sends a large POST, chunked or of known length, to where it is refused
-// with 413 before it has been read. It is a simple client: it sends to the end
-// and reads the answer then, so a connection that breaks meanwhile is a failure.
+// upload sends a large POST, chunked or with a length, to a path that answers 413
+// before it has read the body. It is a simple client that sends everything before it
+// reads the answer, so a connection that breaks meanwhile is a failure.
 func (c *client) upload(ctx context.Context, path string, size int, chunked bool) (failure string) {
 	return c.on(ctx, func(conn *clientConn) (failure string, keep bool) {
 		if err := conn.sendUpload(path, size, chunked); err != nil {
@@ -57,7 +57,7 @@ func (c *clientConn) sendUpload(path string, size int, chunked bool) error {
 	return err
 }
 
-// endless is a body without end.
+// endless is an endless body.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The upload client sends what it says, and wants a 413.
+// The upload client sends its complete body, and expects 413.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	var got atomic.Int64

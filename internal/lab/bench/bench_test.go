@@ -26,7 +26,7 @@ func TestPace(t *testing.T) {
 		{"fixed, first", Fixed(10), 0, 0},
 		{"fixed", Fixed(10), 25, 2500 * time.Millisecond},
 		{"ramp, first", Ramp{10, 30, 10 * time.Second}, 0, 0},
-		{"ramp, half the time", Ramp{10, 30, 10 * time.Second}, 75, 5 * time.Second}, // 5 s at 15 on the mean
+		{"ramp, half the time", Ramp{10, 30, 10 * time.Second}, 75, 5 * time.Second}, // 5 s at a mean of 15
 		{"ramp, its end", Ramp{10, 30, 10 * time.Second}, 200, 10 * time.Second},
 		{"ramp, after", Ramp{10, 30, 10 * time.Second}, 230, 11 * time.Second},
 		{"ramp from nothing", Ramp{0, 20, 10 * time.Second}, 25, 5 * time.Second},
@@ -71,9 +71,9 @@ func TestRunCounts(t *testing.T) {
 	}
 }
 
-// TestStallIsMeasured is the promise of an open loop: while the server stands
-// still, requests go on being due, and what they wait is counted. A closed loop
-// would see one slow request.
+// TestStallIsMeasured checks the promise of an open loop: during a stall of the server
+// requests keep becoming due, and their wait counts. A closed loop would see one slow
+// request.
 func TestStallIsMeasured(t *testing.T) {
 	var stalled atomic.Bool
 	begin := time.Now()
@@ -96,7 +96,7 @@ func TestStallIsMeasured(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentTwice has a server that takes requests and then closes.
+// TestNothingIsSentTwice has a server that reads requests and then closes.
 func TestNothingIsSentTwice(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -185,8 +185,7 @@ func TestThresholds(t *testing.T) {
 	f("p99=5ms", `threshold "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
 }
 
-// TestKnee looks for the rate that a server with room for so many a second
-// serves well.
+// TestKnee searches the highest good rate of a server with a known capacity.
 func TestKnee(t *testing.T) {
 	const room = 220
 	var tried []float64
@@ -249,8 +248,7 @@ func FuzzParseThreshold(f *testing.F) {
 	})
 }
 
-// An answer that never ends is a failure after the timeout, and does not keep the
-// run from ending.
+// An endless answer fails after the timeout, and does not prevent the end of the run.
 func TestAnswerWithoutEnd(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for tick := time.Tick(10 * time.Millisecond); ; {

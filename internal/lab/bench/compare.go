@@ -11,22 +11,22 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Difference is one measure of two results.
+// Difference compares one measure of two results.
 type Difference struct {
 	Name          string
-	Before, After float64 // medians of the seconds
-	Change        string  // "+12.50%", or "~" when it may well be chance
+	Before, After float64 // medians over the seconds
+	Change        string  // "+12.50%", or "~" if it may be chance
 	Evidence      string  // "p=0.002 n=28+28"
 }
 
-// Differences are how two results differ, and whether by more than chance: the
-// seconds of each are its samples, and a difference counts when the
-// Mann-Whitney test gives it less than 5 % to be chance (as benchstat does).
+// Differences returns the differences between two results, and whether they are more
+// than chance. The seconds of each result are its samples. A difference counts if the
+// Mann-Whitney test gives a probability of less than 5 % for chance (like benchstat).
 func Differences(before, after *Result) (list []Difference) {
 	latency := func(value func(Latency) float64) func(*Second) float64 {
 		return func(s *Second) float64 {
 			if s.Sent == s.Silent {
-				return math.NaN() // no answers
+				return math.NaN() // no answers in this second
 			}
 			return value(s.Latency)
 		}
@@ -55,7 +55,7 @@ func Differences(before, after *Result) (list []Difference) {
 	return list
 }
 
-// Remarks say what makes two results hard to compare.
+// Remarks returns facts that make two results hard to compare.
 func Remarks(before, after *Result) (list []string) {
 	const alike = 1.2
 	remark := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -77,14 +77,14 @@ func Remarks(before, after *Result) (list []string) {
 	return list
 }
 
-// rate is how many requests were due in a second.
+// rate returns the mean number of due requests per second.
 func rate(r *Result) float64 { return float64(r.Requests) / max(r.Took, 0.001) }
 
 func (m Machine) String() string {
 	return fmt.Sprintf("%s/%s with %d CPUs, %s, goodgate %s", m.OS, m.Arch, m.CPUs, m.Go, m.Goodgate)
 }
 
-// Compare writes [Differences] and [Remarks] for people.
+// Compare writes [Differences] and [Remarks] as text.
 func Compare(w io.Writer, before, after *Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	printable.Fprintf(t, "\tbefore\tafter\tchange\t\n")
@@ -107,8 +107,8 @@ func figure(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// sample returns a value of each second that has one, but for the first and the
-// last, which are not whole.
+// sample returns one value per second, without seconds that have none, and without the
+// incomplete first and last second.
 func (r *Result) sample(value func(*Second) float64) *benchmath.Sample {
 	seconds := r.Seconds
 	if len(seconds) > 2 {

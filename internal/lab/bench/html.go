@@ -16,8 +16,8 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// HTML writes a report on results as one page that needs nothing else. Of two results it
-// says how the second differs from the first.
+// HTML writes a report on results as one self-contained page. For two results it
+// includes their differences.
 func HTML(w io.Writer, title string, results []*Result) error {
 	var p page
 	p.put(`<!doctype html>
@@ -42,12 +42,12 @@ td:first-child,th:first-child{text-align:left}figure{margin:1.5em 0}td{overflow-
 	return err
 }
 
-// page is a page in the making.
+// page is a page under construction.
 type page struct{ bytes.Buffer }
 
 func (p *page) put(format string, args ...any) { printable.HTML(p, format, args...) }
 
-// measures is the table of all results, and the causes of their failures.
+// measures writes the table of all results, and the causes of their failures.
 func (p *page) measures(results []*Result) {
 	p.put("<table><tr><th></th>")
 	for _, r := range results {
@@ -110,7 +110,7 @@ func charts(results []*Result) []plot.Chart {
 	return list
 }
 
-// row is one measure of all results.
+// row is one measure in all results.
 type row struct {
 	Name  string
 	Cells []string
@@ -160,12 +160,12 @@ func statuses(r *Result) string {
 	return cmp.Or(strings.Join(list, ", "), "-")
 }
 
-// shares are the places of 0, 90, 99 ... % on the axis of the distribution.
+// shares returns the ticks for 0, 90, 99 ... % on the axis of the distribution.
 func shares() []plot.Tick {
 	return []plot.Tick{{At: 0, Text: "0 %"}, {At: math.Log10(2), Text: "50 %"}, {At: 1, Text: "90 %"}, {At: 2, Text: "99 %"}, {At: 3, Text: "99.9 %"}, {At: 4, Text: "99.99 %"}, {At: 5, Text: "99.999 %"}, {At: 6, Text: "99.9999 %"}}
 }
 
-// chart draws one line a result.
+// chart returns a chart with one line per result.
 func chart(title, x, y string, results []*Result, points func(*Result) [][2]float64) plot.Chart {
 	c := plot.Chart{Title: title, X: x, Y: y}
 	for _, r := range results {

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Knee says how the highest rate is looked for that a target still serves well.
+// Knee configures the search for the highest rate that a target still serves well.
 type Knee struct {
 	Target   Target
-	From     float64       // requests a second to begin with; 0 = 100
-	Step     time.Duration // how long each rate is tried; 0 = 5 s
-	P99      time.Duration // served well: the p99 is below this; 0 = 100 ms
-	Failed   float64       // and this share fails at most
+	From     float64       // first rate, in requests per second; 0 = 100
+	Step     time.Duration // duration of each try; 0 = 5 s
+	P99      time.Duration // limit on the p99 of a good rate; 0 = 100 ms
+	Failed   float64       // limit on the share of failures at a good rate
 	Progress func(Step)
 
-	run func(context.Context, Plan) (*Result, error) // tries a rate; nil = [Run]
+	run func(context.Context, Plan) (*Result, error) // nil = [Run]
 }
 
-// Step is one rate that was tried.
+// Step is one tried rate.
 type Step struct {
 	Rate float64
 	Good bool
@@ -27,9 +27,9 @@ type Step struct {
 
 const bisections = 5
 
-// Find doubles the rate until it is too much and then halves the interval. It
-// returns the result at the highest rate that was served well, and every step;
-// the result is nil when even the first was too much.
+// Find doubles the rate until it is too high, and then bisects the interval. It returns
+// the result at the highest good rate, nil if the first rate was already too high, and
+// all steps.
 func (k Knee) Find(ctx context.Context) (*Result, []Step, error) {
 	if k.From == 0 {
 		k.From = 100
@@ -89,8 +89,8 @@ func (k Knee) Find(ctx context.Context) (*Result, []Step, error) {
 	return best, steps, nil
 }
 
-// good reports whether a rate was served well. Requests that were still on
-// their way long after the last was due were not.
+// good reports whether the target served a rate well. Requests that are still in flight
+// long after the last one was due are a sign that it did not.
 func (k Knee) good(r *Result) bool {
 	return r.Requests > 0 && r.Latency.P99 < float64(k.P99)/float64(time.Millisecond) && r.FailedShare() <= k.Failed
 }

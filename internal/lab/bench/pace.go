@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Pace says when requests are due.
+// Pace determines when requests are due.
 type Pace interface {
-	// At returns when the nth request is due, counted from 0, after the start.
+	// At returns the time from the start to the nth request, counted from 0.
 	At(n int) time.Duration
 }
 
-// Fixed is a number of requests a second.
+// Fixed is a constant rate, in requests per second.
 type Fixed float64
 
 // At returns n divided by the rate.
@@ -19,10 +19,10 @@ func (f Fixed) At(n int) time.Duration {
 	return time.Duration(float64(n) / float64(f) * float64(time.Second))
 }
 
-// Ramp is a rate that goes in a line from one to another, and stays there.
+// Ramp is a rate that changes linearly and then stays constant.
 type Ramp struct {
-	From, To float64       // requests a second
-	Over     time.Duration // how long it takes
+	From, To float64       // requests per second
+	Over     time.Duration // duration of the change
 }
 
 // At solves From*t + (To-From)/(2*Over) * t^2 = n for t.

@@ -9,16 +9,16 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Latencies are kept with three digits from a microsecond to this; what takes
-// longer counts as this.
+// Latencies have three significant digits, from a microsecond to longest. Longer ones
+// count as longest.
 const longest = time.Hour
 
 func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, longest.Microseconds(), 3)
 }
 
-// recorder gathers what became of the requests, by the second in which they
-// were due. It is safe for concurrent use.
+// recorder collects the results of requests by the second in which they were due. It is
+// safe for concurrent use.
 type recorder struct {
 	start, end time.Time
 
@@ -30,13 +30,13 @@ type recorder struct {
 	bytes    int64
 	sent     int
 	failed   int
-	silent   int // of failed: without a whole answer
+	silent   int // of the failed: requests without a complete answer
 }
 
-// bucket is one second.
+// bucket has the counts of one second.
 type bucket struct {
 	sent, failed, silent int
-	latency              *hdrhistogram.Histogram // of answers
+	latency              *hdrhistogram.Histogram // latencies of answers
 }
 
 func newRecorder() *recorder {
@@ -72,8 +72,8 @@ func (r *recorder) add(due, now time.Time, rep *reply) {
 	}
 }
 
-// last returns the second that has been over for one second, so that most of
-// its answers are in; ok is false when there is none.
+// last returns the second that ended one second ago, so that most of its answers have
+// arrived; ok is false if there is none.
 func (r *recorder) last(now time.Time) (s Second, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,7 @@ func (b *bucket) second(n int) Second {
 	return Second{Second: n, Sent: b.sent, Failed: b.failed, Silent: b.silent, Latency: latencyOf(b.latency)}
 }
 
-// result closes the account.
+// result returns the totals.
 func (r *recorder) result() *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,8 +109,8 @@ func (r *recorder) result() *Result {
 	return res
 }
 
-// distributionOf has twenty points for each further nine: 90 %, 99 %, 99.9 %, as far as
-// there are answers beyond.
+// distributionOf returns twenty points for each further nine: 90 %, 99 %, 99.9 %, as
+// far as there are answers beyond.
 func distributionOf(h *hdrhistogram.Histogram) (list []Quantile) {
 	const pointsPerNine = 20
 	n := float64(h.TotalCount())

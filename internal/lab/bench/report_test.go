@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRefused: what is refused has no latency, and the result says what was refused
-// where.
+// TestRefused checks that refused requests have no latency, and that the result names
+// the error and the address.
 func TestRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -68,7 +68,7 @@ func TestTargetCheck(t *testing.T) {
 	}
 }
 
-// made is a result of some seconds, whose latency is about ms.
+// made returns a result with a number of seconds, and a latency around ms.
 func made(seconds int, ms float64) *Result {
 	r := &Result{Name: "made", Target: "http://a/", Load: "10 requests a second", Took: float64(seconds), Statuses: map[int]int{200: 10 * seconds}, Bytes: int64(seconds) * 1000}
 	for i := range seconds {
@@ -80,8 +80,8 @@ func made(seconds int, ms float64) *Result {
 	return r
 }
 
-// TestCompared: every measure that changed is told with its change and its evidence, in
-// the terminal and on the page, and so is what makes results hard to compare.
+// TestCompared checks that text and page contain each change with its evidence, and the
+// facts that make the results hard to compare.
 func TestCompared(t *testing.T) {
 	before, after := made(40, 10), made(15, 40)
 	var text, page bytes.Buffer
@@ -135,7 +135,7 @@ func TestCompared(t *testing.T) {
 	}
 }
 
-// TestReadOther: another file is said to be another.
+// TestReadOther checks the error for a file of another kind.
 func TestReadOther(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"gg.yaml": "listeners: [\":8080\"]\n", "other.json": `{"a": 1}`, "list.json": "[]", "empty": ""} {

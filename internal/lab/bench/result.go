@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Result is what a run measured. It is what is written as JSON; times are in
-// milliseconds unless they say otherwise.
+// Result is the result of a run, and the form of its JSON. Times are in milliseconds
+// unless stated otherwise.
 type Result struct {
 	Name         string         `json:"name,omitempty"`
 	Target       string         `json:"target"`
@@ -22,7 +22,7 @@ type Result struct {
 	Took         float64        `json:"took_seconds"`
 	Requests     int            `json:"requests"`
 	Failed       int            `json:"failed"`
-	Unanswered   int            `json:"unanswered"` // of Failed: no whole answer came
+	Unanswered   int            `json:"unanswered"` // of Failed: requests without a complete answer
 	Bytes        int64          `json:"bytes"`
 	Latency      Latency        `json:"latency"`
 	Statuses     map[int]int    `json:"statuses"`
@@ -32,8 +32,8 @@ type Result struct {
 	Machine      Machine        `json:"machine"`
 }
 
-// Latency is how long answers took, from the moment the request was due. Requests
-// without a whole answer are not in it. It is zero when there was none.
+// Latency has the latencies of answers, from the due times of their requests. Requests
+// without a complete answer do not count. It is zero without answers.
 type Latency struct {
 	Min  float64 `json:"min"`
 	Mean float64 `json:"mean"`
@@ -44,23 +44,23 @@ type Latency struct {
 	Max  float64 `json:"max"`
 }
 
-// Second is what became of the requests that were due in one second.
+// Second has the results of the requests that were due in one second.
 type Second struct {
 	Second  int     `json:"second"`
 	Sent    int     `json:"sent"`
 	Failed  int     `json:"failed"`
-	Silent  int     `json:"unanswered"` // of Failed: no whole answer came
+	Silent  int     `json:"unanswered"` // of Failed: requests without a complete answer
 	Latency Latency `json:"latency"`
 }
 
-// Quantile is a point of the distribution: so great a share of the answers took so
-// long at most.
+// Quantile is a point of the distribution: this share of the answers took at most this
+// long.
 type Quantile struct {
 	Share float64 `json:"share"`
 	Took  float64 `json:"ms"`
 }
 
-// Machine is where a run took place.
+// Machine describes the machine of a run.
 type Machine struct {
 	OS       string `json:"os"`
 	Arch     string `json:"arch"`
@@ -69,7 +69,7 @@ type Machine struct {
 	Goodgate string `json:"goodgate"`
 }
 
-// ThisMachine describes where this program runs.
+// ThisMachine describes this machine.
 func ThisMachine() Machine {
 	m := Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Goodgate: "unknown"}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -78,7 +78,7 @@ func ThisMachine() Machine {
 	return m
 }
 
-// PerSecond returns the requests answered well in a second.
+// PerSecond returns the number of good answers per second.
 func (r *Result) PerSecond() float64 {
 	if r.Took == 0 {
 		return 0
@@ -91,7 +91,7 @@ func (r *Result) FailedShare() float64 {
 	return float64(r.Failed) / float64(max(r.Requests, 1))
 }
 
-// BytesPerSecond returns the bytes of bodies received in a second.
+// BytesPerSecond returns the bytes of bodies received per second.
 func (r *Result) BytesPerSecond() float64 {
 	if r.Took == 0 {
 		return 0
@@ -99,10 +99,10 @@ func (r *Result) BytesPerSecond() float64 {
 	return float64(r.Bytes) / r.Took
 }
 
-// Answered returns the requests that got a whole answer, whatever its status.
+// Answered returns the number of requests with a complete answer of any status.
 func (r *Result) Answered() int { return r.Requests - r.Unanswered }
 
-// Hopeless returns an error when every request failed, with the most frequent cause.
+// Hopeless returns an error with the most frequent cause if every request failed.
 func (r *Result) Hopeless() error {
 	if r.Requests == 0 || r.Failed < r.Requests {
 		return nil
@@ -111,14 +111,14 @@ func (r *Result) Hopeless() error {
 	return fmt.Errorf("all %d requests failed: %s (%d)", r.Requests, cause, r.Failures[cause])
 }
 
-// causes are the names of failures, the most frequent first.
+// causes returns the names of failures, the most frequent first.
 func (r *Result) causes() []string {
 	return slices.SortedFunc(maps.Keys(r.Failures), func(a, b string) int {
 		return cmp.Or(cmp.Compare(r.Failures[b], r.Failures[a]), cmp.Compare(a, b))
 	})
 }
 
-// Write stores the result as JSON.
+// Write stores the result in a file, as JSON.
 func (r *Result) Write(file string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -127,7 +127,7 @@ func (r *Result) Write(file string) error {
 	return os.WriteFile(file, append(data, '\n'), 0o644)
 }
 
-// Read loads a result that Write has stored.
+// Read loads a result stored by Write.
 func Read(file string) (*Result, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// Plan is one run.
+// Plan configures one run.
 type Plan struct {
 	Target Target
 	Pace   Pace
-	For    time.Duration // requests are due until then
-	Max    int           // requests at once; those due beyond it wait, which counts; 0 = 10000
-	// Progress, if not nil, is told of every second when it has been over for one.
+	For    time.Duration // duration of the load
+	Max    int           // limit on concurrent requests; a request beyond it waits, and the wait counts; 0 = 10000
+	// Progress, if not nil, is called with every second, one second after its end.
 	Progress func(Second)
 }
 
 const maxAtOnce = 10_000
 
-// Run carries a plan out, until it is done or ctx ends. Requests under way are
-// waited for.
+// Run executes a plan until its end, or until ctx ends. It waits for requests in
+// flight.
 func Run(ctx context.Context, p Plan) (*Result, error) {
 	if p.For <= 0 {
 		return nil, errors.New("the duration must be above 0")
@@ -37,16 +37,16 @@ func Run(ctx context.Context, p Plan) (*Result, error) {
 	g := &generator{plan: p, client: c, record: newRecorder(), due: make(chan time.Time), buffers: sync.Pool{New: func() any { return new([16 << 10]byte) }}}
 	g.run(ctx)
 	r := g.record.result()
-	r.Target = c.url.Redacted() // a result is made to be shown
+	r.Target = c.url.Redacted() // results are shown to others
 	return r, nil
 }
 
-// generator is a run under way.
+// generator is a run in progress.
 type generator struct {
 	plan    Plan
 	client  *client
 	record  *recorder
-	due     chan time.Time // requests for idle workers
+	due     chan time.Time // due times of requests, for idle workers
 	workers sync.WaitGroup
 	count   int
 	buffers sync.Pool
@@ -72,8 +72,7 @@ func (g *generator) run(ctx context.Context) {
 	g.record.end = time.Now()
 }
 
-// hand gives a request to an idle worker, or to a new one while there may be
-// more.
+// hand gives a request to an idle worker, or to a new one below the limit.
 func (g *generator) hand(at time.Time) {
 	select {
 	case g.due <- at:
@@ -88,7 +87,7 @@ func (g *generator) hand(at time.Time) {
 	g.due <- at
 }
 
-// work sends requests as they become due.
+// work sends requests at their due times.
 func (g *generator) work(at time.Time) {
 	buf := g.buffers.Get().(*[16 << 10]byte)
 	defer g.buffers.Put(buf)
@@ -98,7 +97,7 @@ func (g *generator) work(at time.Time) {
 	}
 }
 
-// report tells of each second that is over; the returned function ends that.
+// report reports each second after its end; the returned function stops that.
 func (g *generator) report() (stop func()) {
 	if g.plan.Progress == nil {
 		return func() {}
@@ -125,9 +124,9 @@ func (g *generator) report() (stop func()) {
 	}
 }
 
-// sleepUntil waits for a moment, and reports false when ctx ended first. The
-// last bit is spent giving way, because a timer may be late by more than what
-// lies between two requests.
+// sleepUntil waits for a time, and returns false if ctx ended first. It yields the
+// processor for the last moment, because a timer may be late by more than the interval
+// between two requests.
 func sleepUntil(ctx context.Context, t time.Time) bool {
 	const spin = 100 * time.Microsecond
 	if d := time.Until(t); d > spin {

@@ -17,19 +17,20 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http2"
 )
 
-// Target is what is asked for, again and again.
+// Target describes the requests of a run.
 type Target struct {
 	URL      string
 	Method   string // empty = GET, or POST with a body
 	Header   http.Header
 	Body     []byte
-	HTTP2    bool          // over TLS or, for http, by prior knowledge
+	HTTP2    bool          // HTTP/2 over TLS or, for http, by prior knowledge
 	Insecure bool          // accept every certificate
-	NewConn  bool          // a connection for each request
+	NewConn  bool          // use a new connection for each request
 	Timeout  time.Duration // for one request; 0 = 10 s
 }
 
-// roundTripper sends a request once. *http1.Transport and *http2.Transport do.
+// roundTripper sends a request once. *http1.Transport and *http2.Transport implement
+// it.
 type roundTripper interface {
 	RoundTrip(*http.Request, *http1.Call) (*http.Response, error)
 	Close() error
@@ -42,7 +43,7 @@ type client struct {
 	sender roundTripper
 }
 
-// Check returns an error when the URL cannot be asked.
+// Check returns an error if the URL is unusable.
 func (t Target) Check() error {
 	_, err := t.parsed()
 	return err
@@ -119,14 +120,14 @@ func (c *client) dial(ctx context.Context) (net.Conn, error) {
 	return secure, nil
 }
 
-// reply is what became of one request.
+// reply is the result of one request.
 type reply struct {
-	status int   // 0 without an answer
-	bytes  int64 // of the body
+	status int   // 0 without a complete answer
+	bytes  int64 // bytes of the body
 	err    error
 }
 
-// failure names what went wrong, empty when nothing did.
+// failure returns a name for the failure, empty for success.
 func (r *reply) failure() string {
 	switch {
 	case r.err == nil && r.status < 500:
@@ -139,8 +140,8 @@ func (r *reply) failure() string {
 	return cause(r.err)
 }
 
-// cause names an error so that all alike have one name: with what was connected, and
-// without the ports of this side.
+// cause returns one name for all errors of a kind: with the peer's address, and without
+// local ports.
 func cause(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		why := op.Err.Error()
@@ -163,7 +164,7 @@ func cause(err error) string {
 	return "no connection: " + err.Error()
 }
 
-// send asks once and reads the answer to its end.
+// send sends one request and reads the answer to its end.
 func (c *client) send(buf []byte) reply {
 	r := &http.Request{Method: c.target.Method, URL: c.url, Host: c.url.Host, Header: c.target.Header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if r.Header == nil {
@@ -185,8 +186,8 @@ func (c *client) send(buf []byte) reply {
 
 var errLate = errors.New("the answer did not end within the timeout")
 
-// timely is a body that must end by a certain time. The transport bounds each
-// pause in it, but not how many there are.
+// timely is a body with a deadline. The transport bounds each pause in a body, but not
+// their number.
 type timely struct {
 	io.Reader
 	until time.Time

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Text writes the result for people.
+// Text writes the result as text.
 func (r *Result) Text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	printable.Fprintf(t, "target\t%s\n", r.Target)
@@ -35,7 +35,7 @@ func (r *Result) Text(w io.Writer) error {
 	return t.Flush()
 }
 
-// ofThose says that not all requests are in the latency.
+// ofThose notes that the latency does not cover all requests.
 func ofThose(r *Result) string {
 	if r.Unanswered == 0 {
 		return ""
@@ -43,7 +43,7 @@ func ofThose(r *Result) string {
 	return fmt.Sprintf("; of the %d with an answer", r.Answered())
 }
 
-// size writes bytes for people.
+// size formats a number of bytes.
 func size(n float64) string {
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {
 		if n < 1000 || unit == "GB" {

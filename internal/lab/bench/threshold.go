@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Threshold is a bound that a result keeps or not, such as p99<50ms, so that a
-// run can decide over a build.
+// Threshold is a limit on a result, such as p99<50ms. With it, a run can decide whether
+// a build passes.
 type Threshold struct {
 	text  string
 	value func(*Result) float64
 	unit  func(float64) string
-	above bool    // the bound is a least value
-	miss  float64 // share of the requests that may have no answer; 1 = any
+	above bool    // the limit is a minimum
+	miss  float64 // tolerated share of requests without an answer; 1 = any
 	bound float64
 }
 
-// measures are what a threshold may be about.
+// measures lists the measures for thresholds.
 var measures = map[string]struct {
 	value func(*Result) float64
 	kind  string
@@ -34,8 +34,8 @@ var measures = map[string]struct {
 	"rate":   {(*Result).PerSecond, "rate", 1},
 }
 
-// ParseThreshold reads p50, p90, p99, p99.9, max, mean <duration, failed <share
-// or rate >number.
+// ParseThreshold parses p50, p90, p99, p99.9, max, mean <duration, failed <share or
+// rate >number.
 func ParseThreshold(text string) (Threshold, error) {
 	t := Threshold{text: text}
 	i := strings.IndexAny(text, "<>")
@@ -74,8 +74,8 @@ func ParseThreshold(text string) (Threshold, error) {
 	return t, nil
 }
 
-// Check returns an error when the result does not keep the bound. A request without an
-// answer counts as one whose answer takes for ever.
+// Check returns an error if the result violates the limit. A request without an answer
+// counts as an infinitely slow one.
 func (t Threshold) Check(r *Result) error {
 	if missing := float64(r.Unanswered) / float64(max(r.Requests, 1)); missing > t.miss {
 		return fmt.Errorf("threshold %s: %.3f%% of the requests got no answer", t.text, 100*missing)

@@ -24,7 +24,7 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority returns an authority of its own.
+// NewAuthority returns a new authority.
 func NewAuthority(tb testing.TB, name string) *Authority {
 	tb.Helper()
 	a := &Authority{tb: tb}
@@ -36,7 +36,8 @@ func NewAuthority(tb testing.TB, name string) *Authority {
 	return a
 }
 
-// sign completes a certificate and signs it, an authority's by itself.
+// sign completes a certificate and signs it. An authority's own certificate is
+// self-signed.
 func (a *Authority) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -65,13 +66,14 @@ func (a *Authority) sign(c *x509.Certificate) (*x509.Certificate, *ecdsa.Private
 	return signed, key
 }
 
-// Issue returns a certificate for servers and clients by these names or
-// addresses. The first is its common name. Without one it has none.
+// Issue returns a certificate for servers and clients with these names or addresses.
+// The first is its common name, which is empty without names.
 func (a *Authority) Issue(names ...string) tls.Certificate {
 	return a.IssueUntil(time.Time{}, names...)
 }
 
-// IssueUntil is Issue with an end; the zero time is far away.
+// IssueUntil is [Authority.Issue] with an expiry time; the zero time is in the distant
+// future.
 func (a *Authority) IssueUntil(end time.Time, names ...string) tls.Certificate {
 	a.tb.Helper()
 	c := &x509.Certificate{
@@ -124,8 +126,8 @@ func (a *Authority) Files(dir, name string, c tls.Certificate) (cert, key string
 	return cert, key
 }
 
-// Revoke writes the authority's revocation list with these certificates to ca.crl, as PEM.
-// The list expires after next, which may be negative.
+// Revoke writes the authority's revocation list with these certificates to ca.crl, as
+// PEM. The list expires after next, which may be negative. It returns the file's name.
 func (a *Authority) Revoke(dir string, next time.Duration, revoked ...tls.Certificate) string {
 	a.tb.Helper()
 	name := filepath.Join(dir, "ca.crl")
@@ -133,7 +135,7 @@ func (a *Authority) Revoke(dir string, next time.Duration, revoked ...tls.Certif
 	return name
 }
 
-// RevocationList returns the list that [Authority.Revoke] writes, in DER.
+// RevocationList returns the list of [Authority.Revoke] in DER.
 func (a *Authority) RevocationList(next time.Duration, revoked ...tls.Certificate) []byte {
 	a.tb.Helper()
 	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Unix(0, 0), NextUpdate: time.Now().Add(next)}
@@ -147,7 +149,7 @@ func (a *Authority) RevocationList(next time.Duration, revoked ...tls.Certificat
 	return der
 }
 
-// NewIntermediate returns an authority that a has signed.
+// NewIntermediate returns an authority with a certificate signed by a.
 func (a *Authority) NewIntermediate(name string) *Authority {
 	a.tb.Helper()
 	cert, key := a.sign(&x509.Certificate{

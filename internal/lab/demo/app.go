@@ -15,20 +15,20 @@ import (
 
 const (
 	healthPath   = "/healthz"
-	numberHeader = "X-Demo-Number" // of a request, for the ledger
+	numberHeader = "X-Demo-Number" // has the number of a request, for the ledger
 
-	workMin    = 2 * time.Millisecond // that an answer takes
-	workSpread = 6 * time.Millisecond // on top, at random
+	workMin    = 2 * time.Millisecond // shortest duration of an answer
+	workSpread = 6 * time.Millisecond // random addition
 	slowBy     = 200 * time.Millisecond
 	idleLimit  = 5 * time.Millisecond
-	freezeMax  = 30 * time.Second // bound of what the script decides
+	freezeMax  = 30 * time.Second // limit on the freezes in a script
 )
 
-// app is the example application of one backend, with its faults.
+// app is the example application of one backend, with its fault.
 type app struct {
 	name   string
 	ledger *ledger
-	turns  atomic.Uint64 // requests while one in three gets a 503
+	turns  atomic.Uint64 // counts the requests while one in three gets a 503
 
 	mu     sync.Mutex // protects the fields below
 	fault  Fault
@@ -54,11 +54,11 @@ func (a *app) state() (Fault, chan struct{}) {
 	return a.fault, a.thawed
 }
 
-// ServeHTTP does what the fault at the request's arrival says.
+// ServeHTTP answers according to the fault at the request's arrival.
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault, thawed := a.state()
 	switch fault {
-	case Freeze: // the whole process
+	case Freeze: // the whole process stands still
 		wait(r.Context(), thawed, freezeMax)
 	case Refuse:
 		w.Header().Set("Connection", "close")
@@ -94,7 +94,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// work is the application itself.
+// work answers as the application itself.
 func (a *app) work(w http.ResponseWriter, r *http.Request, extra time.Duration) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return
@@ -120,7 +120,7 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 	}
 }
 
-// cutHeader sends the beginning of a response and closes the connection.
+// cutHeader sends the beginning of a response header and closes the connection.
 func cutHeader(w http.ResponseWriter) {
 	c, out, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -131,12 +131,12 @@ func cutHeader(w http.ResponseWriter) {
 	out.Flush()
 }
 
-// idleConn is a connection that knows how long it was unused. The server's
-// goroutine for the connection alone touches it.
+// idleConn is a connection with its last idle time. It belongs to the server's
+// goroutine for the connection.
 type idleConn struct {
 	net.Conn
 	since  time.Time
-	unused time.Duration // before the present request
+	unused time.Duration // idle time before the present request
 }
 
 type idleListener struct{ net.Listener }

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// Backends listen below the ports that systems give to outgoing connections
-	// (32768 and up), else one of those could take a backend's port, or connect
-	// to itself, while the backend does not listen.
+	// The ports of backends are below those that systems give to outgoing connections
+	// (32768 and up). Otherwise an outgoing connection could take a backend's port, or
+	// connect to itself, while the backend does not listen.
 	portMin, portMax = 20000, 32000
 	portTries        = 100
 
@@ -25,7 +25,7 @@ const (
 	relistenPause = 10 * time.Millisecond
 )
 
-// backend is an example server with a fault that can be switched while it runs.
+// backend is an example server whose fault can change while it runs.
 type backend struct {
 	name string
 	addr string
@@ -37,7 +37,7 @@ type backend struct {
 	serves    sync.WaitGroup
 }
 
-// newBackend starts a backend on a loopback port of its own.
+// newBackend starts a backend on its own loopback port.
 func newBackend(name string, l *ledger) (*backend, error) {
 	b := &backend{name: name}
 	b.app.name, b.app.ledger = name, l
@@ -54,7 +54,7 @@ func newBackend(name string, l *ledger) (*backend, error) {
 	return nil, fmt.Errorf("finding a port for %s between %d and %d: %w", name, portMin, portMax, err)
 }
 
-// set switches to fault f, [NoFault] to end the present one.
+// set sets fault f. [NoFault] ends the present one.
 func (b *backend) set(ctx context.Context, f Fault) error {
 	b.switching.Lock()
 	defer b.switching.Unlock()
@@ -80,12 +80,12 @@ func (b *backend) close() {
 	b.stop(true)
 }
 
-// start serves on ln. Connections that outlived an earlier listener stay.
+// start serves on ln. Connections of an earlier listener stay.
 func (b *backend) start(ln net.Listener) {
 	if b.server == nil {
 		b.server = &http.Server{
 			Handler:     &b.app,
-			ErrorLog:    log.New(io.Discard, "", 0), // every fault would be in it
+			ErrorLog:    log.New(io.Discard, "", 0), // every fault would be logged
 			ConnState:   noteIdle,
 			ConnContext: withConn,
 		}
@@ -95,8 +95,8 @@ func (b *backend) start(ln net.Listener) {
 	b.serves.Go(func() { server.Serve(listener) })
 }
 
-// stop ends listening, and with cut the connections too, in the middle of
-// whatever they do.
+// stop closes the listener, and with cut also the connections, in the middle of any
+// request.
 func (b *backend) stop(cut bool) {
 	if b.listener != nil {
 		b.listener.Close()
@@ -105,12 +105,12 @@ func (b *backend) stop(cut bool) {
 	b.serves.Wait()
 	if cut && b.server != nil {
 		b.server.Close()
-		b.server = nil // a server that was closed does not serve again
+		b.server = nil // a closed server cannot serve again
 	}
 }
 
-// relisten listens on an address that was just given up, and waits for it a
-// little if somebody has it.
+// relisten listens on an address that was closed just before. It waits briefly if the
+// address is taken.
 func relisten(ctx context.Context, addr string) (net.Listener, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, relistenFor, fmt.Errorf("%s was not free within %v", addr, relistenFor))
 	defer cancel()

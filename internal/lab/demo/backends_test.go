@@ -31,7 +31,7 @@ func switchTo(t *testing.T, b *backend, f Fault) {
 	}
 }
 
-// wire is a connection to a backend and what comes over it.
+// wire is a connection to a backend, with a reader.
 type wire struct {
 	net.Conn
 	in *bufio.Reader
@@ -48,7 +48,7 @@ func connect(t *testing.T, b *backend) *wire {
 	return &wire{c, bufio.NewReader(c)}
 }
 
-// get returns the status, or the error that came instead.
+// get returns the response or the error.
 func (w *wire) get(path string) (*http.Response, error) {
 	fmt.Fprintf(w, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
 	res, err := http.ReadResponse(w.in, nil)
@@ -100,7 +100,7 @@ func TestSlowIsSlow(t *testing.T) {
 	if _, err := connect(t, b).get("/"); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < slowBy { // a lower bound holds on any machine
+	if took := time.Since(began); took < slowBy { // a lower bound is valid on any machine
 		t.Errorf("answered after %v, want at least %v", took, slowBy)
 	}
 }

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	clientTimeout = 30 * time.Second // for one request, answer included
-	clientIdle    = 10 * time.Second // after which a connection is not used again
-	loadPrefix    = "/load/"         // of the paths the load asks for
+	clientTimeout = 30 * time.Second // limit for one request with its answer
+	clientIdle    = 10 * time.Second // idle time after which a connection is not reused
+	loadPrefix    = "/load/"         // prefix of the load's paths
 )
 
-// client sends each request once and never again. http.Transport, which
-// repeats some requests by itself, would hide what is to be counted.
+// client sends each request once. http.Transport would repeat some requests by itself,
+// and so hide failures that the demo must count.
 type client struct {
 	addr string
 
 	mu   sync.Mutex    // protects idle
-	idle []*clientConn // the one used last at the end
+	idle []*clientConn // the most recently used one is the last
 }
 
 type clientConn struct {
@@ -32,8 +32,8 @@ type clientConn struct {
 	used time.Time
 }
 
-// do sends one request and reads the whole answer. The status is 0, with an
-// error, when no whole answer came.
+// do sends one request and reads the complete answer. Without a complete answer, the
+// status is 0 and the error is set.
 func (c *client) do(ctx context.Context, method string, number uint64) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
@@ -54,8 +54,8 @@ func (c *client) do(ctx context.Context, method string, number uint64) (status i
 	return status, nil
 }
 
-// exchange sends the request and reads the answer; keep says that the
-// connection may be used again.
+// exchange sends the request and reads the answer; keep means that the connection is
+// reusable.
 func (c *clientConn) exchange(method string, number uint64) (status int, keep bool, err error) {
 	body := ""
 	if method == http.MethodPost || method == http.MethodPut {
@@ -77,9 +77,8 @@ func (c *clientConn) exchange(method string, number uint64) (status int, keep bo
 	return res.StatusCode, !res.Close, nil
 }
 
-// take returns the connection used last, or a new one. The others are left to
-// grow old, and closed before the server could do so in the middle of a
-// request.
+// take returns the most recently used connection, or a new one. The others grow old,
+// and are closed before the server could close them in the middle of a request.
 func (c *client) take(ctx context.Context) (*clientConn, error) {
 	if conn := c.reuse(); conn != nil {
 		return conn, nil

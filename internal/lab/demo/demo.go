@@ -15,31 +15,30 @@ import (
 )
 
 const (
-	// MaxRate bounds the load: beyond it the demo would show the limits of the
-	// machine and not the faults.
+	// MaxRate limits the load, in requests per second. Beyond it the demo would show
+	// the limits of the machine and not the faults.
 	MaxRate = 5000
 
 	frameEvery = 200 * time.Millisecond
-	// endFor bounds the wait for requests on their way when the demo ends.
+	// endFor bounds the wait for requests in flight at the end of the demo.
 	endFor = 5 * time.Second
 )
 
-// Options say how the demo runs.
+// Options configure the demo.
 type Options struct {
 	Rate   int           // requests per second, 1 to [MaxRate]; 0 = 200
 	For    time.Duration // 0 = until the context ends
 	Listen string        // address of the proxy; empty = a free port on 127.0.0.1
-	// Timeout is how long a backend may take to begin its answer; 0 = 500 ms.
+	// Timeout bounds the time until a backend begins its answer; 0 = 500 ms.
 	Timeout time.Duration
-	Plain   bool      // a line each second instead of the live view
-	Seed    uint64    // of the order of the methods
+	Plain   bool      // write a line per second instead of the live view
+	Seed    uint64    // seed for the order of the methods
 	Script  []Step    // nil = [Script]
-	Out     io.Writer // nil = nothing is shown; the live view needs a terminal
+	Out     io.Writer // nil = no output; the live view needs a terminal
 }
 
-// Run shows the demo until ctx ends, its time is over or the user ends it, and
-// returns what it counted. It fails when it cannot begin, or when the script
-// cannot be carried out.
+// Run shows the demo until ctx ends, its time is over or the user ends it. It returns
+// the counts. It returns an error if the demo cannot start or the script cannot run.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	if err := o.Check(); err != nil {
 		return Summary{}, err
@@ -59,7 +58,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	return d.summary(), err
 }
 
-// Check returns what is wrong with the options.
+// Check returns an error if the options are invalid.
 func (o Options) Check() error {
 	var errs []error
 	if o.Rate < 0 || o.Rate > MaxRate {
@@ -115,7 +114,7 @@ func (d *demo) open() error {
 	return err
 }
 
-// close ends what open started.
+// close stops everything that open has started.
 func (d *demo) close() {
 	if d.gate != nil {
 		d.gate.close()
@@ -125,9 +124,9 @@ func (d *demo) close() {
 	}
 }
 
-// run carries out the script under load until ctx ends or something stops it.
-// The faults end before the load's last answers are waited for, so that an end
-// in the middle of a restart loses no request.
+// run executes the script under load until ctx ends or something stops it. It ends the
+// faults before it waits for the last answers, so that an end in the middle of a
+// restart loses no request.
 func (d *demo) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -166,7 +165,7 @@ func (d *demo) newLoad() *load {
 	}
 }
 
-// play switches the faults on and off, and off in the end.
+// play sets the faults of the script, and finally ends them.
 func (d *demo) play(ctx context.Context) error {
 	if len(d.opts.Script) == 0 {
 		<-ctx.Done()
@@ -191,7 +190,7 @@ func (d *demo) play(ctx context.Context) error {
 	}
 }
 
-// setAll switches one backend, or every one at the same time.
+// setAll sets the fault of one backend, or of all at the same time.
 func (d *demo) setAll(ctx context.Context, which int, f Fault) error {
 	errs := make([]error, len(d.backends))
 	var wg sync.WaitGroup

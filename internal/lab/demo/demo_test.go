@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// patient is a timeout that no machine reaches by being busy.
+// patient is a timeout that even a busy machine does not reach.
 const patient = 10 * time.Second
 
-// The whole demo in small, and no failure reaches a client.
+// In a short version of the complete demo, no failure reaches a client.
 func TestNoFailureReachesAClient(t *testing.T) {
 	script := []Step{
 		{100 * time.Millisecond, 400 * time.Millisecond, 0, Refuse, true, "refuses"},
@@ -43,8 +43,8 @@ func TestNoFailureReachesAClient(t *testing.T) {
 	}
 }
 
-// A failure that cannot be hidden is shown.
-func TestWhatCannotBeHiddenIsCounted(t *testing.T) {
+// A failure that cannot be hidden is counted and shown.
+func TestVisibleFailuresAreCounted(t *testing.T) {
 	script := []Step{{time.Millisecond, 20 * time.Second, everyBackend, CloseEarly, false, "all close"}}
 	sum, err := Run(t.Context(), Options{Rate: 100, For: time.Second, Script: script})
 	if err != nil {

@@ -1,13 +1,13 @@
-// Package demo shows goodgate at work on this machine alone: three example
-// servers (backends) with faults that come and go by a script, a steady load,
-// and a view of what the backends did and what the clients saw.
+// Package demo demonstrates goodgate on this machine alone: three example servers
+// (backends) with scripted faults, a steady load, and a view of the backends' faults
+// and the clients' results.
 //
 // The flow:
 //
 //	load -> TCP -> proxy.Proxy -> balancer.Pool -> TCP -> backends <- script
 //	  \_____________\____ stats -> view
 //
-// Everything that is shown is counted: what reached clients by the load's own
-// client, which repeats nothing; what failed upstream by the proxy's records;
-// what was executed by the backends themselves.
+// All figures are counts. The load's own client, which repeats nothing, counts the
+// results of clients. The proxy's records give the upstream failures. The backends
+// count executions.
 package demo

@@ -1,20 +1,20 @@
 package demo
 
-// Fault is what is wrong with a backend.
+// Fault is the fault of a backend.
 type Fault uint8
 
 const (
 	NoFault     Fault = iota
-	Refuse            // refuses new connections and ends those it has after their next answer
+	Refuse            // refuses new connections, and closes existing ones after their next answer
 	BadGateway        // answers 502
 	Unavailable       // answers 503 to one request in three
 	CloseEarly        // closes the connection instead of responding
 	CutHeader         // closes the connection within the response header
 	Slow              // takes 200 ms longer
-	Freeze            // accepts and takes requests, the health checks too, and answers when it thaws
-	CloseIdle         // closes a connection that was unused for 5 ms when a request arrives on it
+	Freeze            // accepts requests, including health checks, and answers when the freeze ends
+	CloseIdle         // closes a connection when a request arrives after 5 ms without one
 	Restart           // breaks all connections and refuses new ones
-	SickHealth        // answers 500 to health checks and works otherwise
+	SickHealth        // answers 500 only to health checks
 	numFaults
 )
 
@@ -32,7 +32,7 @@ var faults = [numFaults]string{
 	SickHealth:  "health check 500",
 }
 
-// String says it in a few plain words.
+// String describes the fault in a few words.
 func (f Fault) String() string { return faults[f] }
 
 // listens reports whether a backend with this fault accepts connections.

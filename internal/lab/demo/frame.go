@@ -6,15 +6,15 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// frame is everything the view shows at one moment.
+// frame is the content of the view at one moment.
 type frame struct {
 	addr    string
 	rate    int
 	elapsed time.Duration
 	step    *Step // nil between faults
 	rows    []row
-	waiting int      // requests that wait for an upstream
-	past    []second // the last one at the end
+	waiting int      // requests waiting for an upstream
+	past    []second // latest last
 	total   Summary
 }
 
@@ -26,7 +26,7 @@ type row struct {
 	count      upstreamCount
 }
 
-// last returns the second that ended last.
+// last returns the most recent complete second.
 func (f *frame) last() second {
 	if len(f.past) == 0 {
 		return second{}
@@ -57,7 +57,7 @@ func (d *demo) frame() frame {
 	return f
 }
 
-// verdictOf says in words what the balancer makes of an upstream.
+// verdictOf describes the balancer's state of an upstream.
 func verdictOf(u *balancer.Upstream) string {
 	switch u.Health() {
 	case balancer.Checking:

@@ -16,18 +16,18 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// gate is goodgate in this process: a listener, a proxy, a pool and its health
-// checks, with short times so that a minute shows all of it.
+// gate is goodgate in this process: a listener, a proxy, a pool and its health checks,
+// with times short enough to show everything in a minute.
 type gate struct {
 	pool    *proxy.Pool
 	checker *health.Checker
 	server  *http.Server
-	addr    string // of the listener, by loopback if it is for all addresses
+	addr    string // address of the listener; loopback if it listens on all addresses
 	serves  sync.WaitGroup
 	stop    context.CancelFunc
 }
 
-// openGate listens where o says and begins to check and serve.
+// openGate listens on the address in o, and starts to check and serve.
 func openGate(o Options, backends []*backend, st *stats) (*gate, error) {
 	g := &gate{}
 	var err error
@@ -53,7 +53,7 @@ func openGate(o Options, backends []*backend, st *stats) (*gate, error) {
 	handler, err := proxy.New(proxy.Options{
 		Routes:  []proxy.Route{{Name: "demo", Pool: g.pool}},
 		Via:     "goodgate",
-		Details: true, // the upstreams are examples
+		Details: true, // errors may show details of example upstreams
 		Observe: []func(*proxy.Record){st.observe},
 	})
 	if err != nil {
@@ -108,7 +108,7 @@ func newPool(o Options) (*proxy.Pool, error) {
 	})
 }
 
-// watch makes the backends the pool's members.
+// watch makes the backends members of the pool.
 func (g *gate) watch(backends []*backend) {
 	specs := make([]balancer.Spec, len(backends))
 	for i, b := range backends {
@@ -123,7 +123,7 @@ func (g *gate) watch(backends []*backend) {
 	g.checker.Watch(watched)
 }
 
-// close ends the listener, the checks and all connections.
+// close stops the listener and the checks, and closes all connections.
 func (g *gate) close() {
 	g.server.Close()
 	g.stop()
@@ -131,7 +131,7 @@ func (g *gate) close() {
 	g.pool.Update(nil)
 }
 
-// reachable turns the address of a listener into one to connect to.
+// reachable returns an address for connections to a listener.
 func reachable(a net.Addr) string {
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {

@@ -2,15 +2,15 @@ package demo
 
 import "sync"
 
-// ledgerSize is how many POSTs are remembered: at the highest rate, more than a
-// request can be on its way.
+// ledgerSize is the number of remembered POSTs. At the highest rate this covers the
+// longest time in flight.
 const ledgerSize = 1 << 16
 
-// ledger counts POSTs that were executed twice, by any of the backends.
+// ledger counts POSTs that the backends together executed more than once.
 type ledger struct {
 	mu     sync.Mutex          // protects the fields below
-	seen   map[uint64]struct{} // numbers of requests
-	order  []uint64            // a ring of the same
+	seen   map[uint64]struct{} // numbers of remembered requests
+	order  []uint64            // ring of the same numbers
 	next   int
 	posts  int
 	double int
@@ -20,7 +20,7 @@ func newLedger() *ledger {
 	return &ledger{seen: make(map[uint64]struct{})}
 }
 
-// executed notes that a backend executed the POST with this number.
+// executed records that a backend has executed the POST with this number.
 func (l *ledger) executed(number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,7 +39,7 @@ func (l *ledger) executed(number uint64) {
 	l.next = (l.next + 1) % ledgerSize
 }
 
-// counts returns the number of POSTs executed, and of executions too many.
+// counts returns the number of executed POSTs, and of surplus executions.
 func (l *ledger) counts() (posts, double int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

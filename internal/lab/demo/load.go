@@ -9,26 +9,26 @@ import (
 )
 
 const (
-	// loadSeconds of requests may be on their way: more than the hold of the
-	// demo's pool can keep.
+	// loadSeconds times the rate bounds the requests in flight, above the hold limit of
+	// the demo's pool.
 	loadSeconds = 15
-	// lateBy is how long after its time a request counts as sent late: then the
-	// machine, or the bound on requests in flight, held the load back.
+	// lateBy is the delay after which a request counts as sent late: the machine, or
+	// the limit on requests in flight, has held the load back.
 	lateBy = 100 * time.Millisecond
 )
 
-// load is an open loop: every request has its time, whatever became of those
-// before it, and its latency counts from that time.
+// load is an open loop: every request has its due time, independent of earlier ones,
+// and its latency counts from that time.
 type load struct {
 	client *client
 	stats  *stats
 	rate   int                      // requests per second
-	posts  func(time.Duration) bool // whether POSTs are sent at a time since start
+	posts  func(time.Duration) bool // reports whether to send POSTs at a time since start
 	random *rand.Rand
 }
 
-// run sends requests until ctx ends, and then waits for the answers of those
-// on their way until abort ends.
+// run sends requests until ctx ends. Then it waits for the answers to those in flight
+// until abort ends.
 func (l *load) run(ctx, abort context.Context, start time.Time) {
 	defer l.client.close()
 	var sent sync.WaitGroup
@@ -59,8 +59,8 @@ func (l *load) run(ctx, abort context.Context, start time.Time) {
 	}
 }
 
-// method draws a method: four of five are GET. Where POSTs are not sent, a PUT
-// takes their place.
+// method draws a method. Four of five are GET. A PUT replaces a POST when the script
+// allows none.
 func (l *load) method(since time.Duration) string {
 	switch l.random.IntN(15) {
 	case 0:
@@ -76,7 +76,7 @@ func (l *load) method(since time.Duration) string {
 	return http.MethodGet
 }
 
-// waitUntil waits for a moment and returns false if ctx ended first.
+// waitUntil waits for a time, and returns false if ctx ended first.
 func waitUntil(ctx context.Context, t time.Time) bool {
 	wait(ctx, nil, time.Until(t))
 	return ctx.Err() == nil

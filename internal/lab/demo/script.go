@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// The script says what goes wrong, when, and whether POSTs are sent meanwhile.
+// The script defines the faults, their times, and whether the load sends POSTs
+// meanwhile.
 //
-// A POST that a backend took and did not answer cannot be hidden: it may have
-// been executed, and to send it again could execute it twice. Such a failure
-// says nothing about a proxy, so the script sends POSTs while a fault holds
-// only where it never makes one ambiguous: the connection is refused, or the
-// answer is late or none of a POST's business. GET, PUT and DELETE are sent all
-// the time, since they may be executed twice (RFC 9110, section 9.2.2).
-// Close to the start and the end of a fault, within [quiet], no POST is sent
-// either, so that none is caught in between. Whatever reaches a client
-// nevertheless is counted and shown as it is.
+// A POST that a backend accepted and did not answer cannot be hidden: it may have been
+// executed, and sending it again could execute it twice. Such a failure shows nothing
+// about a proxy. So during a fault the script sends POSTs only if the fault never makes
+// one ambiguous, for example because the connection is refused or the answer is only
+// late. The load always sends GET, PUT and DELETE, because they may be executed twice
+// (RFC 9110, section 9.2.2). It sends no POST within [quiet] of the start and the end
+// of a fault, so that none is caught in between. Any failure that still reaches a
+// client is counted and shown.
 
-// Step is one fault in the script. The script starts again after its last step.
+// Step is one fault in the script. The script repeats after its last step.
 type Step struct {
-	At      time.Duration // since the script's beginning
+	At      time.Duration // time since the script's beginning
 	For     time.Duration
-	Backend int // from 0 on; everyBackend = all at the same time
+	Backend int // index from 0; everyBackend = all at the same time
 	Fault   Fault
-	Posts   bool   // POSTs are sent while the fault holds
-	Text    string // one sentence for people
+	Posts   bool   // send POSTs during the fault
+	Text    string // one sentence for the view
 }
 
 const (
 	backendCount = 3
 	everyBackend = -1
 
-	quiet = 300 * time.Millisecond // without POSTs, on both sides of a switch
-	rest  = 2 * time.Second        // between the last fault and the script's beginning
+	quiet = 300 * time.Millisecond // time without POSTs, before and after a change
+	rest  = 2 * time.Second        // pause between the last fault and the script's beginning
 )
 
 // Script returns the demo's own script.
@@ -53,7 +53,7 @@ func Script() []Step {
 	}
 }
 
-// checkScript returns everything that is wrong with a script.
+// checkScript returns all errors in a script.
 func checkScript(script []Step) error {
 	var errs []error
 	end := time.Duration(0)
@@ -78,8 +78,7 @@ func checkScript(script []Step) error {
 	return errors.Join(errs...)
 }
 
-// length returns how long one pass through the script takes; zero when it is
-// empty.
+// length returns the duration of one pass through the script; zero if it is empty.
 func length(script []Step) time.Duration {
 	if len(script) == 0 {
 		return 0
@@ -88,8 +87,7 @@ func length(script []Step) time.Duration {
 	return last.At + last.For + rest
 }
 
-// stepAt returns the step that holds at a time since the beginning of the
-// demo, nil between steps.
+// stepAt returns the step at a time since the beginning of the demo, nil between steps.
 func stepAt(script []Step, t time.Duration) *Step {
 	if len(script) == 0 {
 		return nil
@@ -103,7 +101,7 @@ func stepAt(script []Step, t time.Duration) *Step {
 	return nil
 }
 
-// postsAt reports whether POSTs are sent at a time since the beginning.
+// postsAt reports whether the load sends POSTs at a time since the beginning.
 func postsAt(script []Step, t time.Duration) bool {
 	if len(script) == 0 {
 		return true

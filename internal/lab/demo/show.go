@@ -9,7 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// show feeds the view until ctx ends, or the user ends the live view.
+// show updates the view until ctx ends, or until the user ends the live view.
 func (d *demo) show(ctx context.Context) error {
 	if d.opts.Plain {
 		d.frames(ctx, plain(d.opts.Out, d.gate.addr))
@@ -33,7 +33,7 @@ func (d *demo) show(ctx context.Context) error {
 	return nil
 }
 
-// frames calls show several times a second; second says that one has ended.
+// frames calls show several times a second; second means that a second has just ended.
 func (d *demo) frames(ctx context.Context, show func(f frame, second bool)) {
 	ticker := time.NewTicker(frameEvery)
 	defer ticker.Stop()
@@ -53,7 +53,7 @@ func (d *demo) frames(ctx context.Context, show func(f frame, second bool)) {
 	}
 }
 
-// plain writes a line a second, and one whenever a fault begins.
+// plain writes a line per second, and a line at the beginning of a fault.
 func plain(out io.Writer, addr string) func(frame, bool) {
 	fmt.Fprintf(out, "try: curl http://%s/\n", addr)
 	var step *Step
@@ -68,7 +68,7 @@ func plain(out io.Writer, addr string) func(frame, bool) {
 	}
 }
 
-// model is the live view as Bubble Tea sees it.
+// model is the live view for Bubble Tea.
 type model struct {
 	theme         theme
 	frame         frame

@@ -12,35 +12,35 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// history is how many seconds the view looks back.
+// history is the number of seconds in the view.
 const history = 60
 
-// second is what one second brought.
+// second has the counts of one second.
 type second struct {
 	Requests, OK, Failed int
 	UpstreamFailures     int
-	P50, P99             time.Duration // of the answers, from the time the request was due
+	P50, P99             time.Duration // latencies of answers, from the due times of their requests
 }
 
-// escape says why a failure reached a client.
+// escape is the cause of a failure that reached a client.
 type escape struct {
 	Method   string
 	Reason   reason.Reason
-	Decision reason.Decision // why it was not tried again
-	Tried    bool            // Decision means something: there was an attempt
+	Decision reason.Decision // the reason against another attempt
+	Tried    bool            // there was an attempt, so Decision is valid
 }
 
-// upstreamCount is what the proxy saw of one upstream.
+// upstreamCount has the proxy's counts for one upstream.
 type upstreamCount struct{ Served, Failed int }
 
-// stats counts. The clients' side is told by the load, the upstreams' side by
-// the proxy.
+// stats has the counts. The load reports the clients' side, and the proxy reports the
+// upstreams' side.
 type stats struct {
 	mu        sync.Mutex // protects the fields below
 	total     Summary
 	now       second
 	latencies []time.Duration
-	past      []second // the last one at the end
+	past      []second // latest last
 	upstreams map[string]upstreamCount
 }
 
@@ -62,7 +62,7 @@ func (s *stats) sent(late bool) {
 	}
 }
 
-// answered counts what a client got: a status, or 0 for no whole answer.
+// answered counts a client's result: a status, or 0 without a complete answer.
 func (s *stats) answered(status int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,15 +77,15 @@ func (s *stats) answered(status int, took time.Duration) {
 	s.now.Failed++
 }
 
-// abandoned counts a request that the end of the demo cut off.
+// abandoned counts a request that the end of the demo has cancelled.
 func (s *stats) abandoned() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.total.Abandoned++
 }
 
-// observe takes the proxy's account of one request. Those that are not the
-// load's come from whoever tries the address by hand.
+// observe adds the proxy's record of one request. A request that is not from the load
+// is a visit by somebody who tries the address.
 func (s *stats) observe(r *proxy.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *stats) observe(r *proxy.Record) {
 	}
 }
 
-// probeFailed counts a health check that failed.
+// probeFailed counts a failed health check.
 func (s *stats) probeFailed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,8 +143,8 @@ func (s *stats) roll() second {
 	return done
 }
 
-// percentile returns the p-th percentile of sorted values by the nearest rank,
-// zero when there are none.
+// percentile returns the p-th percentile of sorted values by the nearest rank, zero
+// without values.
 func percentile(sorted []time.Duration, p int) time.Duration {
 	if len(sorted) == 0 {
 		return 0

@@ -11,18 +11,18 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Summary is what the demo counted, of its own load unless it says otherwise.
+// Summary has the counts of the demo, for its own load unless stated otherwise.
 type Summary struct {
 	Took      time.Duration
 	Requests  int // sent
-	OK        int // answered as they should be
-	Failed    int // answered otherwise, or not wholly
-	Abandoned int // cut off by the end of the demo
-	Late      int // sent later than their time
-	Visits    int // requests that were not the load's
+	OK        int // answered as expected
+	Failed    int // answered differently or incompletely
+	Abandoned int // cancelled by the end of the demo
+	Late      int // sent after their due time
+	Visits    int // requests from other clients
 
-	UpstreamFailures int // attempts that failed
-	Absorbed         int // requests with such attempts whose client saw nothing of it
+	UpstreamFailures int // failed attempts
+	Absorbed         int // requests with failed attempts and a good answer
 	Held             int // requests that waited for an upstream
 	LongestHeld      time.Duration
 	ProbeFailures    int // health checks that failed
@@ -30,11 +30,11 @@ type Summary struct {
 	Posts  int // executed by the backends
 	Double int // executions of POSTs beyond the first
 
-	Statuses map[int]int    // what failed clients got; 0 = no whole answer
-	Escaped  map[escape]int // why, as the proxy recorded it
+	Statuses map[int]int    // failed requests by status; 0 = no complete answer
+	Escaped  map[escape]int // failed requests by cause in the proxy's records
 }
 
-// String renders the summary for people, in lines.
+// String formats the summary as lines of text.
 func (s Summary) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s, %s reached a client.\n", many(s.Requests, "request"), many(s.UpstreamFailures, "upstream failure"), count(s.Failed))
@@ -44,7 +44,7 @@ func (s Summary) String() string {
 		}
 	}
 	line(s.Absorbed, "%s answered well although an attempt had failed.", were(s.Absorbed, "request"))
-	if s.LongestHeld >= time.Millisecond { // a shorter wait is nobody's
+	if s.LongestHeld >= time.Millisecond { // nobody notices a shorter wait
 		line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
 	}
 	line(s.ProbeFailures, "%s failed.", many(s.ProbeFailures, "health check"))
@@ -69,7 +69,7 @@ func statusText(status int) string {
 	return fmt.Sprintf("status %d", status)
 }
 
-// String says why a failure reached a client.
+// String describes why a failure reached a client.
 func (e escape) String() string {
 	s := e.Method + ": " + e.Reason.String()
 	switch {
@@ -81,7 +81,7 @@ func (e escape) String() string {
 	return s
 }
 
-// many is a number and its noun.
+// many returns a number with its noun.
 func many(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -89,7 +89,7 @@ func many(n int, noun string) string {
 	return count(n) + " " + noun
 }
 
-// were is many with its verb.
+// were returns a number with its noun and "was" or "were".
 func were(n int, noun string) string {
 	if n == 1 {
 		return many(n, noun) + " was"
@@ -97,7 +97,7 @@ func were(n int, noun string) string {
 	return many(n, noun) + " were"
 }
 
-// count renders a number with commas.
+// count formats a number with commas.
 func count(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

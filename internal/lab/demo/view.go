@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/internal/plot"
 )
 
-// theme is how the parts of the view are marked. Nothing depends on it to be
-// understood. The zero value marks nothing.
+// theme has the styles of the view's parts. The view is understandable without them.
+// The zero value has no styles.
 type theme struct{ title, head, good, bad, faint lipgloss.Style }
 
 func colours() theme {
@@ -26,7 +26,7 @@ func colours() theme {
 	}
 }
 
-// render draws a frame into a screen of width by height cells.
+// render returns a frame as a screen of width by height cells.
 func (t theme) render(f frame, width, height int) string {
 	lines := []string{
 		t.title.Render("goodgate demo") + fmt.Sprintf("   %s, %d requests/s", clock(f.elapsed), f.rate),
@@ -51,7 +51,7 @@ func (t theme) render(f frame, width, height int) string {
 	return strings.Join(lines, "\n")
 }
 
-// rowFormat is all but the last column: 73 of 80 cells.
+// rowFormat is the format of a row without its last column: 73 of 80 cells.
 const rowFormat = "%-9s %-15s %-19s %-17s %9s"
 
 func (t theme) row(r row) string {
@@ -62,7 +62,7 @@ func (t theme) row(r row) string {
 	return fmt.Sprintf(rowFormat, r.name, r.addr, r.fault, r.verdict, count(r.count.Served)) + failed
 }
 
-// clients draws what the clients saw.
+// clients returns the lines with the clients' results.
 func (t theme) clients(f frame) []string {
 	now := f.last()
 	reached := t.good.Render(count(f.total.Failed) + " reached a client")
@@ -77,7 +77,8 @@ func (t theme) clients(f frame) []string {
 	}
 }
 
-// sparks draws the failures of the last seconds, both on the same scale.
+// sparks returns the failures of the last seconds as two sparklines with the same
+// scale.
 func (t theme) sparks(past []second) []string {
 	upstream, client := make([]int, len(past)), make([]int, len(past))
 	top := 0
@@ -92,13 +93,13 @@ func (t theme) sparks(past []second) []string {
 	}
 }
 
-// spark draws values up to top, the last one at the right.
+// spark returns a sparkline of values up to top, with the last one at the right.
 func spark(values []int, top int) string {
 	return strings.Repeat(" ", max(0, history-len(values))) + plot.Spark(values, top)
 }
 
-// explain says in a sentence what is going on, in two lines at any time so that
-// nothing below moves.
+// explain describes the present state in a sentence. It always has two lines, so that
+// the lines below stay in place.
 func explain(f frame, width int) []string {
 	text := "No fault now."
 	if f.step != nil {
@@ -111,7 +112,7 @@ func explain(f frame, width int) []string {
 	return lines
 }
 
-// line is a second of the view in one line, for outputs that are no terminal.
+// line returns a second of the view as one line, for outputs other than a terminal.
 func (f *frame) line() string {
 	s := f.last()
 	return fmt.Sprintf("%s  %4d/s  upstream failures %4d  client failures %4d  p50 %7s  p99 %7s  waiting %4d  total: %s, %s, %s reached a client",

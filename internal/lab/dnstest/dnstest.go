@@ -1,4 +1,4 @@
-// Package dnstest is a name server for tests.
+// Package dnstest has a name server for tests.
 package dnstest
 
 import (
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Serve answers questions on UDP until the test ends, and returns where. answer says
-// what there is of a name: records, of the type that was asked for, or why there are
-// none. It may be called by one goroutine at a time.
+// Serve answers questions on UDP until the test ends, and returns its address. answer
+// returns the records of the requested type for a name, or the code for their absence.
+// It is called by one goroutine at a time.
 func Serve(t testing.TB, answer func(dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody)) (addr string) {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -51,8 +51,7 @@ func Serve(t testing.TB, answer func(dnsmessage.Question) (dnsmessage.RCode, []d
 	return pc.LocalAddr().String()
 }
 
-// Loopback returns the loopback address of the family that is asked for: 127.0.0.1 or
-// ::1.
+// Loopback returns the loopback address of the requested family: 127.0.0.1 or ::1.
 func Loopback(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
 	switch q.Type {
 	case dnsmessage.TypeA:

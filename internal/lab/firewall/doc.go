@@ -1,2 +1,2 @@
-// Package firewall drops, for tests, what comes for a connection.
+// Package firewall drops the packets of a connection, for tests.
 package firewall

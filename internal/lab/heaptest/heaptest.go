@@ -1,4 +1,4 @@
-// Package heaptest measures, for tests, how much memory something keeps.
+// Package heaptest measures how much memory a value keeps, for tests.
 package heaptest
 
 import (
@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// Junk is what a hostile client sends beside what is kept: the size of a header
-// that listeners take.
+// Junk is the number of surplus bytes that a hostile client sends: the size of a header
+// that listeners accept.
 const Junk = 60 << 10
 
-// Kept returns the bytes of the heap that what make returns keeps alive. No test
-// may run beside it in its package.
+// Kept returns the bytes of the heap that the result of make keeps alive. No other test
+// of the package may run at the same time.
 func Kept(tb testing.TB, make func() any) int64 {
 	tb.Helper()
 	before := used()
@@ -22,8 +22,8 @@ func Kept(tb testing.TB, make func() any) int64 {
 	return after - before
 }
 
-// used collects until nothing more is freed: what a sync.Pool holds and what
-// has a finalizer outlives a collection.
+// used collects garbage until nothing more is freed. The content of a sync.Pool, and
+// objects with a finalizer, survive one collection.
 func used() int64 {
 	var m runtime.MemStats
 	for range 3 {
@@ -33,8 +33,8 @@ func used() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Within fails a test that keeps more than half as much again as it may, or so
-// little that nothing is measured.
+// Within fails a test if kept is larger than one and a half times bound, or so small
+// that it was not measured.
 func Within(tb testing.TB, what string, kept, bound int64) {
 	tb.Helper()
 	tb.Logf("%s: %d KiB are kept, the bound is %d KiB", what, kept>>10, bound>>10)
@@ -46,8 +46,8 @@ func Within(tb testing.TB, what string, kept, bound int64) {
 	}
 }
 
-// Pinned returns texts as a request's parts come: each is a part of one string
-// that is larger by [Junk].
+// Pinned returns texts in the way a request's parts arrive: each is a part of one
+// string that is larger by [Junk].
 func Pinned(texts ...string) []string {
 	all := strings.Join(texts, "") + strings.Repeat("j", Junk)
 	parts := make([]string, len(texts))

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Conn is one end of a connection: a net.Conn that can also close one direction,
-// and reset. Reads and writes fail with the errors of a TCP socket, as
-// [*net.OpError]; the end of the stream is io.EOF itself.
+// Conn is one end of a connection: a net.Conn that can also close one direction, and
+// reset. Reads and writes fail with the errors of a TCP socket, as [*net.OpError]. The
+// end of the stream is io.EOF itself.
 type Conn struct {
 	in, out       *stream
 	local, remote net.Addr
@@ -27,32 +27,33 @@ func newPair(local, remote net.Addr) (client, server *Conn) {
 	return client, server
 }
 
-// Read waits for at least one byte, the end, a failure or the read deadline.
+// Read waits for at least one byte, the end of the stream, an error or the read
+// deadline.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.in.read(b)
 	return n, c.wrap("read", err)
 }
 
-// Write waits until all of b is in the peer's buffer, a failure or the write
-// deadline; n tells how much went in. Concurrent writes do not mix.
+// Write waits until all of b is in the peer's buffer, for an error or for the write
+// deadline; n is the number of written bytes. Concurrent writes do not mix.
 func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.out.write(b)
 	return n, c.wrap("write", err)
 }
 
-// Close ends both directions. The peer reads what is buffered and then io.EOF;
-// its writes fail with syscall.EPIPE. A second Close fails with net.ErrClosed.
+// Close ends both directions. The peer reads the buffered bytes and then io.EOF; its
+// writes fail with syscall.EPIPE. A second Close fails with net.ErrClosed.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.wrap("close", net.ErrClosed)
 	}
-	c.in.end(net.ErrClosed, syscall.EPIPE) // first: what the peer says to the end is not read any more
+	c.in.end(net.ErrClosed, syscall.EPIPE) // first, so that the peer's last bytes are not read
 	c.out.end(io.EOF, net.ErrClosed)
 	return nil
 }
 
-// CloseWrite ends the direction to the peer, which reads what is buffered and
-// then io.EOF. The other direction stays open.
+// CloseWrite ends the direction to the peer, which reads the buffered bytes and then
+// io.EOF. The other direction stays open.
 func (c *Conn) CloseWrite() error {
 	if c.closed.Load() {
 		return c.wrap("close", net.ErrClosed)
@@ -61,18 +62,18 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Reset closes the connection as a TCP RST does: what is buffered is lost, and
-// the peer's reads and writes fail with syscall.ECONNRESET.
+// Reset closes the connection like a TCP RST: buffered bytes are lost, and the peer's
+// reads and writes fail with syscall.ECONNRESET.
 func (c *Conn) Reset() {
 	c.closed.Store(true)
 	c.in.end(net.ErrClosed, syscall.ECONNRESET)
 	c.out.end(syscall.ECONNRESET, net.ErrClosed)
 }
 
-// LocalAddr is this end's address.
+// LocalAddr returns this end's address.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr is the peer's address.
+// RemoteAddr returns the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline sets both deadlines; the zero time means none.

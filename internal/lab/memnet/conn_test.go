@@ -52,7 +52,7 @@ func TestDeadlinesAreExact(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, _ := connect(t)
 				start := time.Now()
-				set(c, start.Add(time.Hour)) // a replaced deadline must not fire
+				set(c, start.Add(time.Hour)) // a replaced deadline must have no effect
 				set(c, start.Add(2*time.Second))
 				err := block(c)
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -96,8 +96,8 @@ func TestDeadlineCanBeCleared(t *testing.T) {
 
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	// end is done by the server after it has written "bye"; then the client reads
-	// all there is and writes.
+	// The server calls end after it has written "bye". Then the client reads to the end
+	// and writes.
 	f := func(name string, end func(*Conn), wantRead string, wantReadErr, wantWriteErr error) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -12,15 +12,16 @@ import (
 	"syscall"
 )
 
-// backlog is how many dialed connections wait for Accept before a dial waits.
+// backlog is the number of dialed connections that may wait for Accept before a dial
+// waits.
 const backlog = 128
 
-// firstPort begins the range from which clients, and listeners on port 0, get
-// their ports: the ephemeral range of RFC 6335, section 6.
+// firstPort is the first port for clients, and for listeners on port 0: the ephemeral
+// range of RFC 6335, section 6.
 const firstPort = 49152
 
-// Network is a set of listeners that its own DialContext reaches, and nobody
-// else does. Networks do not see each other. Use New.
+// Network is a set of listeners that only its own DialContext reaches. Create it with
+// [New].
 type Network struct {
 	mu sync.Mutex // mu protects the fields below.
 
@@ -28,14 +29,14 @@ type Network struct {
 	port      uint16
 }
 
-// New returns a network on which nobody listens.
+// New returns a network without listeners.
 func New() *Network {
 	return &Network{listeners: make(map[string]*listener), port: firstPort}
 }
 
-// Listen opens a listener on addr: "127.0.0.1:80", "app:80", ":80" (any host),
-// a port of 0 to get one chosen, or "unix:/path". An address that is taken
-// fails with syscall.EADDRINUSE, until its listener is closed.
+// Listen opens a listener on addr: "127.0.0.1:80", "app:80", ":80" (any host), port 0
+// for a free port, or "unix:/path". It fails with syscall.EADDRINUSE while another
+// listener has the address.
 func (n *Network) Listen(addr string) (net.Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -51,14 +52,12 @@ func (n *Network) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// DialContext connects to the listener on addr, which is matched as text, and
-// then by its port alone (a listener on ":80"). It has the signature of
-// net.Dialer.DialContext; network is "tcp", "tcp4", "tcp6" or "unix". The
-// connection is a [*Conn].
+// DialContext connects to the listener on addr. It compares addr as text, and then only
+// the port (a listener on ":80"). It has the signature of net.Dialer.DialContext;
+// network is "tcp", "tcp4", "tcp6" or "unix". The connection is a [*Conn].
 //
-// It fails with syscall.ECONNREFUSED when nobody listens there, and with the
-// error of ctx when ctx ends while the listener's queue is full. The errors are
-// [*net.OpError].
+// It fails with syscall.ECONNREFUSED without a listener, and with the error of ctx if
+// ctx ends while the listener's queue is full. The errors are [*net.OpError].
 func (n *Network) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	remote := newAddr(addr)
 	if err := ctx.Err(); err != nil {
@@ -111,11 +110,11 @@ type listener struct {
 	once    sync.Once
 }
 
-// Accept waits for a connection, in the order of the dials. It fails with
-// net.ErrClosed after Close.
+// Accept waits for a connection, in the order of the dials. After Close it fails with
+// net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
-	case <-l.closed: // a queued connection must not win against it
+	case <-l.closed: // closing has priority over a queued connection
 	default:
 		select {
 		case c := <-l.queue:
@@ -126,8 +125,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return nil, opError("accept", nil, l.Addr(), net.ErrClosed)
 }
 
-// Close ends Accept, refuses the dials that wait and those to come, and resets
-// the connections that nobody accepted. Only the first call does not fail.
+// Close ends Accept, refuses waiting and later dials, and resets the connections that
+// were not accepted. Further calls return an error.
 func (l *listener) Close() error {
 	err := opError("close", nil, l.Addr(), net.ErrClosed)
 	l.once.Do(func() {
@@ -141,11 +140,11 @@ func (l *listener) Close() error {
 	return err
 }
 
-// Addr is what the listener listens on, with the port that was chosen.
+// Addr returns the listener's address, with the chosen port.
 func (l *listener) Addr() net.Addr { return newAddr(l.key) }
 
-// drainIfClosed resets what is queued at a closed listener. A dial calls it too,
-// because its connection may have entered the queue after Close emptied it.
+// drainIfClosed resets the queued connections of a closed listener. A dial calls it
+// too, because its connection may have entered the queue after Close emptied it.
 func (l *listener) drainIfClosed() {
 	select {
 	case <-l.closed:
@@ -162,13 +161,13 @@ func (l *listener) drainIfClosed() {
 	}
 }
 
-// hostAddr is the address of a listener known by a host name.
+// hostAddr is the address of a listener with a host name.
 type hostAddr string
 
 func (a hostAddr) Network() string { return "tcp" }
 func (a hostAddr) String() string  { return string(a) }
 
-// newAddr gives addr the type that the net package would.
+// newAddr returns addr with the type that the net package would use.
 func newAddr(addr string) net.Addr {
 	addr = strings.TrimPrefix(addr, "unix:")
 	if strings.HasPrefix(addr, "/") {
@@ -180,8 +179,8 @@ func newAddr(addr string) net.Addr {
 	return hostAddr(addr)
 }
 
-// opError is err as the net package would return it. Its result is an error, not
-// an *net.OpError, so that a caller can set it to nil.
+// opError returns err in the form of the net package. Its result is an error, not an
+// *net.OpError, so that a caller can set it to nil.
 func opError(op string, local, remote net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: remote.Network(), Source: local, Addr: remote, Err: err}
 }

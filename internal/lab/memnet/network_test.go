@@ -158,7 +158,7 @@ func TestReverseProxyInABubble(t *testing.T) {
 		outer := &http.Transport{DialContext: n.DialContext}
 		defer outer.CloseIdleConnections()
 
-		body := strings.Repeat("0123456789", 100_000) // more than the buffers on the way
+		body := strings.Repeat("0123456789", 100_000) // larger than the buffers
 		start := time.Now()
 		res, err := (&http.Client{Transport: outer}).Post("http://gate:80/", "text/plain", strings.NewReader(body))
 		if err != nil {

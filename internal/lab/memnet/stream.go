@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// streamSize is how many bytes one direction holds before its writer waits.
+// streamSize is the size of the buffer of one direction, in bytes.
 const streamSize = 64 << 10
 
 // stream is one direction of a connection.
 type stream struct {
 	mu   sync.Mutex // mu protects the fields below.
-	cond sync.Cond  // cond tells that one of them has changed.
+	cond sync.Cond  // cond signals a change of one of them.
 
 	buf                         bytes.Buffer
-	writing                     bool  // a write is under way; others queue behind it
-	readErr                     error // what a read gets once buf is empty; nil while open
-	writeErr                    error // what a write gets; nil while open
+	writing                     bool  // a write is in progress; others wait for it
+	readErr                     error // the error for reads after buf is empty; nil while open
+	writeErr                    error // the error for writes; nil while open
 	readDeadline, writeDeadline deadline
 }
 
-// deadline is a moment that ends waits. The timer sets expired, so that nobody
-// compares clocks after a wait.
+// deadline is a time that ends waits. The timer sets expired, so that no clocks are
+// compared after a wait.
 type deadline struct {
 	timer   *time.Timer
 	expired bool
@@ -89,7 +89,7 @@ func (s *stream) write(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// writeState is why a write cannot go on, nil if it can.
+// writeState returns the error for writes, nil if they may continue.
 func (s *stream) writeState() error {
 	if s.writeErr == nil && s.writeDeadline.expired {
 		return os.ErrDeadlineExceeded
@@ -97,8 +97,8 @@ func (s *stream) writeState() error {
 	return s.writeErr
 }
 
-// end gives reads and writes an error, unless they have a stronger one. What is
-// buffered survives only the orderly end, io.EOF.
+// end sets the errors for reads and writes, unless they have stronger ones. Only the
+// orderly end, io.EOF, keeps the buffered bytes.
 func (s *stream) end(readErr, writeErr error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +110,8 @@ func (s *stream) end(readErr, writeErr error) {
 	s.cond.Broadcast()
 }
 
-// stronger returns the error that remains when both happen: one's own close
-// hides what the peer did, and a reset hides an orderly end.
+// stronger returns the error that remains if both happen: the local close hides the
+// peer's actions, and a reset hides an orderly end.
 func stronger(a, b error) error {
 	order := []error{nil, io.EOF, syscall.EPIPE, syscall.ECONNRESET, net.ErrClosed}
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
@@ -131,7 +131,7 @@ func (s *stream) setDeadline(d *deadline, t time.Time) {
 		timer = time.AfterFunc(wait, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if d.timer == timer { // else Stop came too late
+			if d.timer == timer { // else Stop was too late
 				d.expired = true
 				s.cond.Broadcast()
 			}

@@ -1,4 +1,4 @@
-// Package otlptest reads what goodgate sends by OTLP, for tests.
+// Package otlptest decodes goodgate's OTLP exports, for tests.
 package otlptest
 
 import (
@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Read returns the spans of a request by OTLP over HTTP. What is not OTLP fails the test.
+// Read returns the spans in a request of OTLP over HTTP. Invalid OTLP fails the test.
 func Read(t testing.TB, r *http.Request) *traces.ExportTraceServiceRequest {
 	t.Helper()
 	call := &traces.ExportTraceServiceRequest{}

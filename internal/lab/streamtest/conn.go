@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Sizes is how many bytes come with each read, in turn.
+// Sizes has the numbers of bytes of successive reads, in rotation.
 type Sizes struct {
 	list []int
 	at   int
 }
 
-// NewSizes returns them; an empty list bounds nothing.
+// NewSizes returns sizes; an empty list means no limits.
 func NewSizes(list []int) *Sizes { return &Sizes{list: list} }
 
 func (s *Sizes) bound(p []byte) []byte {
@@ -27,7 +27,7 @@ func (s *Sizes) bound(p []byte) []byte {
 	return p[:min(n, len(p))]
 }
 
-// Short is a connection that reads a few bytes at a time.
+// Short is a connection whose reads return few bytes.
 type Short struct {
 	net.Conn
 	Sizes *Sizes
@@ -36,10 +36,10 @@ type Short struct {
 // Read implements net.Conn.
 func (c *Short) Read(p []byte) (int, error) { return c.Conn.Read(c.Sizes.bound(p)) }
 
-// NetConn returns the connection below.
+// NetConn returns the underlying connection.
 func (c *Short) NetConn() net.Conn { return c.Conn }
 
-// InParts returns a reader of text that gives at most n bytes at a time.
+// InParts returns a reader of text that returns at most n bytes per read.
 func InParts(text string, n int) io.Reader { return &parts{text, n} }
 
 type parts struct {
@@ -56,7 +56,7 @@ func (r *parts) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Talk has a server read a stream, and returns what it answers.
+// Talk lets a server read a stream, and returns its answers.
 func Talk(t testing.TB, l *Listener, stream string, sizes []int) string {
 	c := &script{in: stream, sizes: NewSizes(sizes), closed: make(chan struct{})}
 	l.conns <- c
@@ -70,14 +70,14 @@ func Talk(t testing.TB, l *Listener, stream string, sizes []int) string {
 	return c.out.String()
 }
 
-// Listener gives a server the connections of [Talk].
+// Listener passes the connections of [Talk] to a server.
 type Listener struct {
 	conns chan net.Conn
 	once  sync.Once
 	done  chan struct{}
 }
 
-// NewListener returns one that is open.
+// NewListener returns an open listener.
 func NewListener() *Listener {
 	return &Listener{conns: make(chan net.Conn), done: make(chan struct{})}
 }
@@ -103,8 +103,8 @@ func (l *Listener) Addr() net.Addr { return addr }
 
 var addr = &net.UnixAddr{Name: "streamtest", Net: "unix"}
 
-// script is a client that has sent all it has to say and closed its direction. What
-// it is sent it keeps.
+// script is a client that has sent everything and closed its direction. It keeps the
+// bytes that it receives.
 type script struct {
 	mu     sync.Mutex // protects in and out
 	in     string

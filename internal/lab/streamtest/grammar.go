@@ -1,9 +1,9 @@
-// Package streamtest makes streams of HTTP/1.1 messages out of a fuzzer's bytes,
-// and starts other programs that read them. It is for tests.
+// Package streamtest generates streams of HTTP/1.1 messages from a fuzzer's bytes, and
+// starts other programs that read them. It is for tests.
 //
-// A stream is several messages behind one another, most of them well formed, some
-// with what readers are known to disagree about. What a program understands of one
-// is compared with what goodgate does.
+// A stream consists of several messages. Most are well-formed; some contain constructs
+// on which parsers are known to disagree. Tests compare a program's interpretation of a
+// stream with goodgate's.
 package streamtest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// choices turns bytes into decisions. When they are used up every decision is the
-// first, which is the usual one.
+// choices turns bytes into decisions. After the last byte every decision is the first
+// option, which is the usual one.
 type choices struct{ data []byte }
 
 func (c *choices) n(n int) int {
@@ -25,10 +25,10 @@ func (c *choices) n(n int) int {
 	return int(b) % n
 }
 
-// of returns one of the list.
+// of returns an element of the list.
 func (c *choices) of(list ...string) string { return list[c.n(len(list))] }
 
-// rarely returns one of the odd ones now and then, else the usual.
+// rarely returns one of the odd values occasionally, else the usual one.
 func (c *choices) rarely(usual string, odd ...string) string {
 	if c.n(16) < 15 {
 		return usual
@@ -36,7 +36,7 @@ func (c *choices) rarely(usual string, odd ...string) string {
 	return c.of(odd...)
 }
 
-// end is that of a line.
+// end returns the end of a line.
 func (c *choices) end() string {
 	if c.n(32) < 31 {
 		return "\r\n"
@@ -44,8 +44,8 @@ func (c *choices) end() string {
 	return c.of("\n", "\r", "\r\r\n", "\n\r\n", "\r\n ", "\t\r\n", "")
 }
 
-// content is what a body consists of: letters that tell whose it is, or what looks
-// like messages.
+// content returns a body: letters that identify its message, or text that looks like
+// messages.
 func (c *choices) content(mark byte) string {
 	own := strings.Repeat(string(mark), c.n(9))
 	switch c.n(8) {
@@ -87,7 +87,7 @@ func (c *choices) coded() string {
 	return c.rarely("Transfer-Encoding: ", "transfer-encoding:", "Transfer-Encoding : ", "Transfer_Encoding: ", "X: y\rTransfer-Encoding: ") + value + c.end()
 }
 
-// chunks codes a body, with a trailer behind it.
+// chunks encodes a body in chunks, with a trailer.
 func (c *choices) chunks(body string, mark byte) string {
 	var b strings.Builder
 	for body != "" {
@@ -110,13 +110,13 @@ func (c *choices) size(n int) string {
 		fmt.Sprintf("%x", n+1), fmt.Sprintf("%x", n-1), fmt.Sprintf("%x_", n), fmt.Sprintf("%x\x00", n))
 }
 
-// field is one that frames nothing.
+// field returns a field unrelated to framing.
 func (c *choices) field() string {
 	return c.rarely("X-A: b", "X_A: b", "X-A : b", "X-A", ": b", "X-A: \x00", "X-A: b\r\n c", "X-A: \xff", "Connection: close", "Connection: keep-alive",
 		"Connection: Content-Length", "Trailer: X-Sum", "Trailer: Content-Length", "X-A: {"+strings.Repeat("x", 5000)+"}") + c.end()
 }
 
-// maul changes bytes of a stream here and there.
+// maul changes some bytes of a stream.
 func (c *choices) maul(s string) string {
 	if c.n(4) < 3 || s == "" {
 		return s
@@ -138,7 +138,7 @@ func (c *choices) maul(s string) string {
 	return s
 }
 
-// sizes are how many bytes come with each read; 0 = all that is there.
+// sizes returns the sizes of successive reads; 0 = all available bytes.
 func (c *choices) sizes() []int {
 	var list []int
 	for range c.n(6) {
@@ -147,7 +147,7 @@ func (c *choices) sizes() []int {
 	return list
 }
 
-// Seeds returns bytes that decide for many different streams.
+// Seeds returns bytes that generate many different streams.
 func Seeds() (list [][]byte) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -160,8 +160,7 @@ func Seeds() (list [][]byte) {
 	return append(list, nil)
 }
 
-// Requests returns a stream of requests, and how much of it comes with each read
-// in turn.
+// Requests returns a stream of requests, and the sizes of its successive reads.
 func Requests(data []byte) (stream string, sizes []int) {
 	c := &choices{data}
 	var b strings.Builder
@@ -191,16 +190,16 @@ func Requests(data []byte) (stream string, sizes []int) {
 	return c.maul(b.String()), c.sizes()
 }
 
-// Answer is what an upstream sends when it gets a request.
+// Answer is an upstream's answer to a request.
 type Answer struct {
-	Method string // of the request
-	Mark   byte   // that is in nobody else's
+	Method string // method of the request
+	Mark   byte   // unique byte in its content
 	Bytes  string
-	Closes bool // the connection ends behind it
+	Closes bool // the connection ends after it
 }
 
-// Answers returns the answers to requests that follow one another, and how much
-// comes with each read in turn.
+// Answers returns the answers to successive requests, and the sizes of successive
+// reads.
 func Answers(data []byte) (list []Answer, sizes []int) {
 	c := &choices{data}
 	for i := range 1 + c.n(4) {

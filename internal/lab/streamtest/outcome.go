@@ -8,12 +8,12 @@ import (
 	"net/http"
 )
 
-// Outcome is what a client makes of an answer.
+// Outcome is a client's interpretation of an answer.
 type Outcome struct {
-	Whole  bool // else it was refused, or broke off
+	Whole  bool // false if it was rejected or truncated
 	Status int
 	Body   string
-	Sum    string // of the trailer
+	Sum    string // value of the trailer X-Sum
 	Err    error
 }
 
@@ -21,7 +21,7 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("%t %d %q %q %v", o.Whole, o.Status, o.Body, o.Sum, o.Err)
 }
 
-// Agrees reports whether two clients that have a whole answer have the same.
+// Agrees reports whether two clients with a complete answer have the same one.
 func (o Outcome) Agrees(other Outcome) bool {
 	return !o.Whole || !other.Whole || o.Status == other.Status && o.Body == other.Body && o.Sum == other.Sum
 }
@@ -42,7 +42,7 @@ func Collect(res *http.Response, err error) Outcome {
 	return o
 }
 
-// ReadAnswer reads the final response as net/http does.
+// ReadAnswer reads the final response with net/http.
 func ReadAnswer(br *bufio.Reader, method string) Outcome {
 	for range 100 {
 		res, err := http.ReadResponse(br, &http.Request{Method: method})
@@ -53,7 +53,7 @@ func ReadAnswer(br *bufio.Reader, method string) Outcome {
 	return Outcome{Err: errors.New("too many informational responses")}
 }
 
-// noEnd fails where a reader ends.
+// noEnd returns an error in place of the end of a reader.
 type noEnd struct{ r io.Reader }
 
 func (n noEnd) Read(p []byte) (int, error) {

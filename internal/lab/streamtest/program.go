@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// start runs a program until the test ends, and waits for its sockets. The test is
-// skipped if the program is not installed.
+// start runs a program until the test ends, and waits for its sockets. It skips the
+// test if the program is not installed.
 func start(t testing.TB, sockets []string, name string, args ...string) {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -24,7 +24,7 @@ func start(t testing.TB, sockets []string, name string, args ...string) {
 			t.Skipf("%s is not installed", name)
 		}
 	}
-	const untilEnd = `"$@" & cat >/dev/null; kill $!; wait` // also when the test is killed, which ends the pipe
+	const untilEnd = `"$@" & cat >/dev/null; kill $!; wait` // also if the test is killed, because that closes the pipe
 	cmd := exec.Command("sh", append([]string{"-c", untilEnd, "sh", path}, args...)...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -59,8 +59,8 @@ func listens(socket string) bool {
 	return false
 }
 
-// Ask sends a stream to a server on a socket, in parts of these sizes, and returns
-// all that it answers.
+// Ask sends a stream to a server on a socket, in parts of these sizes, and returns its
+// complete output.
 func Ask(socket, stream string, sizes []int) (string, error) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
@@ -89,11 +89,11 @@ func Ask(socket, stream string, sizes []int) (string, error) {
 
 // Node is a process of Node.js.
 type Node struct {
-	Socket string // of a server that tells what it has read
-	ask    string // of one that asks others
+	Socket string // socket of a server that describes the requests it has read
+	ask    string // socket of a server that sends requests
 }
 
-// nodeScript is both servers.
+// nodeScript has both servers.
 const nodeScript = `
 const http = require('http'), net = require('net'), dir = process.argv[1];
 const server = http.createServer((q, s) => {
@@ -126,7 +126,7 @@ net.createServer({allowHalfOpen: true}, c => {
 }).listen(dir + '/ask');
 `
 
-// StartNode runs one.
+// StartNode starts a Node.js process.
 func StartNode(t testing.TB) *Node {
 	dir := t.TempDir()
 	n := &Node{filepath.Join(dir, "saw"), filepath.Join(dir, "ask")}
@@ -134,7 +134,8 @@ func StartNode(t testing.TB) *Node {
 	return n
 }
 
-// Get asks an upstream, and returns what Node's client makes of the answer.
+// Get sends a request to an upstream, and returns how Node's client interprets the
+// answer.
 func (n *Node) Get(method string, up *Upstream) (Outcome, error) {
 	out, err := Ask(n.ask, method+" "+up.Path+"\n", nil)
 	if err != nil {
@@ -152,8 +153,8 @@ func (n *Node) Get(method string, up *Upstream) (Outcome, error) {
 
 // Nginx is a process of nginx.
 type Nginx struct {
-	Socket string // of a server behind which one tells what it has got
-	ask    string // of a proxy before an upstream
+	Socket string // socket of a server whose application describes the requests it has received
+	ask    string // socket of a proxy with an upstream
 }
 
 const nginxConf = `
@@ -166,7 +167,7 @@ http {
   server { listen unix:%[1]s/ask; location / { proxy_pass http://unix:%[2]s:; } }
 }`
 
-// StartNginx runs one, with an upstream behind its proxy.
+// StartNginx starts nginx, with an upstream behind its proxy.
 func StartNginx(t testing.TB, up *Upstream) *Nginx {
 	dir := t.TempDir()
 	l, err := net.Listen("unix", filepath.Join(dir, "tell"))
@@ -185,7 +186,7 @@ func StartNginx(t testing.TB, up *Upstream) *Nginx {
 	return n
 }
 
-// Get has nginx ask its upstream, and returns what comes through.
+// Get sends a request through nginx to its upstream, and returns the result.
 func (n *Nginx) Get(method string) (Outcome, error) {
 	c, err := net.Dial("unix", n.ask)
 	if err != nil {

@@ -11,16 +11,17 @@ import (
 	"strings"
 )
 
-// SawField is the field of an answer in which a server tells what it has read.
+// SawField is the response field in which a server describes the request that it has
+// read.
 const SawField = "X-Saw"
 
-// authority is what a server may leave out of a target: nginx does, whatever the
-// scheme; an empty path is / to it. That goodgate serves http and https alone is the
-// proxy's rule.
+// authority matches the part of a target that a server may drop. nginx drops it for
+// every scheme, and treats an empty path as /. The proxy itself serves only http and
+// https.
 var authority = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*`)
 
-// Tell answers a request with what was read of it. One whose body is not whole is
-// not answered.
+// Tell answers a request with a description of it. It does not answer a request with an
+// incomplete body.
 func Tell(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -34,7 +35,7 @@ func Tell(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Saw returns what the answers in a server's output tell.
+// Saw returns the descriptions in a server's output.
 func Saw(output string) (list []string) {
 	for line := range strings.SplitSeq(output, "\r\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok && strings.EqualFold(name, SawField) {
@@ -44,7 +45,8 @@ func Saw(output string) (list []string) {
 	return list
 }
 
-// WithoutTrailers returns what servers have read that pass no trailers on.
+// WithoutTrailers returns the descriptions without trailers, for servers that drop
+// them.
 func WithoutTrailers(list []string) (out []string) {
 	for _, saw := range list {
 		parts := strings.SplitN(saw, " ", 4)
@@ -53,8 +55,8 @@ func WithoutTrailers(list []string) (out []string) {
 	return out
 }
 
-// Agree reports whether one of two lists begins with the other: both readers have
-// read the same, until one has refused to go on.
+// Agree reports whether one of two lists is a prefix of the other: both servers have
+// read the same, until one has rejected the rest.
 func Agree(a, b []string) bool {
 	n := min(len(a), len(b))
 	return slices.Equal(a[:n], b[:n])

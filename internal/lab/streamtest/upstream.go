@@ -10,16 +10,15 @@ import (
 	"testing"
 )
 
-// Upstream answers each request that it gets with the next answer of a list,
-// whatever the connection.
+// Upstream answers each request with the next answer of a list, on any connection.
 type Upstream struct {
-	Path string // of its socket
+	Path string // path of its socket
 
 	mu      sync.Mutex // protects the field below
 	answers []Answer
 }
 
-// NewUpstream returns one that runs until the test ends.
+// NewUpstream returns an upstream that runs until the test ends.
 func NewUpstream(t testing.TB) *Upstream {
 	u := &Upstream{Path: filepath.Join(t.TempDir(), "up")}
 	l, err := net.Listen("unix", u.Path)
@@ -30,8 +29,8 @@ func NewUpstream(t testing.TB) *Upstream {
 	return u
 }
 
-// Accept gives each connection of l to serve, and closes it after that. stop
-// closes l and waits for them.
+// Accept calls serve with each connection of l, and closes the connection after that.
+// stop closes l and waits for all of them.
 func Accept(l net.Listener, serve func(net.Conn)) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -86,9 +85,9 @@ func (u *Upstream) serve(c net.Conn) {
 	}
 }
 
-// Complete reports whether an answer is one to whoever reads it by the standard's
-// rules, without the end of the connection and with nothing behind it. After
-// another the upstream closes, so that nobody waits for more.
+// Complete reports whether an answer is complete by the rules of the standard, without
+// the end of the connection, and with nothing after it. After any other answer the
+// upstream closes, so that no client waits for more.
 func (a *Answer) Complete() bool {
 	r := strings.NewReader(a.Bytes)
 	out := ReadAnswer(bufio.NewReader(noEnd{r}), a.Method)
