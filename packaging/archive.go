@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// file is a file of an archive and where its content is.
+// file is a file of an archive, with the path of its content.
 type file struct {
 	name, path string // a folder has no path
 	mode       fs.FileMode
-	owner      int // number of the user and of the group
+	owner      int // user and group id
 }
 
-// folder returns the files of a folder and those below it, in order of their names.
+// folder returns the files of a folder and below, sorted by name.
 func folder(name, dir string) (files []file, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -33,7 +33,7 @@ func folder(name, dir string) (files []file, err error) {
 	return files, err
 }
 
-// create writes a file; what write returns and what closing returns are its error.
+// create writes a file. It returns the error of write or of closing.
 func create(name string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
@@ -52,7 +52,7 @@ func writeTarGz(name, top string, files []file, at time.Time) error {
 	})
 }
 
-// compress writes what write writes, as gzip without a name or a time.
+// compress writes the output of write as gzip, without a name or a time.
 func compress(w io.Writer, write func(io.Writer) error) error {
 	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// target is a system and a processor to build for.
+// target is an operating system and a processor.
 type target struct{ os, arch string }
 
 func (t target) String() string { return t.os + "-" + t.arch }
 
-// program is the name of the binary there.
+// program returns the name of the binary on the target.
 func (t target) program() string {
 	if t.os == "windows" {
 		return "goodgate.exe"
@@ -28,10 +28,10 @@ var targets = []target{
 	{"windows", "amd64"},
 }
 
-// onLinux are those with packages, images and a minimal edition.
+// onLinux returns the targets with packages, images and a minimal edition.
 func onLinux() []target { return targets[:2] }
 
-// own is this machine's.
+// own returns this machine's target.
 func own() target { return target{"linux", runtime.GOARCH} }
 
 func (r *release) binary(t target) string {
@@ -56,8 +56,8 @@ func (r *release) binaries() error {
 	return nil
 }
 
-// build compiles goodgate. What the go command would note of the checkout depends on its
-// tags and its state, so the linker notes the commit instead.
+// build compiles goodgate. The linker records the commit, because the go command's own
+// record would depend on the tags and the state of the checkout.
 func (r *release) build(t target, to, tags string) error {
 	flags := fmt.Sprintf("-s -w -buildid= -X main.release=%s -X main.commit=%s -X main.committed=%s",
 		r.version, r.commit, r.time.Format(time.RFC3339))
@@ -69,7 +69,7 @@ func (r *release) build(t target, to, tags string) error {
 	return err
 }
 
-// archives packs each binary with what belongs to it.
+// archives packs each binary with its accompanying files.
 func (r *release) archives() error {
 	for _, t := range targets {
 		name := fmt.Sprintf("goodgate-%s-%s", r.version, t)

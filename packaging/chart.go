@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// chart packs the Helm chart as `helm package` does, but with the commit's time. Its
-// version must be that of the release, so that a checkout and a release say the same.
+// chart packs the Helm chart like `helm package`, but with the commit's time. Its
+// version must be that of the release, so that a checkout and a release agree.
 func (r *release) chart() error {
 	dir := filepath.Join(r.root, "deploy", "helm", "goodgate")
 	text, err := readText(filepath.Join(dir, "Chart.yaml"))

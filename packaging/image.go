@@ -18,7 +18,7 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// Whom the process in a container is.
+// User and group of the process in a container.
 const (
 	imageUID   = 65532
 	imageUser  = "65532:65532"
@@ -28,7 +28,7 @@ const (
 
 const imageConfig = "/etc/goodgate/goodgate.yaml"
 
-// images makes an image for each processor, as a tarball for `docker load`, and one OCI
+// images builds an image for each processor as a tarball for `docker load`, and one OCI
 // layout with all of them.
 func (r *release) images() error {
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
@@ -108,7 +108,8 @@ func (r *release) imageConfig(t target, c *v1.ConfigFile) *v1.ConfigFile {
 	return c
 }
 
-// layer returns everything in the image: no shell, no library, no package manager.
+// layer returns the files of the image. It has no shell, no library and no package
+// manager.
 func (r *release) layer(t target) (v1.Layer, error) {
 	if err := r.certificates(); err != nil {
 		return nil, err
@@ -150,13 +151,13 @@ func (r *release) layer(t target) (v1.Layer, error) {
 		tarball.WithMediaType(types.OCILayer))
 }
 
-// certificates writes the authorities that Mozilla trusts, in the version of the module
-// that go.sum names: not those of the machine that makes the release.
+// certificates writes Mozilla's trusted authorities from the module version in go.sum,
+// and not those of the building machine.
 func (r *release) certificates() error {
 	return create(r.staged("image/ca-certificates.crt"), func(w io.Writer) error {
 		for root := range bundle.Roots() {
 			if root.Constraint != nil {
-				continue // a file of certificates cannot say it
+				continue // a file of certificates cannot express the constraint
 			}
 			if err := pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}); err != nil {
 				return err

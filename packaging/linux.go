@@ -27,7 +27,7 @@ What cannot be hidden gets one reason, the same word in the response,
 the log and the documentation.`
 )
 
-// packages makes those of Debian, of RPM and of Alpine Linux.
+// packages builds the packages for Debian, RPM and Alpine Linux.
 func (r *release) packages() error {
 	for _, t := range onLinux() {
 		for _, format := range []string{"deb", "rpm", "apk"} {
@@ -78,10 +78,10 @@ func (r *release) linuxPackage(format string, t target) error {
 	return create(r.to("%s", packager.ConventionalFileName(info)), func(w io.Writer) error { return packager.Package(info, w) })
 }
 
-// packageRelease counts the packages that are made of one version.
+// packageRelease is the number of the package within one version.
 const packageRelease = "1"
 
-// contents returns what a package installs where.
+// contents returns the files of a package and their places.
 func (r *release) contents(format string, t target) files.Contents {
 	var all files.Contents
 	add := func(from, to string, mode os.FileMode, kind string) {
@@ -125,7 +125,7 @@ func (r *release) contents(format string, t target) files.Contents {
 	return all
 }
 
-// scripts puts together what the package manager runs.
+// scripts returns the scripts that the package manager runs.
 func (r *release) scripts(format string) (s nfpm.Overridables, err error) {
 	names := map[string]*string{}
 	switch format {
@@ -159,7 +159,7 @@ func (r *release) scripts(format string) (s nfpm.Overridables, err error) {
 	return s, nil
 }
 
-// debDocs writes the files that Debian's policy asks for (chapter 12).
+// debDocs writes the files that Debian's policy requires (chapter 12).
 func (r *release) debDocs() error {
 	changes := fmt.Sprintf("goodgate (%s-%s) unstable; urgency=medium\n\n  * Version %s; changelog.gz says what is new.\n\n -- %s  %s\n",
 		debianVersion(r.bare()), packageRelease, r.version, maintainer, r.time.Format(time.RFC1123Z))
@@ -187,5 +187,6 @@ Comment:
 `, homepage, r.time.Year()))
 }
 
-// debianVersion sorts a version with a suffix before the one without, as semver does.
+// debianVersion returns a version that sorts before the one without a suffix, as in
+// semver.
 func debianVersion(bare string) string { return strings.Replace(bare, "-", "~", 1) }

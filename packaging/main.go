@@ -1,6 +1,6 @@
-// Command packaging makes a release of goodgate in a folder: binaries, packages of Linux,
-// images, the Helm chart, a bill of materials, and sums of all. The same commit makes the
-// same bytes, wherever and whenever. scripts/release.sh calls it.
+// Command packaging builds a release of goodgate in a folder: binaries, Linux packages,
+// images, the Helm chart, a bill of materials, and checksums. The same commit gives the
+// same bytes on every machine and at any time. scripts/release.sh calls it.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	switch *only {
 	case "":
 	case "deb":
-		r.deb = "gzip" // xz takes six seconds
+		r.deb = "gzip" // xz would take six seconds
 		steps = ownPackages("deb")
 	case "linux":
 		steps = ownPackages("deb", "rpm")
@@ -65,7 +65,7 @@ var everything = []step{
 	{"sums", (*release).sums},
 }
 
-// ownPackages makes what can be installed on this machine.
+// ownPackages builds the packages that can be installed on this machine.
 func ownPackages(formats ...string) []step {
 	return []step{
 		{"man pages, completions, licenses", (*release).pages},
@@ -101,7 +101,7 @@ func (r *release) make(steps []step) error {
 	return nil
 }
 
-// to returns the path of a file in the folder of what is made.
+// to returns the path of a file in the output folder.
 func (r *release) to(format string, args ...any) string {
 	return filepath.Join(r.out, fmt.Sprintf(format, args...))
 }

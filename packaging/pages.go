@@ -14,8 +14,9 @@ import (
 
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
-// pages makes the man pages, the completions and the texts of licenses. A program with
-// the tag man makes the first two: what only writes documentation is not in the binary.
+// pages builds the man pages, the completions and the license texts. A program with the
+// tag man writes the first two, so that the binary does not contain the code for
+// documentation.
 func (r *release) pages() error {
 	program := r.staged("pages/goodgate")
 	if _, err := r.output("go", "build", "-buildvcs=false", "-tags", "man", "-o", program, "./cmd/goodgate"); err != nil {
@@ -62,7 +63,7 @@ func gzipFile(to, from string) error {
 	})
 }
 
-// write puts a text into the stage, with the commit's time, which packages may keep.
+// write adds a text to the stage, with the commit's time, which packages may preserve.
 func (r *release) write(name, text string) error {
 	err := create(r.staged(name), func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
@@ -71,7 +72,7 @@ func (r *release) write(name, text string) error {
 	return errors.Join(err, os.Chtimes(r.staged(name), r.time, r.time))
 }
 
-// licenses collects the texts that come with the modules in the binary of any target.
+// licenses collects the license texts of the modules in the binary, for all targets.
 func (r *release) licenses() error {
 	modules := map[string]string{}
 	for _, t := range targets {
@@ -109,7 +110,8 @@ func (r *release) licenses() error {
 	return r.write("doc/licenses.txt", all.String())
 }
 
-// appendLicenses writes the license files in the folder of a module, which must have one.
+// appendLicenses writes the license files of a module's folder. A module without one is
+// an error.
 func appendLicenses(w io.Writer, name, dir string) error {
 	fmt.Fprintf(w, "\n%s\n%s\n", strings.Repeat("=", 80), name)
 	found := 0

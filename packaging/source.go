@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// release is what is made, from which source.
+// release is a release in progress, with its source.
 type release struct {
-	root, out string // absolute
-	stage     string // for what goes into other files
-	version   string // with its v
+	root, out string // absolute paths of the source and of the output
+	stage     string // folder for parts of other files
+	version   string // with the v
 	commit    string
 	modified  bool
-	time      time.Time // of the commit
+	time      time.Time // time of the commit
 	deb       string    // compression of the .deb
 }
 
@@ -69,11 +69,11 @@ func (r *release) readCommit() error {
 	return err
 }
 
-// bare is the version without its v, as packages and charts have it.
+// bare returns the version without the v, for packages and charts.
 func (r *release) bare() string { return strings.TrimPrefix(r.version, "v") }
 
-// command returns a program to run in the source. What it makes may only depend on the
-// source, so it gets nothing from outside that says otherwise.
+// command returns a program to run in the source. Its output may depend only on the
+// source, so it gets only a fixed environment.
 func (r *release) command(env []string, name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = r.root
@@ -87,7 +87,7 @@ func (r *release) output(name string, args ...string) (string, error) {
 	return output(r.command(nil, name, args...))
 }
 
-// output runs a program and returns what it wrote.
+// output runs a program and returns its output.
 func output(c *exec.Cmd) (string, error) {
 	var failed bytes.Buffer
 	c.Stderr = &failed

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// materials writes which modules are in the binary, as CycloneDX.
+// materials writes the list of modules in the binary, as CycloneDX.
 func (r *release) materials() error {
 	for _, t := range onLinux() {
 		c := r.command(nil, "go", "tool", "cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",
@@ -23,7 +23,7 @@ func (r *release) materials() error {
 	return nil
 }
 
-// sums writes SHA256SUMS, for sha256sum --check.
+// sums writes SHA256SUMS for sha256sum --check.
 func (r *release) sums() error {
 	entries, err := os.ReadDir(r.out)
 	if err != nil {

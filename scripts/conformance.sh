@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The suites of others against the built goodgate: h2spec, gRPC's
+# Runs other projects' test suites against the built goodgate: h2spec, gRPC's
 # interoperability tests, WebSocket, an ACME server, curl, wrk and h2load (which it
-# installs on Debian), and the corpus of malformed messages. Prints the counts. Takes some two minutes; docs/conformance.md says what they
-# mean.
+# installs on Debian), and the corpus of malformed messages. Prints the counts, which
+# docs/conformance.md explains. Takes about two minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for a time, one after another.
+# Runs every fuzz target of the module for some time, one after another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for package in $(go list ./...); do

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes a release in dist/: binaries, packages of Linux, images, the Helm chart, a bill of
-# materials, and sums. docs/install.md says what is what.
+# Builds a release in dist/: binaries, Linux packages, images, the Helm chart, a bill of
+# materials, and checksums. docs/install.md explains the files.
 #
-#   scripts/release.sh           makes it
-#   scripts/release.sh --check   makes it, makes it again elsewhere with empty caches of
-#                                the compiler and compares; then installs, upgrades, runs
-#                                and removes what was made. Needs root on Debian
+#   scripts/release.sh           builds the release
+#   scripts/release.sh --check   builds it twice, the second time in another folder with an
+#                                empty compiler cache, and compares; then installs, upgrades,
+#                                runs and removes it. Needs root on Debian
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Everything that has to hold before a change is good. Installs what the
-# end-to-end tests need where it may (Debian: nginx, Node, Python,
-# Prometheus, Chromium; lintian for the packages).
+# Runs all tests that a change must pass. Installs the programs that the end-to-end
+# tests need if it may (Debian: nginx, Node, Python, Prometheus, Chromium; lintian for
+# the packages).
 #
-#   scripts/test.sh            all of it but the packages
+#   scripts/test.sh            everything except the packages
 #   scripts/test.sh quick      without the race detector and the end-to-end tests
-#   scripts/test.sh packages   the packages: what makes them, one .deb, the chart
-#   scripts/test.sh long       all of it, with the simulations and the losses of other
-#                              programs that take long; about 40 minutes
+#   scripts/test.sh packages   the packages: their build, one .deb, the chart
+#   scripts/test.sh long       everything, with the long simulations and comparisons with
+#                              other programs; about 40 minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh
@@ -21,7 +21,7 @@ packages() {
   need lintian lintian
   need shellcheck shellcheck
   shellcheck --external-sources scripts/*.sh
-  for script in packaging/scripts/{deb,rpm,apk}-*.sh; do # as a package has them
+  for script in packaging/scripts/{deb,rpm,apk}-*.sh; do # as in a package
     { printf '#!/bin/sh\nset -e\n'; cat packaging/scripts/common.sh "$script"; } | shellcheck --exclude=SC2317 -
   done
   step 'a package: made, installed, upgraded under load, removed'
@@ -41,7 +41,7 @@ unformatted=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
 step 'go vet'
 go vet ./...
 step 'the other systems, and the minimal edition'
-# Without what takes long to compile; scripts/test.sh packages looks at the whole program.
+# Without the parts that take long to compile; scripts/test.sh packages covers the whole program.
 for os in darwin freebsd windows; do GOOS=$os go vet -tags minimal ./cmd/goodgate; done
 go vet -tags minimal ./cmd/goodgate ./internal/config
 go vet -tags man ./cmd/goodgate
@@ -92,9 +92,9 @@ if [ "${1:-}" = long ]; then
 fi
 step 'tests'
 export GORACE=atexit_sleep_ms=0 # otherwise every test binary sleeps for a second when it exits
-# -count=1: the end-to-end tests build the binary, of which the test cache knows nothing.
+# -count=1: the end-to-end tests build the binary, which the test cache does not track.
 GOODGATE_E2E=all go test -race -count=1 -timeout 14m ./...
-# The same suite behind goodgate's own server, by the plain relay and by httputil's.
+# The same suite behind goodgate's own server, with the plain relay and with httputil's.
 for front in inbound inbound-httputil; do
   step "tests of the proxy behind $front"
   go test -race -count=1 ./proxy -front "$front"

@@ -15,29 +15,29 @@ import (
 	"time"
 )
 
-// clients send requests of every kind at a steady rate, whatever comes back, and never one
-// twice.
+// clients send requests of every kind at a steady rate, independent of the answers, and
+// never a request twice.
 type clients struct {
 	gate   string
 	rate   int
 	end    chan struct{}
 	wg     sync.WaitGroup
 	upload []byte
-	sum    string // of upload
+	sum    string // checksum of upload
 	plain  http.Client
 
 	mu     sync.Mutex // protects the fields below
 	tally  tally
-	failed []string // some that failed since take
-	last   []string // some that failed before it
+	failed []string // examples of failures since take
+	last   []string // examples of failures before it
 }
 
 func newClients(gate string, rate int) *clients {
 	c := &clients{gate: gate, rate: rate, end: make(chan struct{}), upload: bytes.Repeat([]byte("0123456789abcdef"), 64<<10/16)}
 	sum := sha256.Sum256(c.upload)
 	c.sum = hex.EncodeToString(sum[:])
-	// Each request on a connection of its own: http.Transport would repeat one whose kept
-	// connection turns out to be closed.
+	// Each request has its own connection. On a kept one that turns out to be closed,
+	// http.Transport would repeat the request.
 	c.plain = http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	c.wg.Go(c.run)
 	return c
@@ -61,8 +61,8 @@ func (c *clients) run() {
 	}
 }
 
-// one sends the n-th request: of a hundred, 60 GET, 20 POST, 10 uploads, 5 streams of
-// events and 5 tunnels.
+// one sends the n-th request. Of a hundred, 60 are GET, 20 POST, 10 uploads, 5 event
+// streams and 5 tunnels.
 func (c *clients) one(n int) {
 	began := time.Now()
 	var err error
@@ -95,12 +95,13 @@ func (c *clients) one(n int) {
 		if len(c.failed) < 5 {
 			c.failed = append(c.failed, what+": "+err.Error())
 		}
-	case by != "" && by != good.String() && took >= 10*usual: // else it was the machine
+	case by != "" && by != good.String() && took >= 10*usual: // otherwise the machine was slow
 		c.tally.slow++
 	}
 }
 
-// echo sends a request whose answer tells what has arrived, and returns who has answered.
+// echo sends a request whose answer describes the received request, and returns which
+// version answered.
 func (c *clients) echo(method string, n int, body []byte, sum string) (by string, err error) {
 	path := fmt.Sprintf("/%d", n)
 	r, err := http.NewRequest(method, "http://"+c.gate+path, bytes.NewReader(body))
@@ -137,7 +138,7 @@ func (c *clients) events() error {
 	return err
 }
 
-// tunnel changes the protocol and has ten messages echoed.
+// tunnel switches the protocol and expects ten messages back.
 func (c *clients) tunnel() error {
 	conn, err := net.Dial("tcp", c.gate)
 	if err != nil {
@@ -167,10 +168,10 @@ func (c *clients) tunnel() error {
 	return nil
 }
 
-// settle waits until the requests that were under way have ended.
+// settle waits until the requests in flight have ended.
 func (c *clients) settle() { time.Sleep(eventsSent*eventEvery + 500*time.Millisecond) }
 
-// take returns what clients saw since the last time.
+// take returns the clients' results since the last call.
 func (c *clients) take() tally {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,7 +180,7 @@ func (c *clients) take() tally {
 	return t
 }
 
-// failures returns some that failed before take.
+// failures returns examples of failures before take.
 func (c *clients) failures() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -22,7 +22,7 @@ pools:
     health: {type: http, path: /healthz, interval: 1s}
 `
 
-// startGate runs goodgate in front of a version, and returns what ends it.
+// startGate runs goodgate in front of a version, and returns a function that stops it.
 func (c *campaign) startGate(ctx context.Context, dir string, v *version) (stop func(), err error) {
 	if c.gate, err = freeAddress(); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func (c *campaign) startGate(ctx context.Context, dir string, v *version) (stop 
 	return stop, nil
 }
 
-// answers waits until something listens.
+// answers waits until something listens on an address.
 func answers(ctx context.Context, address string) bool {
 	for range 100 {
 		if conn, err := net.Dial("tcp", address); err == nil {

@@ -1,11 +1,12 @@
-// Command deploys measures what clients see of many deploys: it replaces an application
-// again and again, under load of every kind, and breaks every tenth version.
+// Command deploys measures the effect of many deploys on clients. It replaces an
+// application again and again under load of every kind, and breaks every tenth version.
 //
 //	go run ./benchmarks/deploys [-deploys 100] [-rate 200] [-goodgate FILE]
 //
-// It exits with 1 when a client of a good version saw a failure, when a good version was
-// taken back, or when a broken one was not, or not before 0.5 % of the requests that were
-// sent during its deploy had met it: with an error, or ten times as slow as usual.
+// It exits with 1 if a client of a good version saw a failure, if a good version was
+// rolled back, or if a broken one was not rolled back before 0.5 % of the requests
+// during its deploy had met it. A request has met it if it got an error, or took ten
+// times as long as usual.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"time"
 )
 
-// tolerated is the share of clients that may meet a broken version.
+// tolerated is the share of requests that may meet a broken version.
 const tolerated = 0.005
 
 func main() {
@@ -40,7 +41,7 @@ func main() {
 	}
 }
 
-// campaign is a row of deploys.
+// campaign is a sequence of deploys.
 type campaign struct {
 	deploys, rate int
 	flags         string
@@ -49,11 +50,11 @@ type campaign struct {
 	good, broken  tally
 	wrong         []string
 	worstSeen     float64
-	taken         []time.Duration // that deploys of good versions took
-	goneBack      []time.Duration // that those of broken ones took
+	taken         []time.Duration // durations of deploys of good versions
+	goneBack      []time.Duration // durations of deploys of broken versions
 }
 
-// tally is what clients saw.
+// tally has the clients' results.
 type tally struct{ deploys, requests, failed, slow int }
 
 func (c *campaign) run(ctx context.Context, program string) error {
@@ -89,10 +90,11 @@ func (c *campaign) run(ctx context.Context, program string) error {
 	return c.report()
 }
 
-// kinds of broken versions, in turn.
+// kinds are the kinds of broken versions, in rotation.
 var kinds = []kind{crashes, errs, slow, leaks}
 
-// one replaces the present version by the next, and returns the one that is there then.
+// one replaces the present version by the next, and returns the version that serves
+// after that.
 func (c *campaign) one(ctx context.Context, clients *clients, current *version, n int) (*version, error) {
 	k := good
 	if n%10 == 0 {
@@ -102,7 +104,7 @@ func (c *campaign) one(ctx context.Context, clients *clients, current *version, 
 	if err != nil {
 		return nil, err
 	}
-	clients.take() // what came before
+	clients.take() // drop earlier results
 	began := time.Now()
 	code, out := c.deploy(ctx, next)
 	lasted := time.Since(began)
@@ -158,7 +160,7 @@ func (t *tally) add(o tally) {
 	t.slow += o.slow
 }
 
-// report prints the sums, and returns an error when something was wrong.
+// report prints the sums, and returns an error if a goal was missed.
 func (c *campaign) report() error {
 	fmt.Printf("\n%d deploys of good versions, %s each on average: %d requests, %d failed\n", c.good.deploys, mean(c.taken), c.good.requests, c.good.failed)
 	fmt.Printf("%d deploys of broken versions, gone back after %s on average: %d requests, %d failed and %d were slow; at worst %.3f %% of those of one deploy\n",

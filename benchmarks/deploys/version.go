@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// kind is what is wrong with a version.
+// kind is the fault of a version.
 type kind int
 
 const (
 	good    kind = iota
-	crashes      // ends as soon as it has been started
-	errs         // passes its health checks, and answers 500
+	crashes      // exits at its start
+	errs         // passes its health checks and answers 500
 	slow         // takes ten times as long
-	leaks        // takes longer and longer, and then dies
+	leaks        // becomes slower and slower, and then exits
 )
 
 func (k kind) String() string { return [...]string{"good", "crashes", "errors", "slow", "leaks"}[k] }
 
 const (
-	usual = 5 * time.Millisecond // that an answer takes
-	// dies is after how many requests a version that leaks is dead.
+	usual = 5 * time.Millisecond // duration of an answer
+	// dies is the number of requests after which a leaking version exits.
 	dies = 600
 )
 
@@ -53,7 +53,7 @@ func startVersion(k kind) (*version, error) {
 	return v, nil
 }
 
-// stop ends the version as a supervisor does: what is under way has a moment.
+// stop ends the version like a supervisor: requests in flight get a moment.
 func (v *version) stop() {
 	if v.server == nil {
 		return
@@ -100,10 +100,10 @@ func (v *version) wait(n int64) time.Duration {
 	return usual
 }
 
-// kindHeader tells the clients which version has answered.
+// kindHeader identifies the version in an answer.
 const kindHeader = "X-Kind"
 
-// tunnel echoes what comes, after a change of the protocol.
+// tunnel switches the protocol and echoes everything.
 func tunnel(w http.ResponseWriter) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// backend is an application with a fixed number of workers and a queue before
-// them that has no end, as most have. It does not notice that a client has gone.
+// backend is an application with a fixed number of workers and an unlimited queue, like
+// most applications. It does not notice that a client has left.
 type backend struct {
 	addr   string
 	server http.Server
-	free   chan struct{} // holds one for each worker that is free
+	free   chan struct{} // one element per free worker
 	size   int
-	factor atomic.Int64 // times as long as usual a request takes
+	factor atomic.Int64 // factor for the duration of a request
 }
 
 func newBackend() (*backend, error) {
@@ -45,10 +45,10 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "served\n")
 }
 
-// slow makes every request take so many times as long as usual.
+// slow multiplies the duration of every request.
 func (b *backend) slow(factor int64) { b.factor.Store(factor) }
 
-// resize takes workers away, each when it has ended what it does.
+// resize removes workers, each after its present request.
 func (b *backend) resize(n int) {
 	for ; b.size > n; b.size-- {
 		select {

@@ -2,32 +2,31 @@ package main
 
 import "time"
 
-// What the backends can do at first.
+// The initial capacity of the backends.
 const (
 	backends = 3
 	workers  = 5
-	takes    = 50 * time.Millisecond // on average, exponentially distributed
+	takes    = 50 * time.Millisecond // mean, exponentially distributed
 )
 
-var capacity = backends * workers / takes.Seconds() // requests a second
+var capacity = backends * workers / takes.Seconds() // requests per second
 
-// scenario is one case: a quiet time, in which nothing is measured, and then
-// phases of load.
+// scenario is one case: a quiet time without measurement, and then phases of load.
 type scenario struct {
 	name    string
 	says    string
 	phases  []phase
-	retries int  // times that a client asks again, at once, when it is refused
-	greedy  bool // one client sends all of the load but half the capacity, which the others share
+	retries int  // number of immediate retries of a refused request
+	greedy  bool // one client sends all load above half the capacity, and the others share that half
 	must    must
 }
 
-// phase is a time of even load.
+// phase is a time of constant load.
 type phase struct {
 	last     time.Duration
-	load     float64              // as a multiple of what the backends can do at first
-	change   func(all []*backend) // at its beginning; nil = nothing
-	capacity float64              // as a multiple of the same; 0 = 1
+	load     float64              // as a multiple of the initial capacity
+	change   func(all []*backend) // runs at its beginning; nil = no change
+	capacity float64              // capacity during it, as a multiple of the initial capacity; 0 = 1
 }
 
 func (p phase) can() float64 {
@@ -37,16 +36,16 @@ func (p phase) can() float64 {
 	return p.capacity * capacity
 }
 
-// must is what goodgate is held to; zero = not at all.
+// must is goodgate's target; zero = no target.
 type must struct {
-	goodput  float64       // least share of what could have been answered within 1 s
-	p99      time.Duration // most of what was answered
-	refusal  time.Duration // most of the 99th percentile of refusals
-	recovery time.Duration // most from the end of the last phase but one until nothing fails
-	polite   float64       // most share of the clients that are not greedy that failed
+	goodput  float64       // least share of the possible answers within 1 s
+	p99      time.Duration // limit on the p99 of answers
+	refusal  time.Duration // limit on the p99 of refusals
+	recovery time.Duration // limit on the time from the end of the last but one phase until nothing fails
+	polite   float64       // limit on the share of failures of the clients that are not greedy
 }
 
-const quiet = 2 * time.Second // at half the capacity, before what is measured
+const quiet = 2 * time.Second // at half the capacity, before the measurement
 
 const second = time.Second
 

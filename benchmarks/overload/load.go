@@ -11,29 +11,27 @@ import (
 	"time"
 )
 
-// clients is the number of clients that are not greedy, each with an address of
-// its own.
+// clients is the number of clients that are not greedy. Each has its own address.
 const clients = 20
 
-// clientMax bounds one request, its repetitions included.
+// clientMax bounds one request with its retries.
 const clientMax = 5 * time.Second
 
-// answer is what became of one request.
+// answer is the result of one request.
 type answer struct {
-	at     time.Duration // when it should have been sent, since the load began
-	took   time.Duration // since then
-	status int           // 0 = there was no answer
+	at     time.Duration // due time, since the load began
+	took   time.Duration // time since the due time
+	status int           // 0 = no answer
 	greedy bool
 }
 
-// load is an open loop: requests come at random moments, whatever became of
-// those before.
+// load is an open loop: requests come at random times, independent of earlier ones.
 type load struct {
 	scenario
 	addr    string
-	clients []*client // the greedy one last
+	clients []*client // the greedy one is the last
 	began   time.Time
-	lag     time.Duration // by how much the latest request was late to be sent
+	lag     time.Duration // largest delay of sending
 
 	mu      sync.Mutex // protects answers
 	answers []answer
@@ -47,8 +45,8 @@ func newLoad(s scenario, addr string) *load {
 	return l
 }
 
-// run sends all phases' requests and waits for what becomes of them. Moments
-// count from the first phase; the quiet time before has negative ones.
+// run sends the requests of all phases and waits for their results. Times count from
+// the first phase; the quiet time before has negative ones.
 func (l *load) run(ctx context.Context, all []*backend) []answer {
 	l.began = time.Now().Add(quiet)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -81,7 +79,7 @@ func (l *load) run(ctx context.Context, all []*backend) []answer {
 	return l.answers
 }
 
-// one sends a request, and again as often as the case says.
+// one sends a request, with the retries of the case.
 func (l *load) one(ctx context.Context, c *client, a answer) {
 	began := l.began.Add(a.at)
 	ctx, cancel := context.WithDeadline(ctx, began.Add(clientMax))
@@ -111,7 +109,7 @@ type clientConn struct {
 	in *bufio.Reader
 }
 
-// do sends a request and returns the status, 0 when no whole answer came.
+// do sends a request and returns the status, 0 without a complete answer.
 func (c *client) do(ctx context.Context) int {
 	conn, err := c.take(ctx)
 	if err != nil {

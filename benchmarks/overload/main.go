@@ -1,10 +1,10 @@
-// Command overload measures what is left of a pool's capacity when more is asked
-// of it than it can do: through goodgate, and through nginx, HAProxy and Caddy
-// where they are at hand.
+// Command overload measures the remaining throughput of a pool under more load than its
+// capacity: through goodgate, and through nginx, HAProxy and Caddy if they are
+// installed.
 //
-// The backends have a fixed number of workers and take a random time, so that
-// what they can do is known by arithmetic. It exits with 1 when goodgate misses
-// what a case asks of it, with 2 when the command line is wrong.
+// The backends have a fixed number of workers and random service times, so their
+// capacity is known by arithmetic. It exits with 1 if goodgate misses a case's target,
+// with 2 if the command line is wrong.
 //
 //	go run ./benchmarks/overload [-only CASE,...] [-peers goodgate,nginx,haproxy] [-json FILE]
 package main
@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// command is what the command line asks for.
+// command is the parsed command line.
 type command struct {
 	cases           []scenario
 	peers           []string
@@ -91,15 +91,15 @@ func choose(only string) ([]scenario, error) {
 	return chosen, nil
 }
 
-// run runs all cases, one after another, and reports whether goodgate missed
-// something.
+// run runs all cases, one after another, and reports whether goodgate has missed a
+// target.
 func (c *command) run(ctx context.Context) (missed bool, err error) {
 	dir, err := os.MkdirTemp("", "overload-")
 	if err != nil {
 		return false, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user's, if this one is root
+	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers run as another user if this is root
 		return false, err
 	}
 	chosen, err := c.choosePeers(dir)
@@ -138,7 +138,7 @@ func (c *command) write(all []*outcome) error {
 	return os.WriteFile(c.json, append(text, '\n'), 0o644)
 }
 
-// choosePeers returns the peers that were asked for and are at hand.
+// choosePeers returns the requested peers that are installed.
 func (c *command) choosePeers(dir string) ([]peer, error) {
 	if c.goodgate == "" {
 		c.goodgate = filepath.Join(dir, "goodgate")

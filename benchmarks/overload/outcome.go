@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// outcome is what clients saw of one case. Times are in milliseconds, shares
-// from 0 to 1.
+// outcome is the clients' result of one case. Times are in milliseconds, shares from 0
+// to 1.
 type outcome struct {
 	Case     string   `json:"case"`
 	Says     string   `json:"says"`
 	Proxy    string   `json:"proxy"`
 	Run      int      `json:"run"`
 	Sent     int      `json:"sent"`
-	Goodput  float64  `json:"goodput"` // answered within 1 s, of what could have been
-	P50      float64  `json:"p50"`     // of what was answered with 200
+	Goodput  float64  `json:"goodput"` // answers within 1 s, as a share of the possible ones
+	P50      float64  `json:"p50"`     // of answers with 200
 	P99      float64  `json:"p99"`
 	Refused  int      `json:"refused"` // 503 and 429
 	Refusal  float64  `json:"refusal_p50"`
 	Refusal9 float64  `json:"refusal_p99"`
-	Errors   int      `json:"errors"`   // everything else
-	Recovery float64  `json:"recovery"` // from the end of the last phase but one until nothing fails or is late
-	Polite   float64  `json:"polite"`   // share of the clients' requests that were not answered, but for the greedy one's
+	Errors   int      `json:"errors"`   // all other answers
+	Recovery float64  `json:"recovery"` // time from the end of the last but one phase until nothing fails or is late
+	Polite   float64  `json:"polite"`   // share of requests without an answer, except those of the greedy client
 	Greedy   float64  `json:"greedy"`   // answers of the greedy client, as a share of the capacity
 	Lag      float64  `json:"lag"`
 	Missed   []string `json:"missed,omitempty"`
@@ -32,7 +32,7 @@ type outcome struct {
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// good is what an answer counts for.
+// good reports whether an answer counts as good.
 func (a answer) good() bool { return a.status == http.StatusOK && a.took < time.Second }
 
 func (s scenario) outcome(p string, answers []answer) *outcome {
@@ -76,7 +76,7 @@ func (s scenario) outcome(p string, answers []answer) *outcome {
 	return o
 }
 
-// possible is how many requests could have been answered.
+// possible returns the number of requests that could have been answered.
 func (s scenario) possible() (n float64) {
 	for _, p := range s.phases {
 		n += p.last.Seconds() * min(p.load*capacity, p.can())
@@ -84,8 +84,8 @@ func (s scenario) possible() (n float64) {
 	return n
 }
 
-// recovery is how long after the load has fallen below the capacity requests
-// went on to fail or be late, by when they were sent.
+// recovery returns how long requests continued to fail or be late after the load had
+// fallen below the capacity, by their due times.
 func (s scenario) recovery(answers []answer) (last time.Duration) {
 	if s.must.recovery == 0 {
 		return 0
@@ -110,7 +110,7 @@ func quantile(all []time.Duration, q float64) float64 {
 	return millis(all[int(q*float64(len(all)-1))])
 }
 
-// misses tells what is not as it must be.
+// misses returns the missed targets.
 func (m must) misses(o *outcome) (all []string) {
 	miss := func(bad bool, format string, args ...any) {
 		if bad {
@@ -126,7 +126,8 @@ func (m must) misses(o *outcome) (all []string) {
 	return all
 }
 
-// lagMax is from when on, in milliseconds, this machine was too busy to measure.
+// lagMax is the delay of sending, in milliseconds, from which the machine was too busy
+// to measure.
 const lagMax = 100
 
 const row = "%-12s %-17s %7s %8s %8s %8s %9s %9s %9s %7s %9s %9s %9s  %s\n"

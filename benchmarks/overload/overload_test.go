@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// TestOutcome checks the arithmetic on answers made up.
+// TestOutcome checks the arithmetic with invented answers.
 func TestOutcome(t *testing.T) {
 	s := scenario{phases: []phase{{last: second, load: 2}, {last: 2 * second, load: 0.5}}, must: must{recovery: second}, greedy: true}
 	ms := time.Millisecond
 	answers := []answer{
-		{at: -ms, took: 1, status: 0}, // of the quiet time
+		{at: -ms, took: 1, status: 0}, // in the quiet time
 		{at: 0, took: 100 * ms, status: http.StatusOK},
 		{at: 10 * ms, took: 900 * ms, status: http.StatusOK, greedy: true},
 		{at: 20 * ms, took: 1100 * ms, status: http.StatusOK},
@@ -22,7 +22,7 @@ func TestOutcome(t *testing.T) {
 		{at: 1500 * ms, took: 60 * ms, status: http.StatusOK},
 	}
 	o := s.outcome("x", answers)
-	possible := 2 * capacity // 1 s of all, 2 s of half
+	possible := 2 * capacity // 1 s of full and 2 s of half capacity
 	for _, check := range []struct {
 		name      string
 		got, want float64
@@ -55,7 +55,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestResize holds that idle workers that are taken away serve no more.
+// TestResize checks that removed idle workers serve no more requests.
 func TestResize(t *testing.T) {
 	b, err := newBackend()
 	if err != nil {

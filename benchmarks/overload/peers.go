@@ -18,16 +18,16 @@ import (
 //go:embed configs
 var configs embed.FS
 
-// peer is a proxy: how it is configured and run.
+// peer is a proxy with its configuration and command.
 type peer struct {
 	name    string
-	program string // file, or name to be found in PATH
+	program string // file, or name in PATH
 	config  string // file in configs
-	told    string // what the backends can do: "" = nothing, adaptive = to find out always, fixed = the number
+	told    string // configured capacity: "" = none, adaptive = always determine it, fixed = the number
 	args    func(program, config string) []string
 }
 
-// peers returns all known ones; goodgate and caddy are files.
+// peers returns all known peers; goodgate and caddy are files.
 func peers(goodgate, caddy string) []peer {
 	run := func(p, c string) []string { return []string{p, "run", "--config", c} }
 	return []peer{
@@ -42,25 +42,25 @@ func peers(goodgate, caddy string) []peer {
 	}
 }
 
-// judged reports whether a case can be missed.
+// judged reports whether a case has a target for the peer.
 func (p peer) judged() bool { return strings.HasPrefix(p.name, "goodgate") }
 
-// settings are what the templates of configurations may use.
+// settings has the values for the templates of configurations.
 type settings struct {
 	Addr, Host, Port, Dir string
 	Backends              []string
-	Workers               int  // of each backend
-	Places                int  // twice as many as all have together
-	Adaptive              bool // the proxy is told to find out how many there are, always
-	Fixed                 bool // the proxy is told how many there are
-	Greedy                bool // one client asks for too much
+	Workers               int  // workers of each backend
+	Places                int  // twice the number of all workers
+	Adaptive              bool // the proxy always determines the number of workers
+	Fixed                 bool // the proxy knows the number of workers
+	Greedy                bool // one client sends too much
 }
 
-// tries is how often a case is run at most, when this machine is too busy to
-// measure anything.
+// tries is the largest number of runs of a case, if this machine is too busy to
+// measure.
 const tries = 3
 
-// measure plays a case until it says something about the proxy.
+// measure runs a case until the result is meaningful for the proxy.
 func (p peer) measure(ctx context.Context, s scenario, dir string) (o *outcome, err error) {
 	for i := range tries {
 		o, err = play(ctx, s, p, fmt.Sprintf("%s-%d", dir, i))
@@ -71,7 +71,7 @@ func (p peer) measure(ctx context.Context, s scenario, dir string) (o *outcome, 
 	return o, err
 }
 
-// play runs a case against a proxy, with backends of its own, and judges it.
+// play runs a case against a proxy, with its own backends, and judges it.
 func play(ctx context.Context, s scenario, p peer, dir string) (*outcome, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func freeAddr() (string, error) {
 
 const readyMax = 10 * time.Second
 
-// start runs the proxy and returns when it accepts connections.
+// start runs the proxy, and returns when it accepts connections.
 func (p peer) start(v settings) (stop func(), err error) {
 	t, err := template.ParseFS(configs, "configs/"+p.config)
 	if err != nil {
@@ -133,7 +133,7 @@ func (p peer) start(v settings) (stop func(), err error) {
 	args := p.args(p.program, file)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its workers end with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // lets stop end its workers, too
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 )
 
-// bodies are what a backend answers to a path with, in bytes.
+// bodies has the size of the answer for each path, in bytes.
 var bodies = map[string]int{"/": 1 << 10, "/100k": 100 << 10, "/1m": 1 << 20}
 
-// backend answers without net/http, so that it is not what is measured. It is
-// many upstreams in one process: one socket each, at addresses of their own.
+// backend answers without net/http, so that the benchmark does not measure net/http.
+// One process is many upstreams, each with its own socket and address.
 type backend struct {
 	answers map[string][]byte
-	count   atomic.Int64 // requests to /
+	count   atomic.Int64 // number of requests to /
 }
 
 // upstreamAddrs returns n loopback addresses with one port.
@@ -44,7 +44,7 @@ func serveBackend(port string, n int) error {
 		}
 		go func() { failed <- b.accept(l) }()
 	}
-	// The kit asks this one, and waits for it: it comes last.
+	// The benchmark waits for this address, so it is the last one.
 	l, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		return err
@@ -80,10 +80,10 @@ func (b *backend) serve(c net.Conn) {
 		path, proto, _ := strings.Cut(path, " ")
 		switch path {
 		case "/ws":
-			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") // to echo's key, HAProxy checks it
+			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") // for echo's key, because HAProxy checks it
 			io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{br}, make([]byte, 4<<10))
 			return
-		case "/v1/traces": // takes them all
+		case "/v1/traces": // accepts all traces
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n")
 			continue
 		case "/count":
@@ -99,7 +99,7 @@ func (b *backend) serve(c net.Conn) {
 	}
 }
 
-// head is what matters of a request's or response's header here.
+// head is the relevant part of a request's or response's header.
 type head struct {
 	first  string
 	length int

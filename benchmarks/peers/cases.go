@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// workload is a closed loop that every proxy is given in turn.
+// workload is a closed loop that runs against every proxy in turn.
 type workload struct {
 	name, title string
 	upstreams   int
@@ -14,7 +14,7 @@ type workload struct {
 	run         func(addr string, clients int, each time.Duration) (result, error)
 }
 
-// The numbers of upstreams that workloads have behind the proxy.
+// The numbers of upstreams behind the proxy in workloads.
 const (
 	few  = 4
 	many = 1000
@@ -28,7 +28,7 @@ func workloads() []workload {
 	}
 	small := newRequest("/", 0, false)
 	secure := small
-	secure.tls = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}} // measured on loopback, with a certificate made for the run
+	secure.tls = &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}} // on loopback, with a certificate for this run
 	return []workload{
 		{name: "get1k", title: "GET 1 kB", upstreams: few, run: ask(small)},
 		{name: "get100k", title: "GET 100 kB", upstreams: few, run: ask(newRequest("/100k", 0, false))},
@@ -51,8 +51,8 @@ func workloads() []workload {
 
 // The other cases.
 const (
-	caseKnee   = "knee"   // p99 at 70 % of the rate that nginx can take
-	caseStart  = "start"  // how long a start takes, and what is resident then
+	caseKnee   = "knee"   // p99 at 70 % of nginx's highest rate
+	caseStart  = "start"  // duration of a start, and resident memory after it
 	caseIdle   = "idle"   // memory per idle client
 	caseAllocs = "allocs" // allocations per plain GET
 	caseChecks = "checks" // upstreams checked every second
@@ -66,7 +66,7 @@ func caseNames() (names []string) {
 	return append(names, caseKnee, caseStart, caseIdle, caseAllocs, caseChecks, casePick)
 }
 
-// wants reports whether a case was asked for.
+// wants reports whether a case was requested.
 func (o *options) wants(name string) bool {
 	return o.cases == "" || slices.Contains(splitList(o.cases), name)
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// makeCertificate writes a certificate for this run and says where it is.
+// makeCertificate writes a certificate for this run, and returns its files.
 func makeCertificate(dir string) (s settings, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

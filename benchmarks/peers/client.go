@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// result is what a load saw.
+// result is the result of a load.
 type result struct {
 	n              int
 	took           time.Duration
 	p50, p99, p999 time.Duration
 }
 
-// closed runs clients that each do one thing after another for a time. It is a
-// closed loop: good for cost per request and the most that goes through, not for
-// latency under a given rate. Nothing is tried twice: any failure ends it.
+// closed runs clients that each repeat one action for a time. It is a closed loop:
+// suitable for the cost per request and the highest throughput, not for latency at a
+// given rate. It never retries: any failure ends it.
 func closed(clients int, each time.Duration, open func() (client, error)) (result, error) {
 	times := make([][]time.Duration, clients)
 	errs := make([]error, clients)
@@ -49,7 +49,7 @@ func closed(clients int, each time.Duration, open func() (client, error)) (resul
 	return r, nil
 }
 
-// client does one thing, again and again.
+// client repeats one action.
 type client interface {
 	once() error
 	Close() error
@@ -72,10 +72,10 @@ func repeat(open func() (client, error), until time.Time) (times []time.Duration
 	return times, nil
 }
 
-// request is what plain clients send.
+// request is the request of plain clients.
 type request struct {
 	text  []byte
-	again bool // a connection for each
+	again bool // use a new connection for each request
 	tls   *tls.Config
 }
 
@@ -96,7 +96,7 @@ func newRequest(path string, body int, again bool) request {
 	return request{text: []byte(b.String()), again: again}
 }
 
-// plain speaks HTTP/1.1 and reads no more of an answer than it must.
+// plain speaks HTTP/1.1, and parses only the necessary parts of an answer.
 type plain struct {
 	addr string
 	request
@@ -159,7 +159,7 @@ func (p *plain) Close() error {
 	return p.conn.Close()
 }
 
-// get asks once.
+// get sends one request.
 func get(addr, path string) error {
 	c, err := openPlain(addr, newRequest(path, 0, true))
 	if err != nil {
@@ -168,7 +168,7 @@ func get(addr, path string) error {
 	return c.once()
 }
 
-// echo is a WebSocket whose messages come back.
+// echo is a WebSocket client that expects its messages back.
 type echo struct {
 	conn    net.Conn
 	out, in []byte
@@ -183,7 +183,7 @@ func openEcho(addr string) (client, error) {
 	}
 	io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: peers.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-	h, err := readHead(bufio.NewReaderSize(c, 4<<10)) // nothing follows before a message goes out
+	h, err := readHead(bufio.NewReaderSize(c, 4<<10)) // the server sends nothing before the first message
 	if err == nil && !strings.HasPrefix(h.first, "HTTP/1.1 101") {
 		err = fmt.Errorf("answer %q", h.first)
 	}
@@ -192,7 +192,7 @@ func openEcho(addr string) (client, error) {
 		return nil, err
 	}
 	e := &echo{conn: c, out: make([]byte, echoSize), in: make([]byte, echoSize)}
-	e.out[0], e.out[1] = 0x82, 126 // a binary frame; proxies do not look
+	e.out[0], e.out[1] = 0x82, 126 // a binary frame; proxies do not parse it
 	return e, nil
 }
 
@@ -206,14 +206,14 @@ func (e *echo) once() error {
 
 func (e *echo) Close() error { return e.conn.Close() }
 
-// h2 speaks HTTP/2 by TLS, on a connection that it shares with others.
+// h2 speaks HTTP/2 over TLS, on a connection shared with others.
 type h2 struct {
 	http *http.Client
 	url  string
 	buf  []byte
 }
 
-// newH2 returns what opens clients on so many connections.
+// newH2 returns a function that opens clients on a number of connections.
 func newH2(addr string, connections int) (open func() (client, error), stop func()) {
 	var all []*http.Transport
 	for range connections {
@@ -253,7 +253,7 @@ func (c *h2) once() error {
 
 func (c *h2) Close() error { return nil }
 
-// openIdle connects clients of which each asks once and then keeps silent.
+// openIdle opens clients that each send one request and are then silent.
 func openIdle(ctx context.Context, addr string, n int) (list []client, err error) {
 	for range n {
 		c, err := openPlain(addr, newRequest("/", 0, false))

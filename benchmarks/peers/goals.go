@@ -2,16 +2,16 @@ package main
 
 import "fmt"
 
-// goal is a figure that goodgate is to keep, beside what was measured.
+// goal is a target for goodgate, with the measured value.
 type goal struct {
 	Name     string  `json:"name"`
 	Goal     string  `json:"goal"`
-	Measured string  `json:"measured"` // empty = it was not
+	Measured string  `json:"measured"` // empty = not measured
 	Met      bool    `json:"met"`
 	Value    float64 `json:"value"`
 }
 
-// judge puts what was measured beside the goals. A figure of 0 was not measured.
+// judge compares the results with the goals. A figure of 0 was not measured.
 func (r *report) judge() {
 	f, rows := r.fact(subject), r.row
 	over := func(name, a, b string, of func(sample) float64) float64 {
@@ -58,12 +58,12 @@ func (r *report) judge() {
 	r.most("resident at rest", median(f.RestMB), 20, "%.1f MB")
 }
 
-// most adds a goal that is met up to a value.
+// most adds a goal with an upper limit.
 func (r *report) most(name string, v, most float64, format string) {
 	r.goal(goal{Name: name, Goal: "≤ " + fmt.Sprintf(format, most), Measured: measured(v > 0, format, v), Met: v > 0 && v <= most, Value: v})
 }
 
-// least adds a goal that is met from a value on.
+// least adds a goal with a lower limit.
 func (r *report) least(name string, v, least float64, format string) {
 	r.goal(goal{Name: name, Goal: "≥ " + fmt.Sprintf(format, least), Measured: measured(v > 0, format, v), Met: v >= least, Value: v})
 }
@@ -77,7 +77,7 @@ func measured(is bool, format string, v float64) string {
 	return fmt.Sprintf(format, v)
 }
 
-// Verdict says in a word how a goal stands.
+// Verdict returns one word for the state of a goal.
 func (g goal) Verdict() string {
 	switch {
 	case g.Measured == "":

@@ -1,17 +1,17 @@
-// Command peers measures goodgate beside nginx, HAProxy, Caddy and a plain
-// httputil.ReverseProxy: the same load on the same backends in interleaved
-// rounds, each proxy with its protections on; goodgate with its access log, nginx
-// without and, in a row of its own, with it. It prints the goals beside what was
-// measured, and writes both as JSON and as a page with plots. What is not
-// installed is left out.
+// Command peers compares goodgate with nginx, HAProxy, Caddy and a plain
+// httputil.ReverseProxy: the same load on the same backends in interleaved rounds, each
+// proxy with its protections on. goodgate writes its access log. nginx runs without one
+// and, in a separate row, with one. The command prints the goals with the results, and
+// writes both as JSON and as a page with plots. It leaves out programs that are not
+// installed.
 //
 //	go run ./benchmarks/peers                    everything, about seven minutes
 //	go run ./benchmarks/peers -cases get1k       CPU per request alone
 //	go run ./benchmarks/peers -quick             every case once and short
 //
-// It ends with exit code 1 when something could not be measured. A goal that is
-// missed is printed as missed, no more: what a machine shared with others
-// measures should not decide over a build.
+// It exits with code 1 if something could not be measured. A missed goal is only
+// printed, because measurements on a shared machine should not decide whether a build
+// passes.
 package main
 
 import (
@@ -27,10 +27,10 @@ import (
 
 type options struct {
 	rounds      int
-	each        time.Duration // one round of one proxy
+	each        time.Duration // duration of one round of one proxy
 	connections int
-	idle        int // clients
-	checks      int // upstreams that are checked every second
+	idle        int // number of idle clients
+	checks      int // upstreams checked every second
 	quick       bool
 	cases       string
 	goodgate    string
@@ -74,8 +74,7 @@ func main() {
 	}
 }
 
-// compare measures and reports; failed tells that something could not be
-// measured.
+// compare measures and reports; failed means that something could not be measured.
 func compare(ctx context.Context, o options) (failed bool, err error) {
 	b, err := newBench(o)
 	if err != nil {

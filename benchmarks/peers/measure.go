@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// bench is a run of the kit.
+// bench is a run of the benchmark.
 type bench struct {
 	options
 	dir     string
 	peers   []*peer
-	secrets settings // the certificate
+	secrets settings // has the certificate
 	backend *process
-	port    string // of the backend
+	port    string // port of the backend
 	report  *report
 }
 
@@ -76,8 +76,8 @@ func startBackend(n int) (p *process, port string, err error) {
 	return nil, "", fmt.Errorf("the backend does not answer: %w: %s", err, p.out.String())
 }
 
-// measure runs what was asked for. Its error is of the kit; what a proxy cannot
-// do stands in the report.
+// measure runs the requested cases. It returns errors of the benchmark itself; errors
+// of a proxy are in the report.
 func (b *bench) measure(ctx context.Context) error {
 	steps := []struct {
 		name string
@@ -104,14 +104,14 @@ func (b *bench) measure(ctx context.Context) error {
 	return nil
 }
 
-// target is a peer that runs.
+// target is a running peer.
 type target struct {
 	*peer
 	*settings
 	*process
 }
 
-// startAll runs every peer over the first n upstreams.
+// startAll starts every peer, with the first n upstreams.
 func (b *bench) startAll(ctx context.Context, n int) (list []target, stop func(), err error) {
 	stop = func() {
 		for _, t := range list {
@@ -135,7 +135,7 @@ func (b *bench) startAll(ctx context.Context, n int) (list []target, stop func()
 	return list, stop, nil
 }
 
-// startOne runs one peer and returns how long it took to serve.
+// startOne starts one peer, and returns the time until it served.
 func (b *bench) startOne(ctx context.Context, p *peer, backends []string, interval string) (t target, took time.Duration, err error) {
 	s := b.secrets
 	s.Backends, s.Interval = backends, interval
@@ -147,7 +147,7 @@ func (b *bench) startOne(ctx context.Context, p *peer, backends []string, interv
 	return t, took, err
 }
 
-// measureLoads gives every proxy the workloads, in interleaved rounds.
+// measureLoads runs the workloads against every proxy, in interleaved rounds.
 func (b *bench) measureLoads(ctx context.Context) error {
 	for _, n := range []int{few, 1, many} {
 		var list []workload
@@ -181,7 +181,7 @@ func (b *bench) measureLoads(ctx context.Context) error {
 	return nil
 }
 
-// turns gives one workload to the targets in turn.
+// turns runs one workload against the targets in turn.
 func (b *bench) turns(ctx context.Context, w workload, targets []target) {
 	b.progress("%s", w.title)
 	broken := map[string]bool{}
@@ -206,7 +206,7 @@ func (b *bench) turns(ctx context.Context, w workload, targets []target) {
 	}
 }
 
-// round loads one proxy and reads its processes' CPU time before and after.
+// round loads one proxy, and reads the CPU time of its processes before and after.
 func (b *bench) round(w workload, t target) (s sample, err error) {
 	addr := t.Addr
 	if w.tls {

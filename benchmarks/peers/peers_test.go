@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// TestGoodgateConfig holds the configuration that is measured to what goodgate
-// understands.
+// TestGoodgateConfig checks that goodgate accepts the configuration used for the
+// measurement.
 func TestGoodgateConfig(t *testing.T) {
 	for _, variant := range []string{"", ruled} {
 		t.Run("variant "+variant, func(t *testing.T) { checkGoodgateConfig(t, variant) })

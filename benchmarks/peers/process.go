@@ -17,7 +17,7 @@ import (
 // clockTick is the unit of CPU time in /proc, fixed at 100 Hz on Linux.
 const clockTick = 10 * time.Millisecond
 
-// process is a program that runs, with all its children.
+// process is a running program with all its children.
 type process struct {
 	cmd *exec.Cmd
 	out bytes.Buffer
@@ -53,9 +53,9 @@ func (p *process) members() (map[string][]string, error) {
 	for _, path := range stats {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // the process has ended meanwhile
 		}
-		// The name in parentheses may hold anything; the fields follow it.
+		// The name in parentheses may contain anything. The fields follow it.
 		_, rest, ok := strings.Cut(string(raw), ") ")
 		fields := strings.Fields(rest)
 		if ok && len(fields) >= 13 && fields[2] == strconv.Itoa(p.cmd.Process.Pid) {
@@ -83,12 +83,12 @@ func (p *process) cpu() (total time.Duration, err error) {
 	return total, err
 }
 
-// resident returns the bytes of memory in use now; what processes share counts
+// resident returns the present memory in bytes. Memory shared between processes counts
 // once.
 func (p *process) resident() (int64, error) { return p.sum("smaps_rollup", "Pss:") }
 
-// peak returns the sum of the most each process has had resident, which counts
-// what they share as often as there are processes.
+// peak returns the sum of the largest resident sizes of all processes. Memory shared
+// between them counts several times.
 func (p *process) peak() (int64, error) { return p.sum("status", "VmHWM:") }
 
 func (p *process) sum(file, field string) (total int64, err error) {
@@ -109,14 +109,14 @@ func (p *process) sum(file, field string) (total int64, err error) {
 	return total, err
 }
 
-// freeAddr returns a loopback address that was free a moment ago.
+// freeAddr returns an unused loopback address.
 func freeAddr() (addr string, err error) {
 	err = freeAddrs(&addr)
 	return addr, err
 }
 
-// freeAddrs finds addresses for all at once, since one that was found and is not in
-// use yet may be found again.
+// freeAddrs finds all addresses at the same time, because an address that is found and
+// not yet used may be found again.
 func freeAddrs(addrs ...*string) error {
 	for _, addr := range addrs {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

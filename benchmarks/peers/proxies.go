@@ -21,37 +21,37 @@ import (
 //go:embed configs
 var configs embed.FS
 
-// The proxies that others are compared with by name.
+// The names of proxies that others are compared with.
 const (
 	subject = "goodgate"
 	yard    = "nginx"
 )
 
-// peer is a proxy to measure: how it is configured and how it is run.
+// peer is a proxy to measure, with its configuration and command.
 type peer struct {
 	name    string
-	program string // file; empty = not there
+	program string // file; empty = not installed
 	version []string
-	config  string // in configs; empty = none
-	variant string // what its configuration does otherwise, for one workload only; empty = nothing
+	config  string // file in configs; empty = none
+	variant string // difference of its configuration, for one workload only; empty = none
 	args    func(p *peer, s *settings) []string
 }
 
-// settings are what the templates of configurations may use.
+// settings has the values for the templates of configurations.
 type settings struct {
 	Addr, TLSAddr string
 	Dir, File     string
 	Cert, Key     string
-	Pair          string // both in one file
+	Pair          string // certificate and key in one file
 	Backends      []string
 	CPUs          int
-	TLS           bool   // goodgate can
-	Admin         string // address; empty = goodgate cannot
-	Interval      string // of probes; empty = the default
+	TLS           bool   // goodgate supports TLS
+	Admin         string // address; empty = not supported
+	Interval      string // interval of probes; empty = the default
 	Variant       string
 }
 
-// Port and TLSPort are what Caddy wants to know.
+// Port and TLSPort are for Caddy's configuration.
 func (s *settings) Port() string    { return portOf(s.Addr) }
 func (s *settings) TLSPort() string { return portOf(s.TLSAddr) }
 
@@ -60,15 +60,14 @@ func portOf(addr string) string {
 	return port
 }
 
-// The variants, which are measured in get1k alone: what nginx's access log costs,
-// and what goodgate's request costs that limits, a trace, a hashed policy and header
-// rules have something to do with.
+// The variants, measured only in get1k: the cost of nginx's access log, and the cost of
+// a request in goodgate that limits, a trace, a hash policy and header rules apply to.
 const (
 	logged = "log"
 	ruled  = "rules"
 )
 
-// variants returns a peer with each configuration but its own.
+// variants returns the peer with each configuration except its own.
 func (p *peer) variants() (list []*peer) {
 	for _, v := range map[string][]string{yard: {logged}, subject: {ruled}}[p.name] {
 		other := *p
@@ -81,7 +80,7 @@ func (p *peer) variants() (list []*peer) {
 // takesPart reports whether a peer is measured in a workload.
 func (p *peer) takesPart(w workload) bool { return p.variant == "" || w.name == "get1k" }
 
-// findPeers returns those that are there; it builds goodgate if need be.
+// findPeers returns the installed peers. It builds goodgate if necessary.
 func findPeers(o options, dir string) ([]*peer, error) {
 	goodgate := o.goodgate
 	if goodgate == "" {
@@ -129,7 +128,7 @@ func findPeers(o options, dir string) ([]*peer, error) {
 	return found, nil
 }
 
-// versionOf returns the first line of what the program says of itself.
+// versionOf returns the first line of the program's version output.
 func (p *peer) versionOf() string {
 	if p.version == nil {
 		return "net/http/httputil of " + runtime.Version()
@@ -139,19 +138,19 @@ func (p *peer) versionOf() string {
 		return "unknown"
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
-	if info, err := buildinfo.ReadFile(p.program); err == nil { // which knows more of one that `go install` has built
+	if info, err := buildinfo.ReadFile(p.program); err == nil { // which has the version of a program built by `go install`
 		line = strings.TrimPrefix(line, "unknown") + " (" + cmp.Or(info.Main.Version, info.Main.Path) + " by " + info.GoVersion + ")"
 	}
 	return line
 }
 
-// configure writes the peer's configuration into a directory of its own.
+// configure writes the peer's configuration into a new directory.
 func (p *peer) configure(parent string, s settings) (*settings, error) {
 	dir, err := os.MkdirTemp(parent, p.name+"-")
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user's, if this one is root
+	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers run as another user if this is root
 		return nil, err
 	}
 	s.Dir, s.CPUs, s.Variant = dir, runtime.NumCPU(), p.variant
@@ -179,8 +178,8 @@ func (p *peer) configure(parent string, s settings) (*settings, error) {
 	return &s, os.WriteFile(s.File, text.Bytes(), 0o644)
 }
 
-// understands reports whether this goodgate's configuration has a listener's
-// key, or further ones at the top.
+// understands reports whether this version of goodgate knows a listener's key, or
+// further top-level keys.
 func (p *peer) understands(listener string, top ...string) bool {
 	f, err := os.CreateTemp("", "goodgate-*.yaml")
 	if err != nil {
@@ -193,8 +192,8 @@ func (p *peer) understands(listener string, top ...string) bool {
 	return !bytes.Contains(out, []byte("unknown key"))
 }
 
-// start runs a configured peer, and returns when it has served a request, with
-// the time that took.
+// start runs a configured peer, and returns after its first answer, with the time until
+// then.
 func (p *peer) start(ctx context.Context, s *settings) (*process, time.Duration, error) {
 	began := time.Now()
 	run, err := start(p.args(p, s)...)

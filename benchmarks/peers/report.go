@@ -14,8 +14,8 @@ import (
 	loadgen "github.com/goodgate/goodgate/internal/lab/bench"
 )
 
-// report is everything that was measured, as it is written as JSON. Times are
-// in milliseconds unless they say otherwise.
+// report has all measurements in the form of the JSON. Times are in milliseconds unless
+// stated otherwise.
 type report struct {
 	When        time.Time         `json:"when"`
 	Machine     loadgen.Machine   `json:"machine"`
@@ -36,7 +36,7 @@ type report struct {
 	Goals       []goal            `json:"goals"`
 }
 
-// row is what one proxy made of one workload.
+// row is the result of one proxy in one workload.
 type row struct {
 	Case    string   `json:"case"`
 	Title   string   `json:"title"`
@@ -46,16 +46,16 @@ type row struct {
 	Failed  string   `json:"failed,omitempty"`  // why
 }
 
-// sample is one round.
+// sample is the result of one round.
 type sample struct {
-	CPU  float64 `json:"cpu_us_per_request"` // of the proxy's processes
+	CPU  float64 `json:"cpu_us_per_request"` // CPU time of the proxy's processes
 	Rate float64 `json:"requests_per_second"`
 	P50  float64 `json:"p50"`
 	P99  float64 `json:"p99"`
 	P999 float64 `json:"p99_9"`
 }
 
-// fact is what is known of a proxy beside its workloads; 0 = not measured.
+// fact has figures about a proxy outside of workloads; 0 = not measured.
 type fact struct {
 	StartMS     []float64 `json:"start,omitempty"`
 	BinaryMB    float64   `json:"binary_mb,omitempty"`
@@ -66,10 +66,10 @@ type fact struct {
 	AllocKB     float64   `json:"kb_allocated_per_get,omitempty"`
 	KneeP50     []float64 `json:"knee_p50,omitempty"`
 	KneeP99     []float64 `json:"knee_p99,omitempty"`
-	KneeFailed  float64   `json:"knee_failed,omitempty"` // share
+	KneeFailed  float64   `json:"knee_failed,omitempty"` // share of failures
 	ChecksShare float64   `json:"checks_cpu_share,omitempty"`
 	ChecksRate  float64   `json:"checks_per_second,omitempty"`
-	ChecksBurst float64   `json:"checks_burst,omitempty"` // the most in 100 ms, by the mean
+	ChecksBurst float64   `json:"checks_burst,omitempty"` // highest number in 100 ms, relative to the mean
 	ChecksMB    float64   `json:"checks_resident_mb,omitempty"`
 }
 
@@ -134,17 +134,17 @@ func (r *report) add(w workload, proxy string, s sample) {
 func (r *report) skip(w workload, proxy, why string) { r.rowOf(w, proxy).Skipped = why }
 
 func (r *report) fail(w workload, proxy string, err error) {
-	text, _, _ := strings.Cut(err.Error(), "\n") // one client's word will do
+	text, _, _ := strings.Cut(err.Error(), "\n") // one client's error is enough
 	r.rowOf(w, proxy).Failed = text
 	fmt.Fprintf(os.Stderr, "%s: %s: %s\n", w.name, proxy, text)
 }
 
-// failed tells whether something could not be measured.
+// failed reports whether something could not be measured.
 func (r *report) failed() bool {
 	return slices.ContainsFunc(r.Rows, func(x *row) bool { return x.Failed != "" })
 }
 
-// of returns the median over the rounds, 0 without any.
+// of returns the median over the rounds, 0 without rounds.
 func (x *row) of(value func(sample) float64) float64 {
 	if x == nil {
 		return 0
@@ -168,7 +168,7 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// write stores the report where that was asked for.
+// write stores the report in the requested files.
 func (r *report) write(asJSON, asHTML string) error {
 	var errs []error
 	if asJSON != "" {

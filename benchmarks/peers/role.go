@@ -23,7 +23,7 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// roleFlag makes this program be one of the processes it measures.
+// roleFlag makes this program run as one of the measured processes.
 const roleFlag = "-as"
 
 func playRole(args []string) error {
@@ -44,7 +44,7 @@ func playRole(args []string) error {
 	return fmt.Errorf("no role %q", args[0])
 }
 
-// countAllocations tells what this process has allocated.
+// countAllocations serves the number of allocations of this process.
 func countAllocations(addr string) {
 	http.ListenAndServe(addr, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var m runtime.MemStats
@@ -53,8 +53,8 @@ func countAllocations(addr string) {
 	}))
 }
 
-// serveCounted is goodgate itself, with metrics and the log in a file, in a
-// process that can be asked for its allocations.
+// serveCounted is goodgate with metrics and a log file, in a process that reports its
+// allocations.
 func serveCounted(file string) error {
 	c, _, err := config.Load(file)
 	if err != nil {
@@ -76,9 +76,9 @@ func serveCounted(file string) error {
 	return g.Run(context.Background(), nil, func([]string) {})
 }
 
-// serveStock is what one writes with the standard library in twenty lines: round
-// robin over httputil.ReverseProxy with a transport that keeps connections and
-// a pool of buffers.
+// serveStock is a proxy that takes twenty lines with the standard library: round robin
+// over httputil.ReverseProxy with a transport that keeps connections and a pool of
+// buffers.
 func serveStock(addr string, rest []string) error {
 	tlsAddr, cert, key, backends := rest[0], rest[1], rest[2], strings.Split(rest[3], ",")
 	var next atomic.Uint64
@@ -111,7 +111,7 @@ func (b *buffers) Get() []byte {
 
 func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
 
-// allocations asks a process that counts.
+// allocations returns the allocations of a counting process.
 func allocations(addr string) (n, bytes float64, err error) {
 	res, err := http.Get("http://" + addr)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	loadgen "github.com/goodgate/goodgate/internal/lab/bench"
 )
 
-// measureKnee finds the rate that nginx can take and gives 70 % of it to all, by
-// an open loop: what waits counts.
+// measureKnee determines nginx's highest rate, and sends 70 % of it to all proxies in
+// an open loop, in which waiting counts.
 func (b *bench) measureKnee(ctx context.Context, targets []target) error {
 	i := slices.IndexFunc(targets, func(t target) bool { return t.name == yard })
 	if i < 0 {
@@ -57,7 +57,7 @@ func (b *bench) measureKnee(ctx context.Context, targets []target) error {
 	return nil
 }
 
-// measureStart starts every proxy some times.
+// measureStart starts every proxy several times.
 func (b *bench) measureStart(ctx context.Context) error {
 	b.progress("starts")
 	for range max(b.rounds, 2) {
@@ -83,7 +83,7 @@ func (b *bench) measureStart(ctx context.Context) error {
 	return nil
 }
 
-// measureIdle tells what an idle client costs in memory.
+// measureIdle measures the memory per idle client.
 func (b *bench) measureIdle(ctx context.Context) error {
 	b.progress("%d idle clients", b.idle)
 	for _, p := range b.peers {
@@ -101,7 +101,7 @@ func (b *bench) measureIdle(ctx context.Context) error {
 }
 
 func (b *bench) idleOf(ctx context.Context, t target) error {
-	const settle = 3 * time.Second // for what the requests took to be given back
+	const settle = 3 * time.Second // time until the memory of the requests is freed
 	time.Sleep(settle)
 	before, err := t.resident()
 	if err != nil {
@@ -118,8 +118,8 @@ func (b *bench) idleOf(ctx context.Context, t target) error {
 	return err
 }
 
-// measureAllocs counts what goodgate and the plain proxy allocate for a GET, in
-// processes of this program that tell.
+// measureAllocs counts the allocations of goodgate and the plain proxy for a GET, in
+// processes of this program that report them.
 func (b *bench) measureAllocs(ctx context.Context) error {
 	b.progress("allocations")
 	for _, p := range b.peers {
@@ -150,7 +150,7 @@ func (b *bench) allocsOf(ctx context.Context, p *peer) error {
 		if told, err = freeAddr(); err != nil {
 			return err
 		}
-		set.Pair = told // the role's argument
+		set.Pair = told // argument of the role
 	}
 	run, _, err := p.start(ctx, set)
 	if err != nil {
@@ -177,8 +177,8 @@ func (b *bench) allocsOf(ctx context.Context, p *peer) error {
 	return err
 }
 
-// measureChecks tells what it costs to check many upstreams every second, and
-// how evenly that is done.
+// measureChecks measures the cost of checking many upstreams every second, and how
+// evenly the checks are spread.
 func (b *bench) measureChecks(ctx context.Context) error {
 	b.progress("%d upstreams checked every second", b.checks)
 	backend, port, err := startBackend(b.checks)
@@ -191,7 +191,7 @@ func (b *bench) measureChecks(ctx context.Context) error {
 		return err
 	}
 	defer t.stop()
-	time.Sleep(5 * time.Second) // all are up, and the schedule has spread
+	time.Sleep(5 * time.Second) // all upstreams are up, and the checks are spread
 	const window = 100 * time.Millisecond
 	before, err := t.cpu()
 	if err != nil {
@@ -238,7 +238,7 @@ func countOf(port string) (int, error) {
 	return strconv.Atoi(string(text))
 }
 
-// measurePick times each policy over 10,000 upstreams.
+// measurePick measures each policy with 10,000 upstreams.
 func (b *bench) measurePick(context.Context) error {
 	b.progress("pick")
 	const n = 10_000
@@ -266,7 +266,7 @@ func timePicks(pool *balancer.Pool) pick {
 	runtime.ReadMemStats(&before)
 	began := time.Now()
 	for range picks {
-		c.Hash += 0x9e3779b97f4a7c15 // golden ratio: another client each time
+		c.Hash += 0x9e3779b97f4a7c15 // golden ratio: a different client each time
 		c.Sticky = pool.Pick(&c).ID()
 	}
 	took := time.Since(began)

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/plot"
 )
 
-// table is one of the report's.
+// table is a table of the report.
 type table struct {
 	Title string
 	Head  []string
@@ -85,7 +85,7 @@ func or(s, other string) string {
 	return s
 }
 
-// method says how the figures came about.
+// method describes how the figures were measured.
 func (r *report) method() []string {
 	list := []string{
 		fmt.Sprintf("%s, %s, %s, %d CPUs (%s), %s. The load, the backends and the proxy share the machine.", r.When.UTC().Format("2006-01-02 15:04 UTC"), r.Kernel, r.Machine.Arch, r.Machine.CPUs, r.Processor, r.Machine.Go),
@@ -117,7 +117,7 @@ func (r *report) text(w io.Writer) {
 	fmt.Fprintf(w, "\nMethod\n\n%s\n", strings.Join(r.method(), "\n"))
 }
 
-// page writes the report as a page that needs nothing else.
+// page writes the report as a self-contained page.
 func (r *report) page(w io.Writer) error {
 	charts := []plot.Chart{
 		r.chart("CPU per request of each round, GET 1 kB", "µs", "get1k", sample.cpu),

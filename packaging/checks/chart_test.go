@@ -55,7 +55,7 @@ func render(c *chart.Chart, values map[string]any) (map[string]string, error) {
 	return engine.Render(c, all)
 }
 
-// documents are the objects of rendered templates, in the order of their files.
+// documents returns the objects of rendered templates, in the order of their files.
 func documents(rendered map[string]string) (docs []string) {
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
 		if strings.HasSuffix(name, ".txt") {
@@ -70,8 +70,8 @@ func documents(rendered map[string]string) (docs []string) {
 	return docs
 }
 
-// scaledObject is the part of KEDA's type that the chart uses; KEDA's own module needs
-// most of Kubernetes.
+// scaledObject is the part of KEDA's type that the chart uses. KEDA's own module
+// depends on most of Kubernetes.
 type scaledObject struct {
 	APIVersion string         `json:"apiVersion"`
 	Kind       string         `json:"kind"`
@@ -91,8 +91,8 @@ type scaledObject struct {
 	} `json:"spec"`
 }
 
-// decode reads an object by its type in Kubernetes: a field that is not known, is there
-// twice or has another type is an error.
+// decode decodes an object with its Kubernetes type. Unknown fields, duplicate fields
+// and wrong types are errors.
 func decode(doc string) (any, error) {
 	var head struct{ APIVersion, Kind string }
 	if err := yaml.Unmarshal([]byte(doc), &head); err != nil {
@@ -111,7 +111,7 @@ func decode(doc string) (any, error) {
 	return o, err
 }
 
-// combinations are all settings of the switches of the chart.
+// combinations returns all settings of the chart's switches.
 func combinations() (all []map[string]any) {
 	on := func(key string, more map[string]any) func(map[string]any) {
 		return func(v map[string]any) {
@@ -128,7 +128,7 @@ func combinations() (all []map[string]any) {
 		func(v map[string]any) { v["rbac"] = map[string]any{"endpointSlices": true} },
 		func(v map[string]any) { v["serviceAccount"] = map[string]any{"create": false} },
 		func(v map[string]any) { v["admin"] = map[string]any{"existingSecret": "mine"} },
-		func(v map[string]any) { // everything that is passed on as it is
+		func(v map[string]any) { // all values that the templates copy unchanged
 			v["podDisruptionBudget"] = map[string]any{"enabled": false}
 			v["service"] = map[string]any{"annotations": map[string]any{"a": "b"}, "type": "LoadBalancer"}
 			v["image"] = map[string]any{"repository": "r.example.com/goodgate", "digest": "sha256:" + strings.Repeat("0", 64)}
@@ -167,8 +167,8 @@ func TestChartLint(t *testing.T) {
 	}
 }
 
-// TestChartCombinations renders every combination of the chart's switches and decodes what
-// comes out by Kubernetes' types.
+// TestChartCombinations renders every combination of the chart's switches, and decodes
+// the result with the types of Kubernetes.
 func TestChartCombinations(t *testing.T) {
 	kinds := map[string]int{}
 	for _, values := range combinations() {
@@ -192,7 +192,7 @@ func TestChartCombinations(t *testing.T) {
 	}
 }
 
-// wantSafePod looks for what every pod with goodgate must have.
+// wantSafePod checks the settings that every pod with goodgate must have.
 func wantSafePod(t *testing.T, p corev1.PodSpec, about any) {
 	t.Helper()
 	for _, c := range slices.Concat(p.InitContainers, p.Containers) {
@@ -215,7 +215,7 @@ func wantSafePod(t *testing.T, p corev1.PodSpec, about any) {
 	}
 }
 
-// TestChartGracePeriod: Kubernetes waits for longer than goodgate drains.
+// TestChartGracePeriod checks that Kubernetes waits longer than goodgate drains.
 func TestChartGracePeriod(t *testing.T) {
 	for _, c := range []struct{ lameDuck, grace, tunnels, margin, want int }{
 		{5, 30, 0, 10, 45}, {0, 0, 0, 0, 0}, {10, 60, 600, 5, 615}, {1, 60, 30, 2, 63},
@@ -241,7 +241,7 @@ func TestChartGracePeriod(t *testing.T) {
 	}
 }
 
-// TestChartRefuses: the schema finds values that make no sense.
+// TestChartRefuses checks that the schema rejects useless values.
 func TestChartRefuses(t *testing.T) {
 	for _, values := range []map[string]any{
 		{"mode": "daemon"}, {"nonsense": 1}, {"port": 0}, {"port": "http"}, {"replicas": -1}, {"image": map[string]any{"digest": "latest"}},
@@ -255,7 +255,7 @@ func TestChartRefuses(t *testing.T) {
 	}
 }
 
-// configOf returns goodgate's configuration in rendered objects.
+// configOf returns goodgate's configuration from rendered objects.
 func configOf(t *testing.T, docs []string) string {
 	t.Helper()
 	for _, doc := range docs {
@@ -269,7 +269,7 @@ func configOf(t *testing.T, docs []string) string {
 	return ""
 }
 
-// checkConfig has goodgate check a configuration.
+// checkConfig runs goodgate check on a configuration.
 func checkConfig(t *testing.T, text string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "goodgate.yaml")
@@ -282,8 +282,9 @@ func checkConfig(t *testing.T, text string) {
 	}
 }
 
-// TestManifests: the plain manifests are what the chart makes of its defaults, and of a
-// chart that has it as a sidecar; kustomize takes them; goodgate takes their configuration.
+// TestManifests checks that the plain manifests equal the chart with its defaults, and
+// a chart that uses it as a sidecar. kustomize accepts them, and goodgate accepts their
+// configuration.
 func TestManifests(t *testing.T) {
 	tier, err := render(loadChart(t), map[string]any{"admin": map[string]any{"existingSecret": "goodgate-admin"}})
 	must(t, err)
@@ -333,7 +334,8 @@ func wantKustomized(t *testing.T, dir string, objects int) {
 	}
 }
 
-// wantSidecarOrOnly: beside an application goodgate begins first and ends last.
+// wantSidecarOrOnly checks that beside an application goodgate starts first and stops
+// last.
 func wantSidecarOrOnly(t *testing.T, p corev1.PodSpec) {
 	t.Helper()
 	for _, c := range p.InitContainers {
@@ -346,7 +348,7 @@ func wantSidecarOrOnly(t *testing.T, p corev1.PodSpec) {
 	}
 }
 
-// TestExamples: the other manifests decode too.
+// TestExamples checks that the other manifests can be decoded, too.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(manifestsDir, "*.yaml"))
 	if err != nil || len(files) == 0 {

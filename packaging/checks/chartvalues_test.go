@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// rendering is the objects of a chart by their types in Kubernetes.
+// rendering is the objects of a chart, with the types of Kubernetes.
 type rendering []any
 
-// rendered returns what the chart makes of values, written as in a file of values.
+// rendered renders the chart with values in the form of a values file.
 func rendered(t *testing.T, text string) rendering {
 	t.Helper()
 	values := map[string]any{}
@@ -57,7 +57,8 @@ func (r rendering) container(t *testing.T) corev1.Container {
 	return one[appsv1.Deployment](t, r).Spec.Template.Spec.Containers[0]
 }
 
-// TestChartOwnConfigMap: the chart makes none, and the pod mounts the one that is there.
+// TestChartOwnConfigMap checks that the chart creates no ConfigMap, and that the pod
+// mounts the existing one.
 func TestChartOwnConfigMap(t *testing.T) {
 	r := rendered(t, "existingConfigMap: mine")
 	if r.has(func(o any) bool { _, ok := o.(*corev1.ConfigMap); return ok }) {
@@ -107,8 +108,8 @@ networkPolicy: {enabled: true}
 	}
 }
 
-// TestChartRandomUser: where the platform chooses the user, as OpenShift does, the chart
-// names none, and keeps the rest.
+// TestChartRandomUser checks that for a platform that chooses the user, such as
+// OpenShift, the chart sets no user and keeps the other settings.
 func TestChartRandomUser(t *testing.T) {
 	r := rendered(t, "securityContext: {runAsUser: null, runAsGroup: null}\npodSecurityContext: {fsGroup: null}")
 	s, p := r.container(t).SecurityContext, one[appsv1.Deployment](t, r).Spec.Template.Spec.SecurityContext
@@ -143,7 +144,7 @@ ingress:
 	}
 }
 
-// TestChartIPv6: nothing of the chart needs IPv4.
+// TestChartIPv6 checks that nothing in the chart needs IPv4.
 func TestChartIPv6(t *testing.T) {
 	r := rendered(t, "service: {ipFamilyPolicy: SingleStack, ipFamilies: [IPv6], type: LoadBalancer, externalTrafficPolicy: Local, loadBalancerSourceRanges: [\"fd00::/8\"]}")
 	s := one[corev1.Service](t, r).Spec

@@ -1,7 +1,8 @@
-// Package checks tests what a release is made of: the packages of Linux are installed,
-// upgraded under load and removed in a root of their own, images are unpacked and run, the
-// chart is rendered in every combination and what it makes is decoded by Kubernetes' types.
+// Package checks tests the parts of a release. It installs the Linux packages in a
+// separate root, upgrades them under load and removes them. It unpacks images and runs
+// them. It renders the chart in every combination and decodes the result with the types
+// of Kubernetes.
 //
-// The folder with the release is the flag -dist. What needs root or Linux is left out
-// elsewhere, and says so.
+// The flag -dist names the folder with the release. Tests that need root or Linux are
+// skipped elsewhere, with a message.
 package checks

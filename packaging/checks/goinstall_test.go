@@ -11,8 +11,8 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// TestGoInstall: the commit can be had by `go install`, from a module proxy that serves
-// nothing else of goodgate.
+// TestGoInstall checks that `go install` works for the commit, with a module proxy that
+// has only this version of goodgate.
 func TestGoInstall(t *testing.T) {
 	m := module.Version{Path: "github.com/goodgate/goodgate", Version: "v0.1.0"}
 	proxy := t.TempDir()

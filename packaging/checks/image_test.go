@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// container is an image, unpacked by a program that knows nothing of goodgate.
+// container is an image, unpacked by a program that does not know goodgate.
 type container struct {
 	t       *testing.T
 	rootfs  string
@@ -39,7 +39,8 @@ func unpack(t *testing.T) *container {
 	return c
 }
 
-// command is what Docker would run with these arguments; without any, the image's own.
+// command returns the command that Docker would run with these arguments; without
+// arguments, the image's own.
 func (c *container) command(ctx context.Context, args ...string) *exec.Cmd {
 	if len(args) == 0 {
 		args = c.process.Args[1:]
@@ -52,7 +53,7 @@ func (c *container) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// running starts the image, does something, and ends it by its signal.
+// running starts the image, calls do, and stops the image with its stop signal.
 func (c *container) running(do func(), args ...string) {
 	c.t.Helper()
 	cmd := c.command(c.t.Context(), args...)
@@ -64,7 +65,7 @@ func (c *container) running(do func(), args ...string) {
 	}
 	do()
 	must(c.t, cmd.Process.Signal(syscall.SIGTERM))
-	must(c.t, cmd.Process.Signal(syscall.SIGTERM)) // the drain is tested elsewhere
+	must(c.t, cmd.Process.Signal(syscall.SIGTERM)) // another test covers the drain
 	timer := time.AfterFunc(bound, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := cmd.Wait(); err != nil {
@@ -72,7 +73,7 @@ func (c *container) running(do func(), args ...string) {
 	}
 }
 
-// health does the image's health check, which must end with a code.
+// health runs the image's health check and checks its exit code.
 func (c *container) health(want int) {
 	c.t.Helper()
 	cmd := c.command(c.t.Context(), imageSettings(c.t).Config.Healthcheck.Test[2:]...)
@@ -102,8 +103,8 @@ func TestImageRuns(t *testing.T) {
 	}, "run", "--listen", ":8080", "--to", "http://127.0.0.1:3000")
 }
 
-// TestImageHolds: nothing but what goodgate needs; it can be read by anybody, and changed
-// by nobody.
+// TestImageHolds checks that the image has only the files that goodgate needs, and that
+// all users can read and none can change them.
 func TestImageHolds(t *testing.T) {
 	c := unpack(t)
 	var files []string
@@ -133,7 +134,7 @@ func TestImageHolds(t *testing.T) {
 	}
 }
 
-// settings are those of an image as Docker reads them.
+// settings are the settings of an image in Docker's form.
 type settings struct {
 	Architecture string
 	Created      time.Time

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestImageAnyUser: with a root that cannot be written, the image runs as root and as a
-// user that it does not know, in the group of root, as OpenShift has it.
+// TestImageAnyUser checks that with a read-only root the image runs as root, and as an
+// unknown user in the group root, as on OpenShift.
 func TestImageAnyUser(t *testing.T) {
 	c := unpack(t)
 	must(t, unix.Mount(c.rootfs, c.rootfs, "", unix.MS_BIND, ""))
@@ -33,7 +33,7 @@ func TestImageAnyUser(t *testing.T) {
 
 const page6 = "http://[::1]:8080/"
 
-// TestImageIPv6: clients, the application and the operator may all come by IPv6.
+// TestImageIPv6 checks that clients, the application and the operator may all use IPv6.
 func TestImageIPv6(t *testing.T) {
 	c := unpack(t)
 	startApp(t, "[::1]:3000")

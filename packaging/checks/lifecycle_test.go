@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// manager is a package manager and its files of two versions, inside a system.
+// manager is a package manager in a system, with the files of two versions.
 type manager struct {
 	install, upgrade, remove, purge []string
 }
@@ -36,8 +36,8 @@ func debArch(t *testing.T) string {
 
 var versionField = regexp.MustCompile(`(?m)^Version: .*$`)
 
-// nextDeb returns a package to upgrade to: the next release, else the same content under a
-// higher number, which dpkg cannot know.
+// nextDeb returns a package to upgrade to: the next release, or else the same content
+// with a higher version, which dpkg cannot distinguish.
 func nextDeb(t *testing.T, first string) string {
 	if *next != "" {
 		return released(t, *next, "goodgate_*_"+debArch(t)+".deb")
@@ -45,7 +45,7 @@ func nextDeb(t *testing.T, first string) string {
 	return altered(t, first, func(string) {})
 }
 
-// altered returns a package with a higher number, and with what edit does to the folder of
+// altered returns a package with a higher version, after edit has changed the folder of
 // its content.
 func altered(t *testing.T, first string, edit func(content string)) string {
 	t.Helper()
@@ -89,7 +89,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:3000"]}}
 func lifecycle(t *testing.T, s *system, m manager) {
 	s.want(m.install[0], m.install[1:]...)
 	if m.purge == nil && s.mainPID() == "0" {
-		s.want("systemctl", "start", "goodgate.service") // RPM leaves that to the operator
+		s.want("systemctl", "start", "goodgate.service") // RPM leaves the start to the operator
 	}
 	wantInstalled(t, s)
 
@@ -115,7 +115,7 @@ func lifecycle(t *testing.T, s *system, m manager) {
 	remove(t, s, m)
 }
 
-// again is how the same version is installed once more.
+// again returns the arguments for installing the same version once more.
 func again(args []string) []string {
 	if i := slices.Index(args, "--upgrade"); i >= 0 {
 		return slices.Concat(args[:i], []string{"--upgrade", "--replacepkgs"}, args[i+1:])
@@ -192,8 +192,8 @@ func remove(t *testing.T, s *system, m manager) {
 	}
 }
 
-// comesBack installs the package after its removal, stops the service, upgrades, which
-// leaves it stopped, and removes the package again.
+// comesBack installs the package after its removal, stops the service, upgrades the
+// package, checks that the service is still stopped, and removes the package again.
 func comesBack(t *testing.T, s *system, m manager) {
 	t.Helper()
 	s.want(m.install[0], m.install[1:]...)
@@ -208,7 +208,7 @@ func comesBack(t *testing.T, s *system, m manager) {
 	s.want(m.remove[0], m.remove[1:]...)
 }
 
-// alive reports whether a process, or what is left of it, is there.
+// alive reports whether a process exists, at least as a zombie.
 func alive(t *testing.T, pid string) bool {
 	b, err := os.ReadFile("/proc/" + pid + "/stat")
 	return err == nil && !strings.Contains(string(b), ") Z ")
@@ -224,7 +224,7 @@ func get(url string) (status int, body string) {
 	return res.StatusCode, string(b)
 }
 
-// eventually asks until it is so, or for a minute.
+// eventually waits until so returns true, at most a minute.
 func eventually(so func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -236,7 +236,7 @@ func eventually(so func() bool) bool {
 	return so()
 }
 
-// TestLintian: the package follows Debian's policy.
+// TestLintian checks that the package follows Debian's policy.
 func TestLintian(t *testing.T) {
 	need(t, "lintian")
 	package_ := released(t, *dist, "goodgate_*_"+debArch(t)+".deb")

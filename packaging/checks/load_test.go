@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// startApp is an application on a port of the tests' own network.
+// startApp starts an application on a port of the tests' own network.
 func startApp(t *testing.T, address string) {
 	l, err := net.Listen("tcp", address)
 	must(t, err)
@@ -25,11 +25,11 @@ func startApp(t *testing.T, address string) {
 	t.Cleanup(func() { s.Close(); wg.Wait() })
 }
 
-// pace is what each client of a load waits for: with all of the machine's processors taken,
-// the package manager would be what is slow.
+// pace is the pause between two requests of a client. A load on all processors would
+// slow down the package manager.
 const pace = 5 * time.Millisecond
 
-// load sends requests until it is stopped, over connections that are kept and new ones.
+// load sends requests until it is stopped, over kept and new connections.
 type load struct {
 	stop   chan struct{}
 	wg     sync.WaitGroup
@@ -89,13 +89,13 @@ func (l *load) fail(text string) {
 	l.failed = append(l.failed, text)
 }
 
-// more waits until so many requests more have ended.
+// more waits until n more requests have ended.
 func (l *load) more(n int64) bool {
 	goal := l.done.Load() + n
 	return eventually(func() bool { return l.done.Load() >= goal })
 }
 
-// end stops the load and returns how many requests there were, and the failures.
+// end stops the load, and returns the number of requests and the failures.
 func (l *load) end() (int64, []string) {
 	select {
 	case <-l.stop:

@@ -18,11 +18,11 @@ var (
 	lower = flag.String("lower", "/", "root of a Debian system to install into; it is not changed")
 )
 
-// isolated is set in the process that has namespaces of its own.
+// isolated is set in the process with separate namespaces.
 const isolated = "GOODGATE_CHECKS_ISOLATED"
 
-// TestMain runs the tests in namespaces of their own, where root may: no port, no mount
-// and no process of theirs is seen outside, and none is left.
+// TestMain runs the tests in separate namespaces, if the user is allowed to create
+// them. So their ports, mounts and processes are not visible outside, and none remains.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if os.Getenv(isolated) != "" || runtime.GOOS != "linux" || os.Getuid() != 0 {
@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// needIsolation skips a test outside namespaces of its own, and brings up the loopback
-// interface inside.
+// needIsolation skips a test outside of separate namespaces, and inside brings up the
+// loopback interface.
 func needIsolation(t *testing.T) {
 	t.Helper()
 	if os.Getenv(isolated) == "" {
@@ -61,7 +61,7 @@ func needIsolation(t *testing.T) {
 	}
 }
 
-// released returns the one file of the release that matches a pattern.
+// released returns the only file of the release that matches a pattern.
 func released(t *testing.T, folder, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(folder, pattern))
@@ -85,7 +85,7 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// output runs a program to its end and returns what it wrote.
+// output runs a program to its end, and returns its output.
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()

@@ -15,9 +15,9 @@ func ownDeb(t *testing.T) string {
 	return released(t, *dist, "goodgate_*_"+debArch(t)+".deb")
 }
 
-// TestConffile: a new version of the configuration that the package brings takes the place
-// of one that nobody has edited, and leaves one that somebody has. Nothing is left after
-// the purge, not even what the operator's goodgate has kept.
+// TestConffile checks that a package's new version of the configuration replaces an
+// unedited one, and keeps an edited one. After a purge nothing is left, not even
+// goodgate's own state.
 func TestConffile(t *testing.T) {
 	first := ownDeb(t)
 	const extra = "# a new word\n"
@@ -49,7 +49,7 @@ func TestConffile(t *testing.T) {
 	if after := s.mainPID(); after == before || after == "0" {
 		t.Errorf("process %s, before %s", after, before)
 	}
-	if !eventually(func() bool { return !alive(t, before) }) { // systemd would kill it at the stop
+	if !eventually(func() bool { return !alive(t, before) }) { // systemd would kill the process at the stop
 		t.Errorf("process %s goes on", before)
 	}
 	for _, name := range []string{"/var/lib/goodgate/state.json", "/var/lib/goodgate/acme/account.key", "/var/log/goodgate/access.log.1.gz"} {
@@ -66,7 +66,7 @@ func TestConffile(t *testing.T) {
 	}
 }
 
-// TestDowngrade: going back to an older version loses no request either.
+// TestDowngrade checks that a downgrade loses no request either.
 func TestDowngrade(t *testing.T) {
 	first := ownDeb(t)
 	s := newSystem(t)
@@ -82,7 +82,7 @@ func TestDowngrade(t *testing.T) {
 	s.want("dpkg", "--purge", "goodgate")
 }
 
-// TestOwners: the service may write where it has to, and nowhere else.
+// TestOwners checks that the service can write only where it needs to.
 func TestOwners(t *testing.T) {
 	s := newSystem(t)
 	s.want("dpkg", "--install", s.copyIn(ownDeb(t)))
@@ -97,8 +97,8 @@ func TestOwners(t *testing.T) {
 	s.want("dpkg", "--purge", "goodgate")
 }
 
-// TestWithoutSystemd: in a container or under another supervisor the package installs,
-// upgrades and goes without asking systemd for anything.
+// TestWithoutSystemd checks that in a container, or under another supervisor, the
+// package installs, upgrades and uninstalls without systemd.
 func TestWithoutSystemd(t *testing.T) {
 	first := ownDeb(t)
 	s := newSystem(t)
@@ -125,7 +125,7 @@ func TestWithoutSystemd(t *testing.T) {
 	}
 }
 
-// runWithoutSystemd starts goodgate as another supervisor would, and stops it.
+// runWithoutSystemd starts goodgate like another supervisor, and stops it.
 func runWithoutSystemd(t *testing.T, s *system) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

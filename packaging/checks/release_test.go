@@ -15,7 +15,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
-// TestSums: every file of the release is in SHA256SUMS, with its sum.
+// TestSums checks that SHA256SUMS has the right sum of every file of the release.
 func TestSums(t *testing.T) {
 	need(t, "sha256sum")
 	sums := released(t, *dist, "SHA256SUMS")
@@ -33,7 +33,7 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// TestRPMContents: what rpm finds in the package, and runs.
+// TestRPMContents checks the package's files and scripts with rpm.
 func TestRPMContents(t *testing.T) {
 	need(t, "rpm", "dpkg")
 	for _, arch := range []string{"x86_64", "aarch64"} {
@@ -57,7 +57,8 @@ func TestRPMContents(t *testing.T) {
 	}
 }
 
-// TestAPKContents: the package of Alpine Linux is three gzip streams of tar.
+// TestAPKContents reads the package of Alpine Linux, which is three gzip streams of
+// tar.
 func TestAPKContents(t *testing.T) {
 	need(t, "tar")
 	for _, arch := range []string{"x86_64", "aarch64"} {
@@ -70,7 +71,8 @@ func TestAPKContents(t *testing.T) {
 	}
 }
 
-// TestBinaries: each archive holds a program for its system, no larger than it was meant to be.
+// TestBinaries checks that each archive contains a program for its system, and that its
+// size is within the limit.
 func TestBinaries(t *testing.T) {
 	need(t, "tar", "unzip")
 	sizes := map[string]int64{"linux-amd64": 28_000_000, "linux-amd64-minimal": 15_500_000}
@@ -108,7 +110,7 @@ func TestBinaries(t *testing.T) {
 	}
 }
 
-// TestPackedChart: Helm takes the packed chart.
+// TestPackedChart checks that Helm accepts the packed chart.
 func TestPackedChart(t *testing.T) {
 	c, err := loader.Load(released(t, *dist, "goodgate-[0-9]*.tgz"))
 	must(t, err)
@@ -118,7 +120,8 @@ func TestPackedChart(t *testing.T) {
 	}
 }
 
-// TestMaterials: the bill names modules that are surely in the binary.
+// TestMaterials checks that the bill of materials contains modules that are certainly
+// in the binary.
 func TestMaterials(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		text, err := os.ReadFile(released(t, *dist, "goodgate-*-linux-"+arch+".cdx.json"))

@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bound is for anything that a test waits for.
+// bound is the longest wait in a test.
 const bound = 60 * time.Second
 
 // system is a Debian that looks booted: a copy-on-write view of another one.
 type system struct {
 	t    *testing.T
-	root string // where it is mounted
+	root string // path of its mount
 }
 
-// newSystem mounts the view. It is gone with the mount namespace.
+// newSystem mounts the view, which disappears with the mount namespace.
 func newSystem(t *testing.T) *system {
 	needIsolation(t)
 	dir := t.TempDir()
@@ -57,14 +57,14 @@ func must(t *testing.T, err error) {
 
 func (s *system) path(name string) string { return filepath.Join(s.root, name) }
 
-// supervise puts the stand-in for systemctl in its place, and listens for what goodgate
-// says of itself, as systemd does.
+// supervise installs a substitute for systemctl, and receives goodgate's notifications
+// like systemd.
 func (s *system) supervise() {
 	must(s.t, os.MkdirAll(s.path("run/standin"), 0o755))
 	script, err := os.ReadFile("testdata/systemctl")
 	must(s.t, err)
-	os.Remove(s.path("usr/sbin/policy-rc.d"))       // may forbid to start services
-	os.Remove(s.path("var/lib/man-db/auto-update")) // the index of this machine's manual takes longer than the test
+	os.Remove(s.path("usr/sbin/policy-rc.d"))       // may forbid starting services
+	os.Remove(s.path("var/lib/man-db/auto-update")) // indexing this machine's manual takes longer than the test
 	if s.exists("usr/bin/systemctl") {
 		must(s.t, os.Rename(s.path("usr/bin/systemctl"), s.path("usr/bin/systemctl.real")))
 	}
@@ -92,7 +92,7 @@ func (s *system) supervise() {
 	s.t.Cleanup(func() { c.Close(); <-heard })
 }
 
-// run runs a program in the system and returns what it wrote and whether it succeeded.
+// run runs a program in the system, and returns its output and whether it succeeded.
 func (s *system) run(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*bound)
 	defer cancel()
@@ -101,14 +101,14 @@ func (s *system) run(name string, args ...string) (string, error) {
 }
 
 func (s *system) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, "/usr/bin/env", append([]string{name}, args...)...) // looks for it inside
+	c := exec.CommandContext(ctx, "/usr/bin/env", append([]string{name}, args...)...) // looks up the name inside the system
 	c.Dir = "/"
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", "HOME=/root"}
 	c.SysProcAttr = &syscall.SysProcAttr{Chroot: s.root}
 	return c
 }
 
-// want runs a program in the system, which must succeed.
+// want runs a program in the system, and fails the test if the program fails.
 func (s *system) want(name string, args ...string) string {
 	s.t.Helper()
 	out, err := s.run(name, args...)
@@ -125,12 +125,12 @@ func (s *system) journal() string {
 	return string(b) + "systemctl was called with:\n" + string(asked)
 }
 
-// mainPID is the process that systemd would call the main one.
+// mainPID returns the main process, in systemd's sense.
 func (s *system) mainPID() string {
 	return strings.TrimSpace(s.want("systemctl", "show", "--property", "MainPID", "--value", "goodgate.service"))
 }
 
-// copyIn puts a file of the machine into the system.
+// copyIn copies a file of the machine into the system.
 func (s *system) copyIn(from string) string {
 	s.t.Helper()
 	b, err := os.ReadFile(from)
@@ -150,8 +150,8 @@ func (s *system) exists(name string) bool {
 	return err == nil
 }
 
-// traces returns every file of the system that has goodgate in its name, and every line of
-// the lists of users with it.
+// traces returns every file of the system with goodgate in its name, and every line
+// with goodgate in the lists of users.
 func (s *system) traces() (found []string) {
 	for _, top := range []string{"etc", "usr", "var", "run", "opt"} {
 		filepath.WalkDir(s.path(top), func(p string, d fs.DirEntry, err error) error {

@@ -1,4 +1,4 @@
-# add_user makes whom the unit runs as.
+# add_user creates the user of the unit.
 add_user() {
 	if command -v systemd-sysusers >/dev/null 2>&1; then
 		systemd-sysusers goodgate.conf
@@ -8,15 +8,15 @@ add_user() {
 	fi
 }
 
-# add_runtime_folder makes the folder of the admin socket, which the unit makes elsewhere.
+# add_runtime_folder creates the folder of the admin socket. With systemd the unit creates it.
 add_runtime_folder() {
 	[ -d /run/goodgate ] || install -d -o goodgate -g goodgate -m 0750 /run/goodgate
 }
 
 main_pid() { systemctl show --property MainPID --value goodgate.service; }
 
-# replace has the running process hand over to the new binary: no connection is refused,
-# no request is lost. A configuration that the new binary refuses leaves the old one running.
+# replace makes the running process hand over to the new binary, without refused connections
+# or lost requests. If the new binary rejects the configuration, the old process continues.
 replace() {
 	old=$(main_pid)
 	[ "${old:-0}" != 0 ] || return 0

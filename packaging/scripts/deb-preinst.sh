@@ -1,5 +1,5 @@
-# A package that comes back after a removal is configured as if it was upgraded, so what
-# is begun is noted here.
+# dpkg configures a package that is installed again after a removal as if it were upgraded.
+# So this script records that it is an installation.
 if [ "$1" = install ]; then
 	: >/run/goodgate.install
 fi

@@ -1,5 +1,5 @@
-// Command pictures records a program in a terminal, and writes the recording as one animated
-// SVG that needs no script and no font of its own.
+// Command pictures records a program in a terminal, and writes the recording as one
+// animated SVG that needs no script and no font.
 //
 //	go run . -o demo.svg -every 1s -for 40s -- goodgate demo --for 40s
 package main
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// record returns what the program showed, a frame each time.
+// record returns the program's screen as frames, one per interval.
 func record(command []string, columns, rows int, skip, every time.Duration, count int) ([]frame, error) {
 	c := exec.Command(command[0], command[1:]...)
 	c.Env = append(os.Environ(), "TERM=xterm-256color", "COLORTERM=truecolor")
@@ -55,7 +55,7 @@ func record(command []string, columns, rows int, skip, every time.Duration, coun
 	defer terminal.Close()
 	var lock sync.Mutex // protects screen
 	screen := vt.NewEmulator(columns, rows)
-	go io.Copy(terminal, screen) // what a terminal answers when it is asked
+	go io.Copy(terminal, screen) // the terminal's answers to queries
 	go func() {
 		b := make([]byte, 32<<10)
 		for {
@@ -86,7 +86,7 @@ func record(command []string, columns, rows int, skip, every time.Duration, coun
 type frame [][]span
 
 type span struct {
-	at    int // column
+	at    int // column of the text
 	text  string
 	class string
 	color string
@@ -119,8 +119,8 @@ func take(screen *vt.Emulator) frame {
 	return f
 }
 
-// hex names the color. A terminal chooses its sixteen basic colors itself; these can be read
-// on a dark ground.
+// hex returns a color in CSS. Terminals choose the sixteen basic colors themselves;
+// these are readable on a dark background.
 func hex(c color.Color) string {
 	if c == nil {
 		return ""
@@ -138,7 +138,7 @@ const (
 	margin     = 12
 )
 
-// movie stacks the frames and moves the stack by one frame a step.
+// movie stacks the frames vertically and moves the stack by one frame per step.
 func movie(frames []frame, columns, rows int, every time.Duration) string {
 	width, height := float64(columns)*cellWidth+2*margin, float64(rows*cellHeight+2*margin)
 	var b strings.Builder
