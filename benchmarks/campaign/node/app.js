@@ -1,5 +1,5 @@
-// The application of the case "killed-node": a plain Node.js server, as one
-// writes it. It tells the campaign each request that it executes.
+// The application of the case "killed-node": a plain Node.js server. It reports each
+// request that it executes to the campaign.
 "use strict";
 const http = require("node:http");
 const [host, port, work] = process.argv.slice(-3);
