@@ -58,7 +58,7 @@ func TestSignOfLeaving(t *testing.T) {
 
 // A client that makes an application give signs all the time causes one more probe a
 // second, and the passed probes count.
-func TestSignsOfLeavingAskSeldom(t *testing.T) {
+func TestSignsOfLeavingProbeRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
 		defer p.Update(nil)
@@ -77,7 +77,7 @@ func TestSignsOfLeavingAskSeldom(t *testing.T) {
 
 // A passed probe does not end a later rest that the upstream has asked for and that needs
 // no probe.
-func TestRestOutlastsConfirmedOne(t *testing.T) {
+func TestProbeKeepsLaterRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
 		defer p.Update(nil)
@@ -95,7 +95,7 @@ func TestRestOutlastsConfirmedOne(t *testing.T) {
 }
 
 // Once a probe agrees, failures since the sign are no fault: the breaker starts again.
-func TestConfirmedLeavingIsNoFailure(t *testing.T) {
+func TestAnnouncedShutdownIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		breaker := BreakerOptions{Enabled: true, Consecutive: 2, OpenFor: time.Minute, MaxOpenFor: time.Minute}
 		p := newTestPool(t, Options{Checked: true, Breaker: breaker, MaxEjected: 0.5}, specsOf(2)...)

@@ -135,8 +135,8 @@ func TestSlowOutlierByStep(t *testing.T) {
 	}
 }
 
-// TestSlowOutlierStaysForLonger with each finding.
-func TestSlowOutlierStaysForLonger(t *testing.T) {
+// TestSlowOutlierIsEjectedLonger with each finding.
+func TestSlowOutlierIsEjectedLonger(t *testing.T) {
 	t.Parallel()
 	var s slowness
 	now := time.Unix(1e9, 0)

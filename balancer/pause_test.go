@@ -50,9 +50,9 @@ func TestPauseEndsByItself(t *testing.T) {
 	})
 }
 
-// TestResumeIsNoStampede: of 5,000 waiting requests, no more continue than the upstreams
+// TestResumeIsPaced: of 5,000 waiting requests, no more continue than the upstreams
 // finish, however slow they are. With fast upstreams all continue soon.
-func TestResumeIsNoStampede(t *testing.T) {
+func TestResumeIsPaced(t *testing.T) {
 	for name, tc := range map[string]struct {
 		takes  time.Duration
 		most   int64         // at once

@@ -56,9 +56,9 @@ func TestPeakEWMAForgivesOneTimeout(t *testing.T) {
 	}
 }
 
-// TestPeakEWMALeavesTheSlowAlone: an upstream that stays slow gets one request every few
+// TestPeakEWMAAvoidsTheSlow: an upstream that stays slow gets one request every few
 // seconds.
-func TestPeakEWMALeavesTheSlowAlone(t *testing.T) {
+func TestPeakEWMAAvoidsTheSlow(t *testing.T) {
 	for _, slow := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond, 5 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newTestPool(t, Options{Policy: "peak_ewma"}, specsOf(3)...)

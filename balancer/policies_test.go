@@ -263,8 +263,8 @@ func indexOf(list []int, x int) int {
 	return -1
 }
 
-// TestLoadOfTheLost: all other members share the load of an unavailable one.
-func TestLoadOfTheLost(t *testing.T) {
+// TestLoadOfUnavailableMember: all other members share the load of an unavailable one.
+func TestLoadOfUnavailableMember(t *testing.T) {
 	t.Parallel()
 	const n, picks = 10, 50000
 	for _, policy := range []string{"round_robin", "random", "p2c", "least_conn", "hash"} {

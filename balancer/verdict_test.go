@@ -80,8 +80,8 @@ func TestEjectionFloorWhileHalfOpen(t *testing.T) {
 	})
 }
 
-// TestEjectionPlaceComesBack when an ejected upstream closes or leaves.
-func TestEjectionPlaceComesBack(t *testing.T) {
+// TestEjectionPlaceIsReturned when an ejected upstream closes or leaves.
+func TestEjectionPlaceIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, ejecting(0.3), specsOf(4)...)
 		m := p.Members()

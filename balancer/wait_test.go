@@ -177,9 +177,9 @@ func TestWaitBodyLimit(t *testing.T) {
 	}
 }
 
-// TestStandingQueueServesTheLast: a short, moving queue is first in, first out; a
+// TestStandingQueueServesNewestFirst: a short, moving queue is first in, first out; a
 // congested one is last in, first out.
-func TestStandingQueueServesTheLast(t *testing.T) {
+func TestStandingQueueServesNewestFirst(t *testing.T) {
 	f := func(name string, n int, wait time.Duration, last bool) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {

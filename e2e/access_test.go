@@ -15,7 +15,7 @@ import (
 // A service that says who may come is asked by nginx's auth_request and by goodgate, and
 // lets in the same requests with the same user; what a client claims to be is never told.
 // curl gets the same body from both, whatever it asks to have compressed.
-func TestAsNginxDoes(t *testing.T) {
+func TestForwardAuthLikeNginx(t *testing.T) {
 	t.Parallel()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/verify" {

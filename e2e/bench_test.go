@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestBenchSays: what cannot be measured is said, with the right exit code.
-func TestBenchSays(t *testing.T) {
+// TestBenchOutput: what cannot be measured is said, with the right exit code.
+func TestBenchOutput(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -107,7 +107,7 @@ func (c *changing) want(when, want string) {
 
 // What operators change outlives the process, however that ends, until the file says
 // something else of the same thing.
-func TestChangesOutliveTheProcess(t *testing.T) {
+func TestChangesSurviveRestart(t *testing.T) {
 	t.Parallel()
 	c := newChanging(t)
 	c.start("")
@@ -140,7 +140,7 @@ func TestChangesOutliveTheProcess(t *testing.T) {
 }
 
 // A file in trouble keeps no goodgate from starting, and no upstream from being drained.
-func TestStateFileInTrouble(t *testing.T) {
+func TestStateFileErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, before string }{
 		{"broken", `mkdir -p state; printf '{"version":1,"chan' >state/state.json;`},

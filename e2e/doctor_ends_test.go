@@ -88,8 +88,8 @@ func (p *plant) silent(begun func()) string {
 	})
 }
 
-// TestDoctorLooksAtNothing: with no upstream to look at there is no all-clear.
-func TestDoctorLooksAtNothing(t *testing.T) {
+// TestDoctorWithoutTargets: with no upstream to look at there is no all-clear.
+func TestDoctorWithoutTargets(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"static files": "events {}\nhttp { server { root /srv; } }",

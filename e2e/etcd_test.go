@@ -133,12 +133,12 @@ var losses = map[string]struct{ lose, back func(t *testing.T, e *etcd) }{
 	"SIGSTOP": {func(_ *testing.T, e *etcd) { e.freeze() }, func(_ *testing.T, e *etcd) { e.signal(syscall.SIGCONT) }},
 }
 
-// TestEtcdIsLost loses etcd under load: no request fails, the set stays and an upstream that
+// TestEtcdOutage loses etcd under load: no request fails, the set stays and an upstream that
 // dies is found by health checks; status and metrics say that the source fails. When etcd is
 // back, what has changed meanwhile counts.
-func TestEtcdIsLost(t *testing.T) {
+func TestEtcdOutage(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
-		t.Skip("takes some seconds: GOODGATE_LONG=1; TestListIsLost is the short version")
+		t.Skip("takes some seconds: GOODGATE_LONG=1; TestListOutage is the short version")
 	}
 	for name, loss := range losses {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 // A server is killed while it works on a request. Whether it may be sent to the
 // other one is a matter of its method, or of the application's promise; what
 // may not is answered with the reason, and never executed twice.
-func TestServerKilledWhileAtWork(t *testing.T) {
+func TestServerKilledDuringRequests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		method, path string

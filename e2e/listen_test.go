@@ -65,7 +65,7 @@ func TestUnixSocket(t *testing.T) {
 }
 
 // What a killed process left behind is no hindrance.
-func TestUnixSocketLeftBehind(t *testing.T) {
+func TestStaleUnixSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gate.sock")
 	runOnSocket(t, path, "").kill()

@@ -120,7 +120,7 @@ func TestLogRotation(t *testing.T) {
 
 // What net/http has to say about an upstream that breaks HTTP/2 is part of the
 // log, and not a line of its own on stderr.
-func TestLibrariesLogIntoTheLog(t *testing.T) {
+func TestLibraryMessagesAreLogged(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

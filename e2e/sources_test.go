@@ -41,9 +41,9 @@ func startSource(t *testing.T, entry string) (*gate, func() admin.Pool) {
 
 func appPort(a *app) string { return a.address[strings.LastIndexByte(a.address, ':')+1:] }
 
-// TestListIsLost has the server of a list end under load, answer with errors, and come back
+// TestListOutage has the server of a list end under load, answer with errors, and come back
 // with another list.
-func TestListIsLost(t *testing.T) {
+func TestListOutage(t *testing.T) {
 	t.Parallel()
 	one, two := startApp(t, "go", "one"), startApp(t, "go", "two")
 	address := freeAddress(t)

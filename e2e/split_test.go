@@ -24,9 +24,9 @@ routes:
     mirror: v3
 `
 
-// TestSplitGoesBack: applications in Node and Python, of which the new one is slow. The
+// TestSplitRollback: applications in Node and Python, of which the new one is slow. The
 // guard sends everybody back, which a kill of goodgate does not change.
-func TestSplitGoesBack(t *testing.T) {
+func TestSplitRollback(t *testing.T) {
 	t.Parallel()
 	v1, v2, v3 := startApp(t, "node", "v1"), startApp(t, "python", "v2", "DELAY_MS=60"), startApp(t, "node", "v3")
 	dir, admin := t.TempDir(), freeAddress(t)

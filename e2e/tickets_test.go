@@ -32,7 +32,7 @@ func comesBack(t *testing.T, address string, c *tls.Config) bool {
 // Clients resume their sessions after a reload that replaces the listener and
 // after an upgrade, in both versions of TLS. One whose client_ca has changed
 // takes none from before.
-func TestSessionsOutliveUpgradeAndReload(t *testing.T) {
+func TestSessionsSurviveUpgradeAndReload(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")
 	ca, dir, address := certtest.NewAuthority(t, "authority"), t.TempDir(), freeAddress(t)

@@ -98,7 +98,7 @@ func TestAliveFindsStoppedProcess(t *testing.T) {
 
 // A server that does not answer the question counts as one that accepts connections. Its
 // first verdict comes soon.
-func TestAliveOfWhoNeverAnswers(t *testing.T) {
+func TestAliveOfSilentUpstream(t *testing.T) {
 	runAlive(t, true, func(p *process) {
 		p.wantAfter(firstWait-time.Millisecond, balancer.Checking)
 		p.wantAfter(time.Millisecond, balancer.Up)
@@ -118,7 +118,7 @@ func TestAliveOfWhoNeverAnswers(t *testing.T) {
 }
 
 // The checker forgets an answer when the process ends: another one may listen there next.
-func TestAliveForgetsWhoIsGone(t *testing.T) {
+func TestAliveForgetsRemovedUpstreams(t *testing.T) {
 	runAlive(t, false, func(p *process) {
 		p.wantAfter(5*time.Second, balancer.Up)
 		p.listener.Close()
@@ -131,7 +131,7 @@ func TestAliveForgetsWhoIsGone(t *testing.T) {
 }
 
 // An upstream that answers live requests is up even if it ignores the question.
-func TestAliveHeedsLiveTraffic(t *testing.T) {
+func TestAliveUsesLiveTraffic(t *testing.T) {
 	runAlive(t, false, func(p *process) {
 		p.wantAfter(5*time.Second, balancer.Up)
 		p.stopped.Store(true)

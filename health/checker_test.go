@@ -249,7 +249,7 @@ func TestNudgeDuringTheProbeCounts(t *testing.T) {
 	})
 }
 
-func TestOffIsNotProbed(t *testing.T) {
+func TestDisabledIsNotProbed(t *testing.T) {
 	run(t, exact, 1, func(t *testing.T, r *rig) {
 		r.take()
 		r.us[0].SetOperator(balancer.Off)
@@ -303,7 +303,7 @@ func TestRemovedIsNotProbed(t *testing.T) {
 	})
 }
 
-func TestDroppedProbeCountsForNothing(t *testing.T) {
+func TestDroppedProbeHasNoEffect(t *testing.T) {
 	o := exact
 	o.Prober = proberFunc(func(ctx context.Context, _ *balancer.Upstream) error {
 		<-ctx.Done()
@@ -366,7 +366,7 @@ func TestTimeoutNamesItsSetting(t *testing.T) {
 	})
 }
 
-func TestNotProbedChangesNothing(t *testing.T) {
+func TestSkippedProbeHasNoEffect(t *testing.T) {
 	o := exact
 	var short atomic.Bool
 	o.Prober = proberFunc(func(context.Context, *balancer.Upstream) error {

@@ -77,7 +77,7 @@ func TestHTTPBadExpectations(t *testing.T) {
 }
 
 // An endless body is silence if the probe needs all of it.
-func TestHTTPJSONWithoutEnd(t *testing.T) {
+func TestHTTPEndlessJSON(t *testing.T) {
 	t.Parallel()
 	addr := handle(t, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"state":"ok"`)

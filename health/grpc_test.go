@@ -124,7 +124,7 @@ func TestGRPCFailures(t *testing.T) {
 	}
 }
 
-func TestGRPCProbesAfterEachOther(t *testing.T) {
+func TestGRPCProbesInSequence(t *testing.T) {
 	t.Parallel()
 	l := listen(t, "tcp", "127.0.0.1:0")
 	counting := &countingListener{Listener: l}

@@ -113,7 +113,7 @@ func TestHTTPBody(t *testing.T) {
 	f(nil, "ok", 0, balancer.Wrong)
 }
 
-func TestHTTPBodyWithoutEndPasses(t *testing.T) {
+func TestHTTPEndlessBodyPasses(t *testing.T) {
 	t.Parallel()
 	addr := handle(t, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "ready")
@@ -125,7 +125,7 @@ func TestHTTPBodyWithoutEndPasses(t *testing.T) {
 	wantResult(t, probe(t, newHTTP(t, HTTPOptions{Body: "absent"}), addr, 50*time.Millisecond), balancer.Silent, "test limit")
 }
 
-func TestHTTPOddAnswers(t *testing.T) {
+func TestHTTPUnusualAnswers(t *testing.T) {
 	t.Parallel()
 	f := func(answer string, want balancer.Probe, text string) {
 		t.Helper()

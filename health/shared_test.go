@@ -8,9 +8,9 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TestHeard has another process probe the same upstream. Its reports decide when this
+// TestProbesOfOtherInstances has another process probe the same upstream. Its reports decide when this
 // process probes, and never the verdict.
-func TestHeard(t *testing.T) {
+func TestProbesOfOtherInstances(t *testing.T) {
 	const interval = 2 * time.Second
 	var elsewhere atomic.Bool
 	elsewhere.Store(true)

@@ -50,8 +50,8 @@ func TestAbsorb(t *testing.T) {
 	}
 }
 
-// TestEveryDecisionSaysWhatWouldHaveHelped fails when a new decision has no text.
-func TestEveryDecisionSaysWhatWouldHaveHelped(t *testing.T) {
+// TestEveryDecisionNamesTheRemedy fails when a new decision has no text.
+func TestEveryDecisionNamesTheRemedy(t *testing.T) {
 	t.Parallel()
 	for _, d := range reason.Decisions() {
 		ends := !slices.Contains([]reason.Decision{reason.Answered, reason.Retried, reason.Resumed, reason.LostRace, reason.Hedged, reason.ClientsFault, reason.OwnFault}, d)

@@ -59,7 +59,7 @@ func TestBodyIsReplayed(t *testing.T) {
 //
 // This test, like similar ones, does not run in a bubble: a bubble's clock stops while a
 // server waits for the lock of a body that is being read.
-func TestBodyIsNotSharedWithAnUploadThatGoesOn(t *testing.T) {
+func TestBodyIsNotSharedWithUnfinishedUpload(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
 	s.pool.Retry.PerTry = 0
@@ -205,7 +205,7 @@ func TestBodyIdle(t *testing.T) {
 
 // The server reads the rest of a body before it sends an early answer. A client that
 // stops sending would otherwise never get the answer, and never release its connection.
-func TestEarlyAnswerToAClientThatStandsStill(t *testing.T) {
+func TestEarlyAnswerToStalledClient(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]setup{
 		"no route":  {route: proxy.Route{Match: proxy.Match{Path: "/other"}}},

@@ -63,10 +63,10 @@ func TestStrain(t *testing.T) {
 	}
 }
 
-// TestReloadKeepsWhatIsKnown: with other options a pool keeps its balance and strain,
+// TestReloadKeepsStatistics: with other options a pool keeps its balance and strain,
 // also for requests that began before the reload, and hedging keeps its samples. A reload
 // that is not put into use changes nothing.
-func TestReloadKeepsWhatIsKnown(t *testing.T) {
+func TestReloadKeepsStatistics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, testReloadKeepsWhatIsKnown)
 }

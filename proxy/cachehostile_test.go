@@ -77,7 +77,7 @@ func TestCacheKeepsTargetsApart(t *testing.T) {
 
 // A path that looks like a file may still be a private page (web cache deception). Only
 // the application's fields decide, and they are absent or private.
-func TestCacheIsNotDeceived(t *testing.T) {
+func TestCacheDeception(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
 		for _, control := range []string{"", "private, max-age=60", "no-store", "no-cache", "max-age=0", "s-maxage=0, max-age=60"} {

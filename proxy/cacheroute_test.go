@@ -147,7 +147,7 @@ func TestCacheRanges(t *testing.T) {
 }
 
 // An unsafe request also drops the resources that its answer names, on this host only.
-func TestCacheForgetsWhatAChangeNames(t *testing.T) {
+func TestCacheDropsResourcesNamedInAnswers(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
 		for _, c := range []struct {

@@ -13,7 +13,7 @@ import (
 
 // A request that ends its connection on two upstreams, as one does that crashes the
 // application, does not reach a third.
-func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
+func TestDeadlyRequestSparesThirdUpstream(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80", "c:80")}
 	s.balancer.Policy = "first"
@@ -33,7 +33,7 @@ func TestDeadlyRequestIsKeptFromTheThird(t *testing.T) {
 
 // An upstream that closes more than once counts once: the request is not suspect for
 // that, and keeps its attempts.
-func TestUpstreamThatClosesTwiceIsOne(t *testing.T) {
+func TestUpstreamThatClosesTwiceCountsOnce(t *testing.T) {
 	t.Parallel()
 	for _, upstreams := range []string{"a:80", "a:80 b:80"} {
 		s := setup{upstreams: specs(strings.Fields(upstreams)...)}

@@ -149,7 +149,7 @@ func leaving(w http.ResponseWriter, r *http.Request) {
 
 // A page under maintenance gives the same answer as a server that shuts down. Requests
 // for it drain no upstream, because the probes pass.
-func TestMaintenancePageTakesNobodyOut(t *testing.T) {
+func TestMaintenancePageEjectsNoUpstream(t *testing.T) {
 	t.Parallel()
 	s := leavingSetup("a:80", "b:80", "c:80")
 	s.balancer.Breaker.Consecutive = 5
@@ -176,7 +176,7 @@ func TestMaintenancePageTakesNobodyOut(t *testing.T) {
 
 // The last available upstream gets requests even if it announces its end, and its answers
 // count.
-func TestLastServerCannotGoAway(t *testing.T) {
+func TestLastAvailableUpstreamStaysInUse(t *testing.T) {
 	t.Parallel()
 	s := leavingSetup("a:80", "b:80")
 	s.balancer.Breaker = balancer.BreakerOptions{}

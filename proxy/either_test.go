@@ -157,7 +157,7 @@ func TestAutoHTTP11RequiredSparesGRPC(t *testing.T) {
 }
 
 // Upgrade requests use HTTP/1.1, whatever protocol the upstream prefers now.
-func TestAutoUpgradeOffersHTTP1Alone(t *testing.T) {
+func TestAutoUpgradeOffersOnlyHTTP1(t *testing.T) {
 	t.Parallel()
 	s, server := autoSetup(t, proxy.Retry{})
 	bubble(t, s, func(w *world) {

@@ -131,7 +131,7 @@ func TestFallbackPool(t *testing.T) {
 
 // A request that has ended the connections of two upstreams does not reach the fallback
 // pool either.
-func TestFallbackPoolIsKeptFromTheDeadly(t *testing.T) {
+func TestFallbackPoolGetsNoDeadlyRequests(t *testing.T) {
 	t.Parallel()
 	c := fallbackCase{setup: fallbackSetup()}
 	c.upstreams = specs("app:80", "app2:80")
@@ -334,7 +334,7 @@ func TestEveryGatewayErrorHasAKind(t *testing.T) {
 	}
 }
 
-func TestFallbackThatMakesNoSense(t *testing.T) {
+func TestUselessFallback(t *testing.T) {
 	t.Parallel()
 	pool, err := proxy.NewPool(balancer.Options{Name: "app"}, proxy.PoolOptions{})
 	if err != nil {

@@ -125,8 +125,8 @@ func TestWebSocketsEndBetweenFrames(t *testing.T) {
 	}
 }
 
-// TestRealWebSocketsEnd: a client and a server of a real library see a clean end, soon.
-func TestRealWebSocketsEnd(t *testing.T) {
+// TestWebSocketLibraryEnds: a client and a server of a real library see a clean end, soon.
+func TestWebSocketLibraryEnds(t *testing.T) {
 	bubble(t, setup{upstreams: specs("app:80")}, func(w *world) {
 		served := make(chan error, 1)
 		w.app("app:80", websocket.Handler(func(c *websocket.Conn) {

@@ -288,7 +288,7 @@ func TestHedgeOfALaterTry(t *testing.T) {
 }
 
 // A request that waits before its lateness can be known gets a hedge once it is known.
-func TestHedgeOnceItIsKnownWhatIsSlow(t *testing.T) {
+func TestHedgeOnceLatenessIsKnown(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
 	s.balancer.Policy = "first"
@@ -341,7 +341,7 @@ func TestNoHedgeUnderOverload(t *testing.T) {
 }
 
 // The attempt that loses is cancelled at once, and counts for nothing.
-func TestLostRaceCountsForNothing(t *testing.T) {
+func TestLostRaceHasNoEffect(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()
 	s.balancer.MaxEjected = 1

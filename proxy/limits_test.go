@@ -161,9 +161,9 @@ func TestOverloadedNamesTheSetting(t *testing.T) {
 	}
 }
 
-// TestNothingLeftToConnectWith: a lack of file descriptors is not the upstream's fault,
+// TestNoFileDescriptors: a lack of file descriptors is not the upstream's fault,
 // and causes no retry.
-func TestNothingLeftToConnectWith(t *testing.T) {
+func TestNoFileDescriptors(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: specs("a:80", "b:80")}
 	s.pool.Retry = retries(3)
@@ -183,9 +183,9 @@ func TestNothingLeftToConnectWith(t *testing.T) {
 	})
 }
 
-// TestBusyPoolHoldsNobody: while all places are taken, requests wait in the queue, and
+// TestBusyPoolHoldsNoRequests: while all places are taken, requests wait in the queue, and
 // not in the hold for unavailable upstreams.
-func TestBusyPoolHoldsNobody(t *testing.T) {
+func TestBusyPoolHoldsNoRequests(t *testing.T) {
 	t.Parallel()
 	s := setup{upstreams: []balancer.Spec{{Addr: "app:80", MaxInFlight: 2}}}
 	s.pool.Hold = proxy.Hold{For: 10 * time.Second, MaxRequests: 100}

@@ -109,8 +109,8 @@ func TestMirrorDifferent(t *testing.T) {
 	})
 }
 
-// TestMirrorIsNobodysBusiness: a mirror that hangs or is down has no effect on clients.
-func TestMirrorIsNobodysBusiness(t *testing.T) {
+// TestMirrorHasNoEffect: a mirror that hangs or is down has no effect on clients.
+func TestMirrorHasNoEffect(t *testing.T) {
 	t.Parallel()
 	mirrored(t, proxy.MirrorLimits{Requests: 2}, func(_ *setup, m *proxy.Mirror) { m.Timeout = time.Minute }, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()

@@ -13,9 +13,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestOverloadCountsWhatWaits: streams and uploads, many more than an upstream has
+// TestOverloadCountsWaitingRequests: streams and uploads, many more than an upstream has
 // workers, take no places while their pool is limited.
-func TestOverloadCountsWhatWaits(t *testing.T) {
+func TestOverloadCountsWaitingRequests(t *testing.T) {
 	const workers, takes = 10, 50 * time.Millisecond
 	bubble(t, setup{
 		balancer:  balancer.Options{Protect: true},

@@ -87,7 +87,7 @@ func TestPageEscapes(t *testing.T) {
 	}
 }
 
-func TestPagesOfOnesOwn(t *testing.T) {
+func TestCustomPages(t *testing.T) {
 	t.Parallel()
 	pages, err := proxy.NewPages(`<p>{{.Status}} {{.Title}} {{.Reason}}</p>`, `{"r":"{{.Reason}}"}`)
 	if err != nil {
@@ -120,7 +120,7 @@ func TestTemplateEscapes(t *testing.T) {
 	}
 }
 
-func TestPagesThatAreBroken(t *testing.T) {
+func TestBrokenPages(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ html, json, want string }{
 		{"{{", "", "HTML error page"},
@@ -160,9 +160,9 @@ func FuzzAccept(f *testing.F) {
 	})
 }
 
-// TestSentIsWhatTheClientGets: a body that HEAD or the status keeps from the client does
+// TestSuppressedBodyIsNotSent: a body that HEAD or the status keeps from the client does
 // not count as sent, and blames nobody.
-func TestSentIsWhatTheClientGets(t *testing.T) {
+func TestSuppressedBodyIsNotSent(t *testing.T) {
 	t.Parallel()
 	page := setup{route: proxy.Route{Match: proxy.Match{Path: "/none"}, Respond: &proxy.Respond{}}}
 	fixed := func(status int) setup {

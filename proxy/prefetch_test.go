@@ -118,7 +118,7 @@ func TestPrefetchInParts(t *testing.T) {
 }
 
 // A chunked body whose first part is malformed costs no upstream a connection.
-func TestMalformedChunksAskNobody(t *testing.T) {
+func TestMalformedChunksReachNoUpstream(t *testing.T) {
 	t.Parallel()
 	for _, expect := range []string{"", "Expect: 100-continue\n"} {
 		for body, want := range map[string]int{

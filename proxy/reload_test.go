@@ -26,7 +26,7 @@ func (w *world) reload(o proxy.PoolOptions) {
 
 // Neither a change of connection options nor the removal of an upstream cuts a request.
 // Each request ends normally, and its connection closes after it.
-func TestReloadCutsNobody(t *testing.T) {
+func TestReloadKeepsRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
 	const connecting = time.Second // the time to open a connection

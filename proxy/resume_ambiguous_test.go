@@ -9,10 +9,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestResumeOfWhatIsAmbiguous: an answer whose range is ambiguous is not completed, and
+// TestResumeOfAmbiguousAnswers: an answer whose range is ambiguous is not completed, and
 // completes no other. Before, the first value of a field counted, and the client got
 // bytes that neither upstream has.
-func TestResumeOfWhatIsAmbiguous(t *testing.T) {
+func TestResumeOfAmbiguousAnswers(t *testing.T) {
 	t.Parallel()
 	const (
 		size  = 16 << 10

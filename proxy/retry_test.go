@@ -196,7 +196,7 @@ func TestRetryOnAReusedConnection(t *testing.T) {
 
 // A request without a body reaches the application as it was sent: many applications
 // reject a chunked POST.
-func TestRequestWithoutABodyStaysWithoutOne(t *testing.T) {
+func TestRequestStaysWithoutBody(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"POST", "PATCH", "PUT", "DELETE", "GET"} {
 		for _, key := range []string{"", "Idempotency-Key"} {
@@ -225,7 +225,7 @@ func TestRequestWithoutABodyStaysWithoutOne(t *testing.T) {
 	}
 }
 
-func TestRetryOfWhatWasNotSent(t *testing.T) {
+func TestRetryOfUnsentRequests(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"GET", "POST", "PATCH"} {
 		t.Run(method, func(t *testing.T) {
@@ -371,7 +371,7 @@ func TestOverloadIsNotRetried(t *testing.T) {
 
 // The record of an answer that no retry could better names its upstream, and not the one
 // that failed later.
-func TestRecordNamesWhoAnswered(t *testing.T) {
+func TestRecordNamesAnsweringUpstream(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
 	s.pool.Retry.Attempts = 2

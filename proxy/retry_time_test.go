@@ -134,7 +134,7 @@ func TestRetryBackoff(t *testing.T) {
 
 // A Retry-After of zero keeps the jitter, so that clients do not come back at the same
 // moment.
-func TestRetryAfterThatIsNotHeeded(t *testing.T) {
+func TestIgnoredRetryAfter(t *testing.T) {
 	t.Parallel()
 	for status, after := range map[int]string{http.StatusServiceUnavailable: "soon", http.StatusBadGateway: "1"} {
 		s := retrySetup()

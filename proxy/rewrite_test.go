@@ -233,7 +233,7 @@ func TestRespond(t *testing.T) {
 	check(t, "HEAD", fmt.Sprint(got.status, got.body, got.err), "418<nil>")
 }
 
-func TestRouteNeedsOneAim(t *testing.T) {
+func TestRouteNeedsOneDestination(t *testing.T) {
 	t.Parallel()
 	for _, rt := range []proxy.Route{{Name: "x"}, {Name: "x", Redirect: &proxy.Redirect{}, Respond: &proxy.Respond{}}} {
 		if _, err := proxy.New(proxy.Options{Routes: []proxy.Route{rt}}); err == nil || !strings.Contains(err.Error(), "route x") {

@@ -21,9 +21,9 @@ func isZero[T any](p *T) bool {
 	return bytes.Equal(b, make([]byte, len(b)))
 }
 
-// TestRoomsAreEmpty: reused memory is empty, whatever the request was, and memory that
+// TestReusedMemoryIsEmpty: reused memory is empty, whatever the request was, and memory that
 // something may still refer to is not reused.
-func TestRoomsAreEmpty(t *testing.T) {
+func TestReusedMemoryIsEmpty(t *testing.T) {
 	t.Parallel()
 	n := memnet.New()
 	pool, err := NewPool(balancer.Options{Policy: "first"}, PoolOptions{Dial: n.DialContext, Commit: Commit{Buffer: 64 << 10}, Retry: Retry{Attempts: 2}})

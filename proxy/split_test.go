@@ -128,8 +128,8 @@ func TestSplitOverride(t *testing.T) {
 	})
 }
 
-// TestSplitWithNobodyThere: a client stays on its side, unless Spill is set.
-func TestSplitWithNobodyThere(t *testing.T) {
+// TestSplitWithoutUpstreams: a client stays on its side, unless Spill is set.
+func TestSplitWithoutUpstreams(t *testing.T) {
 	t.Parallel()
 	out := func(p *proxy.Pool) {
 		members := p.Members()

@@ -78,7 +78,7 @@ func TestStaleInsteadOfAnError(t *testing.T) {
 }
 
 // While an upstream answers, no older response is used, and only errors are replaced.
-func TestStaleIsNoCache(t *testing.T) {
+func TestStaleReplacesOnlyErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, staleSetup(), func(w *world) {
 		n, status := 0, 200

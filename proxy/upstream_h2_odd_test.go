@@ -20,7 +20,7 @@ import (
 // An upstream's response has one meaning or is refused, and costs neither the client's
 // connection nor the upstream's. That includes a 304 with the length of the body that it
 // leaves out (louislam/uptime-kuma#7635).
-func TestHTTP2OddResponses(t *testing.T) {
+func TestHTTP2UnusualResponses(t *testing.T) {
 	t.Parallel()
 	type fields = []string
 	f := func(name, method, want string, header fields, end bool, body string) {
@@ -118,7 +118,7 @@ func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 
 // Whatever frames an upstream sends, the client is not blamed, its answer arrives in
 // time, and the next request can use the upstream.
-func TestHTTP2OddUpstreams(t *testing.T) {
+func TestHTTP2UnusualUpstreams(t *testing.T) {
 	t.Parallel()
 	upload := func(size int, name, want string, script func(c *framed, stream uint32)) {
 		t.Run(name, func(t *testing.T) {
@@ -304,7 +304,7 @@ func (c *framed) writeBlock(stream uint32, block []byte) {
 }
 
 // An upstream's limit for a request's header is not the client's fault either.
-func TestHTTP2UpstreamTakesNoLargeHeader(t *testing.T) {
+func TestHTTP2UpstreamLimitsHeader(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs("small:80", "good:80")}, func(w *world) {
 		var conns atomic.Int32

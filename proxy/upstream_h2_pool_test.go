@@ -43,7 +43,7 @@ func (w *world) together(n int, method string) map[string]int {
 //
 // This test does not run in parallel: a busy net/http server ends connections whose
 // SETTINGS it has not read within 2 s.
-func TestHTTP2ConnectionsAreNobodysFault(t *testing.T) {
+func TestHTTP2LostConnectionsAreNoFailures(t *testing.T) {
 	f := func(name string, o proxy.PoolOptions) {
 		t.Run(name, func(t *testing.T) {
 			o.Timeouts.Dial, o.Timeouts.TLS = time.Minute, time.Minute
@@ -125,7 +125,7 @@ func (c *framed) answer() {
 
 // An upstream that withdraws its streams, or ends each connection, gets at most one
 // connection for each request.
-func TestHTTP2ConnectionsThatAreNoUse(t *testing.T) {
+func TestHTTP2UselessConnections(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string, most int, script func(c *framed), settings ...http2.Setting) {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestHTTP2ConnectionsThatAreNoUse(t *testing.T) {
 
 // A refused request is retried a bounded number of times, and never after a part of an
 // answer has arrived.
-func TestHTTP2RefusalIsBelievedOnlySoFar(t *testing.T) {
+func TestHTTP2RefusalsAreBounded(t *testing.T) {
 	t.Parallel()
 	f := func(name string, attempts int, want string, sent int32, script func(c *framed, stream uint32)) {
 		t.Run(name, func(t *testing.T) {

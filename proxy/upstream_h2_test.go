@@ -170,7 +170,7 @@ func TestHTTP2NotProcessedIsSentAgain(t *testing.T) {
 
 // A connection that the upstream is ending takes no more requests. Those on it are
 // answered.
-func TestHTTP2GoAwaySparesWhatIsUnderWay(t *testing.T) {
+func TestHTTP2GoAwayKeepsStreamsInFlight(t *testing.T) {
 	t.Parallel()
 	bubble(t, setup{pool: h2(proxy.PoolOptions{Retry: retries(3)}), upstreams: specs("app:80")}, func(w *world) {
 		w.frames("app:80", func(c *framed) {
@@ -189,7 +189,7 @@ func TestHTTP2GoAwaySparesWhatIsUnderWay(t *testing.T) {
 }
 
 // A server that does not answer in HTTP/2 gets no request. The request may go elsewhere.
-func TestHTTP2UpstreamThatDoesNotSpeakIt(t *testing.T) {
+func TestHTTP2UpstreamWithoutHTTP2(t *testing.T) {
 	t.Parallel()
 	f := func(name, want string, bad func(c *wire)) {
 		t.Run(name, func(t *testing.T) {

@@ -59,7 +59,7 @@ func TestFormatOfText(t *testing.T) {
 	}
 }
 
-func TestFormatOfUnclear(t *testing.T) {
+func TestAmbiguousFormat(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                          "name it with --from (caddy-json, caddyfile, haproxy, nginx, traefik)",
 		"hello world\n":             "unknown format; name it with --from",

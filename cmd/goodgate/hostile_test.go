@@ -276,9 +276,9 @@ func TestHostileResult(t *testing.T) {
 	checkPrintable(t, "bench compare", printed("bench", "compare", write(t, "a.json", `{"name": 1, "`+hostile+`"`), file))
 }
 
-// TestNothingPrintsByItself wants what commands print to go by printable, so
+// TestCommandsPrintThroughPrintable wants what commands print to go by printable, so
 // that a new command need not remember why.
-func TestNothingPrintsByItself(t *testing.T) {
+func TestCommandsPrintThroughPrintable(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

@@ -292,9 +292,9 @@ func TestWelcome(t *testing.T) {
 	f(c("a: {upstreams: [\"http://b:1\", \"http://c:1\"]}, b: {upstreams: [\"unix:/x\"]}"), "[::1]:80", "", "proxying http://[::1]:80 -> 2 pools, 3 upstreams")
 }
 
-// TestFlagsOutlastReload: what the command line says of the log holds for each reading
+// TestFlagsSurviveReload: what the command line says of the log holds for each reading
 // of the file.
-func TestFlagsOutlastReload(t *testing.T) {
+func TestFlagsSurviveReload(t *testing.T) {
 	t.Parallel()
 	f := runFlags{file: write(t, "a.yaml", "listeners: [\"127.0.0.1:0\"]\nlog: {format: text}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}")}
 	for _, want := range []string{"text", "combined"} {

@@ -64,9 +64,9 @@ func (y *traffic) want(when string, got []Trouble, want ...string) {
 	}
 }
 
-// TestSlowByNature: a pool of long polls is not slow, and one whose requests begin to take
+// TestLongPollsAreNotSlow: a pool of long polls is not slow, and one whose requests begin to take
 // long is.
-func TestSlowByNature(t *testing.T) {
+func TestLongPollsAreNotSlow(t *testing.T) {
 	const poll = 3 * time.Second
 	y := &traffic{T: t}
 	y.answers("a", 8, -8*time.Second, poll, 200)

@@ -45,9 +45,9 @@ func closed(attempts int, last reason.Decision) proxy.Record {
 	return r
 }
 
-// TestNothingIsHiddenFromWhoSawAnError: attempts of a request that failed all the same were
+// TestAttemptsOfFailedRequestsAreNotHidden: attempts of a request that failed all the same were
 // not hidden.
-func TestNothingIsHiddenFromWhoSawAnError(t *testing.T) {
+func TestAttemptsOfFailedRequestsAreNotHidden(t *testing.T) {
 	ok := proxy.Record{Status: 200, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200}}}
 	saved := closed(2, reason.Answered)
 	saved.Reason, saved.Status, saved.Absorbed, saved.Hidden = reason.None, 200, reason.ByRetry, reason.ClosedBeforeResponse
@@ -156,8 +156,8 @@ func TestClientsWait(t *testing.T) {
 	}
 }
 
-// TestBackAtOnce: that requests wait in vain is over as soon as an upstream is back.
-func TestBackAtOnce(t *testing.T) {
+// TestWaitEndsWhenUpstreamReturns: that requests wait in vain is over as soon as an upstream is back.
+func TestWaitEndsWhenUpstreamReturns(t *testing.T) {
 	now := time.Unix(at, 0)
 	for since, over := range map[time.Duration]bool{-time.Second: true, -time.Minute: false} {
 		p := Pool{Name: "app", Available: 1, seen: sightings{situation.HoldExpired: {n: 3, escaped: 3, first: now.Add(-9 * time.Second), last: now.Add(-3 * time.Second)}},

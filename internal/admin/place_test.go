@@ -225,8 +225,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestReach wants a next step for the operator, without the words of package net.
-func TestReach(t *testing.T) {
+// TestNextStepWithoutConnection wants a next step for the operator, without the words of package net.
+func TestNextStepWithoutConnection(t *testing.T) {
 	dir := t.TempDir()
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }))
 	defer html.Close()

@@ -178,8 +178,8 @@ func TestCoveredRoutesNeverMatch(t *testing.T) {
 	}
 }
 
-// TestCoversAreTold: check reports the routes that are obviously covered.
-func TestCoversAreTold(t *testing.T) {
+// TestCoveredRoutesAreReported: check reports the routes that are obviously covered.
+func TestCoveredRoutesAreReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		wide, narrow string

@@ -56,7 +56,7 @@ func subjects(b *Book) (list []string) {
 }
 
 // What Put and TakeBack did is what the next book of the same file begins with.
-func TestBookOutlivesTheProcess(t *testing.T) {
+func TestBookSurvivesRestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "folder", "state.json")
 	b := Open(Options{File: file})
 	one := mustPut(t, b, drainOf("10.0.0.1:80"))

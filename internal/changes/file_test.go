@@ -70,7 +70,7 @@ func TestBrokenFile(t *testing.T) {
 
 // While the file cannot be written, the operator's word holds all the same, and the book
 // says that it does not last. Once the file can be written, it has everything.
-func TestFileThatCannotBeWritten(t *testing.T) {
+func TestUnwritableFile(t *testing.T) {
 	folder := t.TempDir()
 	blocker := filepath.Join(folder, "folder")
 	if err := os.WriteFile(blocker, nil, 0o600); err != nil { // where a folder is to be
@@ -102,7 +102,7 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-func TestFileThatIsNone(t *testing.T) {
+func TestForeignFile(t *testing.T) {
 	folder := t.TempDir()
 	target := filepath.Join(folder, "target.json")
 	link := filepath.Join(folder, "link.json")

@@ -123,7 +123,7 @@ func TestWarningsOfListenersAndRoutes(t *testing.T) {
 	f(routes(`[{match: {path: "/v1/*"}, strip_prefix: /v1, pool: app}, {strip_prefix: /x, pool: app}]`))
 }
 
-func TestWarningsOfHeadersThatAreDropped(t *testing.T) {
+func TestWarningsOfDroppedHeaders(t *testing.T) {
 	t.Parallel()
 	f := func(text string, want ...string) { t.Helper(); checkWarnings(t, text, want...) }
 	match := func(name string) string {

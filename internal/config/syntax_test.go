@@ -153,9 +153,9 @@ func opensAt(lines []string, at int, e Error) bool {
 
 var keyOf = regexp.MustCompile(`^( *(?:- )?\{?)([a-z][a-z0-9_]{3,})(: *.*)$`)
 
-// TestOneErrorAMistake misspells each key of valid configurations: that is one error, in that line, which mostly names
+// TestOneErrorPerMistake misspells each key of valid configurations: that is one error, in that line, which mostly names
 // the key that was meant.
-func TestOneErrorAMistake(t *testing.T) {
+func TestOneErrorPerMistake(t *testing.T) {
 	t.Parallel()
 	total, led := 0, 0
 	for file, text := range corpus(t) {

@@ -102,8 +102,8 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
-// TestWhatIsTold: an operator still sees everything that is no secret.
-func TestWhatIsTold(t *testing.T) {
+// TestPublicValuesStayVisible: an operator still sees everything that is no secret.
+func TestPublicValuesStayVisible(t *testing.T) {
 	t.Parallel()
 	c, _ := planted()
 	dumped := string(Dump(c))
@@ -150,9 +150,9 @@ var wrongs = []string{
 	"{url: %s}", "{url: \"http://h/%s x\"}", "{endpoint: \"%s\"}", "{body: [%s]}", "{secret: [%s], token: [%s]}", "\"http://h:80?%s\"", "\"http://u:%s@h:80\"",
 }
 
-// TestMistakesTellNoSecrets makes mistakes with a secret in and around every key that may
+// TestMistakesContainNoSecrets makes mistakes with a secret in and around every key that may
 // hold one, and searches the errors for it. An unknown key that is a plain word is named.
-func TestMistakesTellNoSecrets(t *testing.T) {
+func TestMistakesContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t/+0123456789"
 	env := func(string) (string, bool) { return "\x01" + secret, true }
@@ -220,8 +220,8 @@ func walk(t reflect.Type, path []string, do func([]string, field)) {
 	}
 }
 
-// TestSchemaSaysWhatIsHidden by writeOnly, the word of JSON Schema for it.
-func TestSchemaSaysWhatIsHidden(t *testing.T) {
+// TestSchemaMarksSecrets by writeOnly, the word of JSON Schema for it.
+func TestSchemaMarksSecrets(t *testing.T) {
 	t.Parallel()
 	n := strings.Count(string(Schema()), `"writeOnly": true`)
 	_, secrets := planted()

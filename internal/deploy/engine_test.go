@@ -129,8 +129,8 @@ func TestDeployEvidence(t *testing.T) {
 	})
 }
 
-// TestDeployKeepsWhatWorks: going back does not take away the only upstreams that work.
-func TestDeployKeepsWhatWorks(t *testing.T) {
+// TestRollbackKeepsWorkingUpstreams: going back does not take away the only upstreams that work.
+func TestRollbackKeepsWorkingUpstreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.order(Order{Steps: []float64{100}})

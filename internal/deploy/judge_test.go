@@ -211,9 +211,9 @@ func TestBrokenVersion(t *testing.T) {
 	}
 }
 
-// TestAloneWithLittleKnown: a version that fails all requests goes back although the old one
+// TestBrokenVersionWithoutComparison: a version that fails all requests goes back although the old one
 // had next to none in its time.
-func TestAloneWithLittleKnown(t *testing.T) {
+func TestBrokenVersionWithoutComparison(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		old, oldFails, fails, of int

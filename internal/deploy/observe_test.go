@@ -41,9 +41,9 @@ func TestSampleOf(t *testing.T) {
 	}
 }
 
-// TestClientsThatStay: where clients stay with their upstreams, one of them is not a lot of
+// TestStickyClientsAreLittleEvidence: where clients stay with their upstreams, one of them is not a lot of
 // evidence.
-func TestClientsThatStay(t *testing.T) {
+func TestStickyClientsAreLittleEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.pool.keeps = true

@@ -132,7 +132,7 @@ func TestDNSOneFamilyFails(t *testing.T) {
 }
 
 // A family that fails for a while keeps its addresses, and the other one moves.
-func TestDNSFamilyThatFailsKeepsItsAddresses(t *testing.T) {
+func TestDNSFailedFamilyKeepsItsAddresses(t *testing.T) {
 	t.Parallel()
 	s := newNameServer(t, func(s *nameServer) { s.set("app.test.", 0, ipv4("10.0.0.1"), ipv6("2001:db8::1")) })
 	l := newTestDNS(t, s, "app.test.:80", Resolver{})
@@ -194,7 +194,7 @@ func TestDNSRefresh(t *testing.T) {
 	r.want(t, "10.0.0.2:80")
 }
 
-func TestDNSOfTheHostsFileHasNoTTL(t *testing.T) {
+func TestHostsFileHasNoTTL(t *testing.T) {
 	t.Parallel()
 	s := newNameServer(t, func(*nameServer) {})
 	targets, ttl, err := newTestDNS(t, s, "localhost:80", Resolver{Family: "ip4"}).askOnce(t.Context())
@@ -206,7 +206,7 @@ func TestDNSOfTheHostsFileHasNoTTL(t *testing.T) {
 	}
 }
 
-func TestDNSOfAnAddressAsksNobody(t *testing.T) {
+func TestDNSOfAnAddressSendsNoQuery(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{"10.0.0.1:80": "10.0.0.1:80", "[::1]:80": "[::1]:80", "[::ffff:10.0.0.1]:80": "10.0.0.1:80"} {
 		l, err := NewDNS(Target{Addr: addr}, Resolver{Server: "127.0.0.1:1"})

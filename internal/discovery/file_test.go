@@ -79,7 +79,7 @@ func TestFileBrokenThenRepaired(t *testing.T) {
 	r.wantQuiet(t)
 }
 
-func TestFileThatIsAPipeDoesNotBlock(t *testing.T) {
+func TestPipeDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "upstreams.yaml")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -141,7 +141,7 @@ func TestFileIsReadWithoutAWatcher(t *testing.T) {
 	r.want(t, "10.0.0.2:80")
 }
 
-func TestFileInADirectoryMadeLater(t *testing.T) {
+func TestFileInNewDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "later")
 	path := filepath.Join(dir, "upstreams.yaml")

@@ -12,7 +12,7 @@ import (
 
 // Addresses that no host has are left out: blocking name servers answer with them,
 // and a connection to 0.0.0.0 leads to this machine.
-func TestNobodysAddresses(t *testing.T) {
+func TestUnusableAddresses(t *testing.T) {
 	t.Parallel()
 	f := func(want string, bodies ...dnsmessage.ResourceBody) {
 		s := newNameServer(t, func(s *nameServer) {

@@ -22,7 +22,7 @@ func (s fixedSource) Run(_ context.Context, sink Sink) error {
 	return nil
 }
 
-func TestKeepCarriesTheLastGoodSetOver(t *testing.T) {
+func TestKeepPreservesTheLastGoodSet(t *testing.T) {
 	one, two := []Target{{Addr: "a:1"}}, []Target{{Addr: "b:1"}}
 	var got [][]Target
 	sink := Sink{Update: func(t []Target) { got = append(got, t) }, Report: func(error) {}}

@@ -146,7 +146,7 @@ func TestLookupFailureKeepsTheLastGoodSet(t *testing.T) {
 	f("empty answer", nil)
 }
 
-func TestLookupDeliversWhatIsUsable(t *testing.T) {
+func TestLookupDeliversUsableAddresses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t, Resolver{})

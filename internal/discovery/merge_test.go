@@ -55,7 +55,7 @@ func TestMergeDeliversTheUnionInOrder(t *testing.T) {
 	})
 }
 
-func TestMergeOfTheFirstDuplicateCounts(t *testing.T) {
+func TestMergeKeepsTheFirstDuplicate(t *testing.T) {
 	t.Parallel()
 	r := run(t, Merge(
 		NewStatic(Target{Addr: "10.0.0.1:80", Weight: 7}),
@@ -124,7 +124,7 @@ type broken struct{ err error }
 
 func (b broken) Run(context.Context, Sink) error { return b.err }
 
-func TestMergeGoesOnWithoutABrokenSource(t *testing.T) {
+func TestMergeContinuesWithoutABrokenSource(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	r := run(t, Merge(broken{boom}, NewStatic(at80("10.0.0.1")...)))
@@ -143,7 +143,7 @@ func TestMergeRefreshesItsSources(t *testing.T) {
 	}
 }
 
-func TestMergeTellsWhenAllHaveAnswered(t *testing.T) {
+func TestMergeReportsWhenAllHaveAnswered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newFake(), newFake()

@@ -162,7 +162,7 @@ type deaf struct{ fleet.Engine }
 func (deaf) Delete(context.Context, string, string, uint64) error { return errAway }
 func (deaf) Close() error                                         { return nil }
 
-func TestStranger(t *testing.T) {
+func TestMemberWithAnotherSecret(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		other := began(t, skewed{Engine: m}, "stranger", "another secret than theirs").run(t)
 		other.Words().Set("k", []byte("forged"), time.Time{})
@@ -272,8 +272,8 @@ func TestClocksDiffer(t *testing.T) {
 	})
 }
 
-// TestTell wants messages to reach all, and not to wait for an engine that is away.
-func TestTell(t *testing.T) {
+// TestMessages wants messages to reach all, and not to wait for an engine that is away.
+func TestMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()
 		var mu sync.Mutex

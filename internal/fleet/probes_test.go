@@ -44,9 +44,9 @@ func checkers(t *testing.T, m *fleet.Memory, n int) (all []*checker) {
 	return all
 }
 
-// TestProbesTell wants changes to be published at once, other results with the next
+// TestProbesPublish wants changes to be published at once, other results with the next
 // message, and none of a check that is no longer made.
-func TestProbesTell(t *testing.T) {
+func TestProbesPublish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()
 		all := checkers(t, m, 3)

@@ -41,7 +41,7 @@ func askHTTP3(t *testing.T, addr string, c *tls.Config, protos ...string) string
 
 // A client cannot take its connection by QUIC for one of the authority's, to which
 // the listener's rules do not apply: no certificate is asked for there.
-func TestChallengeIsNoWayIntoHTTP3(t *testing.T) {
+func TestChallengeIsNotServedOverHTTP3(t *testing.T) {
 	ca, clients, dir := certtest.NewAuthority(t, "authority"), certtest.NewAuthority(t, "clients"), t.TempDir()
 	inCache(t, ca, dir, "one.test")
 	if err := os.WriteFile(filepath.Join(dir, "127.0.0.1_1_dir", "one.test.token"), []byte("known"), 0o600); err != nil {

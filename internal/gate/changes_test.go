@@ -163,7 +163,7 @@ func TestDrainedUpstreamComesBack(t *testing.T) {
 	}
 }
 
-func TestOrdersThatAreRefused(t *testing.T) {
+func TestRejectedOrders(t *testing.T) {
 	at := "unix:" + filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, fmt.Sprintf(strings.Replace(twoUpstreams, "127.0.0.1:0", at, 1), "", `"http://127.0.0.1:1"`)), Options{})
 	elsewhere := drainOf("127.0.0.1:1")
@@ -284,7 +284,7 @@ func TestChangesByAPI(t *testing.T) {
 
 // A state file that is broken, or cannot be written, keeps no gate from starting, and no
 // order from being carried out.
-func TestStateFileInTrouble(t *testing.T) {
+func TestStateFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, "broken.json")
 	if err := os.WriteFile(broken, []byte(`{"version":1,"changes":[{"id":`), 0o600); err != nil {
@@ -303,7 +303,7 @@ func TestStateFileInTrouble(t *testing.T) {
 }
 
 // An order that leaves a pool without an upstream says so.
-func TestPoolIsLeftEmpty(t *testing.T) {
+func TestLastUpstreamIsRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	start(t, parse(t, fmt.Sprintf(twoUpstreams, filepath.Join(dir, "state.json"), `"http://127.0.0.1:1"`)+"\nadmin: unix:"+dir+"/s"), Options{})
@@ -331,7 +331,7 @@ func TestPoolIsLeftEmpty(t *testing.T) {
 
 // A deploy is ended by its own command: without its change it would go on, and be lost at a
 // restart.
-func TestDeployIsNotTakenBack(t *testing.T) {
+func TestDeployIsNotReverted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	g := start(t, parse(t, fmt.Sprintf(twoUpstreams, filepath.Join(dir, "state.json"), `"http://127.0.0.1:1"`)+"\nadmin: unix:"+dir+"/s"), Options{})

@@ -105,9 +105,9 @@ func TestStandKeepsOrders(t *testing.T) {
 	want("when it has gone back", "127.0.0.1:2 1 drain")
 }
 
-// TestDeployToUnfit: what cannot be an upstream of the pool is refused before anything is
+// TestDeployToUnusableUpstream: what cannot be an upstream of the pool is refused before anything is
 // done.
-func TestDeployToUnfit(t *testing.T) {
+func TestDeployToUnusableUpstream(t *testing.T) {
 	t.Parallel()
 	g := start(t, parse(t, `
 listeners: ["127.0.0.1:0"]
@@ -119,8 +119,8 @@ pools: {app: {protocol: h2c, upstreams: ["http://127.0.0.1:1"], health: {type: n
 	}
 }
 
-// TestNewcomersAreAlike: a new upstream has the limits of the old ones.
-func TestNewcomersAreAlike(t *testing.T) {
+// TestNewUpstreamsHaveTheSameLimits: a new upstream has the limits of the old ones.
+func TestNewUpstreamsHaveTheSameLimits(t *testing.T) {
 	t.Parallel()
 	g := twoIn(t, "", `{url: "http://127.0.0.1:1", weight: 3, max_in_flight: 20}, {url: "http://127.0.0.1:2", weight: 3, max_in_flight: 10}, {url: "http://127.0.0.1:4", tier: 1}`)
 	pool := deployed{g.gate, "app"}

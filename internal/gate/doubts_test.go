@@ -47,7 +47,7 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
-func TestDoubtsAreTold(t *testing.T) {
+func TestDoubtsAreReported(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // its port is free
 	if err != nil {
 		t.Fatal(err)

@@ -150,7 +150,7 @@ func TestFleetTickets(t *testing.T) {
 	}
 }
 
-func TestHints(t *testing.T) {
+func TestEventHints(t *testing.T) {
 	t.Parallel()
 	var h hints
 	k, now := balancer.Key{Pool: "app", Addr: "a:1"}, time.Now()

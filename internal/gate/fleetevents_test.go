@@ -141,9 +141,9 @@ func TestEventOnce(t *testing.T) {
 	})
 }
 
-// TestEventOfOne wants nothing of an instance to be lost because another has told the like
+// TestEventOfOneInstance wants nothing of an instance to be lost because another has told the like
 // before.
-func TestEventOfOne(t *testing.T) {
+func TestEventOfOneInstance(t *testing.T) {
 	together(t, 2, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
 		for _, w := range []*teller{all[0], all[1], all[1], all[0]} { // only a sees the second one first, then b
 			w.sees("upstream_down", "x")

@@ -231,7 +231,7 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 }
 
 // A client that asks for much and reads nothing loses its connection.
-func TestFloodNobodyReads(t *testing.T) {
+func TestFloodWithoutReader(t *testing.T) {
 	t.Parallel()
 	g := start(t, parse(t, fmt.Sprintf(`
 listeners: [{address: "127.0.0.1:0", http2: {cleartext: true}, timeouts: {write_idle: 1s}}]

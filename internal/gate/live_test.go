@@ -363,9 +363,9 @@ routes: [{respond: {status: %d}}]`
 	}
 }
 
-// TestReloadTellsOfFiles: a reload that puts nothing but new content of files into
+// TestReloadReportsFiles: a reload that puts nothing but new content of files into
 // use says so.
-func TestReloadTellsOfFiles(t *testing.T) {
+func TestReloadReportsFiles(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	write := func(text string) {
 		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
@@ -386,9 +386,9 @@ func TestReloadTellsOfFiles(t *testing.T) {
 	}
 }
 
-// TestAdminAnswersWhatItWasAsked: a request under way on an admin listener that
+// TestAdminAnswersRequestsInFlight: a request under way on an admin listener that
 // moves is answered.
-func TestAdminAnswersWhatItWasAsked(t *testing.T) {
+func TestAdminAnswersRequestsInFlight(t *testing.T) {
 	dir := t.TempDir()
 	of := func(name string) *config.Config {
 		return parse(t, fmt.Sprintf(`

@@ -10,7 +10,7 @@ import (
 )
 
 // Without a token, the author of a change over a Unix socket is the socket's user.
-func TestPeerOfASocket(t *testing.T) {
+func TestUserOfUnixSocket(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, "listeners: [\"127.0.0.1:0\"]\nadmin: unix:"+sock+"\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"], health: {type: none}}}"), Options{})
 	var done admin.Changed

@@ -306,9 +306,9 @@ func TestReloadLeavesTunnels(t *testing.T) {
 	}
 }
 
-// TestShutdownTellsWhy wants a request that waits for an upstream when the
+// TestShutdownReason wants a request that waits for an upstream when the
 // grace ends to be answered, not cut off.
-func TestShutdownTellsWhy(t *testing.T) {
+func TestShutdownReason(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, fmt.Sprintf(`
 listeners: ["unix:%s"]

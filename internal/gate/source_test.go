@@ -10,7 +10,7 @@ import (
 
 // With hold: 0s a request that came before the upstreams got no_upstream: the
 // listener accepted before the sources had been read.
-func TestUpstreamsComeBeforeRequests(t *testing.T) {
+func TestUpstreamsAreKnownBeforeRequests(t *testing.T) {
 	const pools = 100
 	config := func(upstream string) string {
 		var b strings.Builder
@@ -51,7 +51,7 @@ func TestUpstreamsComeBeforeRequests(t *testing.T) {
 }
 
 // A name server that does not answer delays the start, and prevents it not.
-func TestStartDoesNotWaitForDNSForEver(t *testing.T) {
+func TestStartBoundsTheWaitForDNS(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-func TestMatchTold(t *testing.T) {
+func TestMatchIsLogged(t *testing.T) {
 	for want, m := range map[string]config.Match{
 		"every request":                                   {Scheme: "any"},
 		"shop.example/api/*":                              {Scheme: "any", Host: []string{"shop.example"}, Path: "/api/*"},

@@ -160,9 +160,9 @@ func TestPools(t *testing.T) {
 	}
 }
 
-// TestSeriesOfAnUpstreamThatIsGone: they are bounded although upstreams come and
+// TestSeriesOfRemovedUpstream: they are bounded although upstreams come and
 // go, and do not go before their last counts were collected.
-func TestSeriesOfAnUpstreamThatIsGone(t *testing.T) {
+func TestSeriesOfRemovedUpstream(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Build{})

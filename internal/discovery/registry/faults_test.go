@@ -147,9 +147,9 @@ func closeAsker(t *testing.T, a discovery.Asker) {
 	}
 }
 
-// TestNobodyThere has each kind ask where nobody listens, and where what listens says
+// TestUnreachable has each kind ask where nobody listens, and where what listens says
 // something else.
-func TestNobodyThere(t *testing.T) {
+func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

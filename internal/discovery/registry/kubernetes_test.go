@@ -59,9 +59,9 @@ func TestKubernetesPages(t *testing.T) {
 	}
 }
 
-// TestKubernetesForgotten lists again when the server has forgotten where the watch was,
+// TestKubernetesExpiredWatch lists again when the server has forgotten where the watch was,
 // whether it says so at the begin of a watch or within.
-func TestKubernetesForgotten(t *testing.T) {
+func TestKubernetesExpiredWatch(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
 		"event": nil,

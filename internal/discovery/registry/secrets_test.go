@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// TestErrorsTellNoSecret: a program that repeats what it was sent tells nobody the secrets.
-func TestErrorsTellNoSecret(t *testing.T) {
+// TestErrorsContainNoSecrets: a program that repeats what it was sent tells nobody the secrets.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t<&>"
 	var as func(text string) string

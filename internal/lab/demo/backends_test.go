@@ -143,7 +143,7 @@ func TestFaultsThatCloseTheConnection(t *testing.T) {
 	})
 }
 
-func TestRefuseEndsNothingThatIsUnderWay(t *testing.T) {
+func TestRefuseKeepsRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	b := startBackend(t)
 	old := connect(t, b)

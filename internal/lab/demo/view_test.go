@@ -56,7 +56,7 @@ func TestViewFitsIntoATerminal(t *testing.T) {
 	}
 }
 
-func TestViewTellsWhatHappens(t *testing.T) {
+func TestViewShowsTheFault(t *testing.T) {
 	t.Parallel()
 	f := exampleFrame()
 	f.step = &Script()[0]

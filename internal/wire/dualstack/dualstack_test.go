@@ -96,7 +96,7 @@ func TestConnect(t *testing.T) {
 }
 
 // The address that worked last comes first, so that one that does not costs once.
-func TestTheOneThatWorkedLastComesFirst(t *testing.T) {
+func TestLastWorkingAddressComesFirst(t *testing.T) {
 	t.Parallel()
 	n := &network{errs: map[string]error{v4: errRefused}}
 	h := &Host{Addr: v4, Other: v6}

@@ -109,7 +109,7 @@ func TestWritesLikeStandardRequest(t *testing.T) {
 	})
 }
 
-func TestRefusesWhatCannotBeWritten(t *testing.T) {
+func TestUnwritableRequestsAreErrors(t *testing.T) {
 	t.Parallel()
 	f := func(name string, change func(*http.Request)) {
 		t.Helper()
@@ -131,7 +131,7 @@ func TestRefusesWhatCannotBeWritten(t *testing.T) {
 	f("length that is not the body's", func(r *http.Request) { r.Body, r.ContentLength = NewBody([]byte("hello")), 6 })
 }
 
-func TestNewBodyIsABody(t *testing.T) {
+func TestNewBody(t *testing.T) {
 	t.Parallel()
 	b := NewBody([]byte("hello"))
 	io.ReadFull(b, make([]byte, 2))

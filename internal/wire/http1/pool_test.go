@@ -91,7 +91,7 @@ func TestMaxIdle(t *testing.T) {
 	})
 }
 
-func TestTheLastUsedIsTakenFirst(t *testing.T) {
+func TestMostRecentlyUsedFirst(t *testing.T) {
 	t.Parallel()
 	inBubble(t, memAnswer(okResponse), func(t *testing.T, tr *Transport) {
 		one, err1 := tr.RoundTrip(request(t, "GET", ""), nil)
@@ -162,9 +162,9 @@ func TestDeadIdleConnectionsAreSkipped(t *testing.T) {
 	})
 }
 
-// TestNothingWrittenIsRetried has connections whose end shows only at a write: the call
+// TestUnwrittenRequestIsRetried has connections whose end shows only at a write: the call
 // takes the next one, for any method.
-func TestNothingWrittenIsRetried(t *testing.T) {
+func TestUnwrittenRequestIsRetried(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int32
 	inBubble(t, func(c *memnet.Conn) {
@@ -295,7 +295,7 @@ func TestManyOverFew(t *testing.T) {
 
 // A request that cannot be sent again does not use a connection that the upstream may be
 // closing now. Any other request may.
-func TestCarefulTakesYoungConnections(t *testing.T) {
+func TestUnrepeatableRequestAvoidsOldConnections(t *testing.T) {
 	t.Parallel()
 	inBubble(t, memAnswer(okResponse), func(t *testing.T, tr *Transport) {
 		f := func(age time.Duration, careful, want bool) {

@@ -23,9 +23,9 @@ func headWith(t testing.TB, lines string) *header.Head {
 	return h
 }
 
-// TestSendsFieldsAsTheyAre: fields keep their order and case. The fields that decide
+// TestSendsFieldsUnchanged: fields keep their order and case. The fields that decide
 // where the request goes and ends come from other facts.
-func TestSendsFieldsAsTheyAre(t *testing.T) {
+func TestSendsFieldsUnchanged(t *testing.T) {
 	t.Parallel()
 	f := func(name, lines string, r Request, want string) {
 		t.Helper()
@@ -75,7 +75,7 @@ type bufferedBody struct {
 
 func (b *bufferedBody) Buffered() ([]byte, bool) { return b.rest, true }
 
-func TestSendRefusesWhatCannotBeWritten(t *testing.T) {
+func TestSendRejectsUnwritableFields(t *testing.T) {
 	t.Parallel()
 	f := func(name string, change func(*Request)) {
 		t.Helper()
@@ -105,9 +105,9 @@ func TestSendRefusesWhatCannotBeWritten(t *testing.T) {
 	f("length that is not the body's", func(r *Request) { r.Body = &bufferedBody{r.Body, []byte("hello!")} })
 }
 
-// TestSendReturnsFieldsAsTheyCame sends several requests with one Call, one after the
+// TestSendReturnsFieldsUnchanged sends several requests with one Call, one after the
 // other.
-func TestSendReturnsFieldsAsTheyCame(t *testing.T) {
+func TestSendReturnsFieldsUnchanged(t *testing.T) {
 	t.Parallel()
 	f := func(name, sent string, status int, reason, fields, body, trailer string) {
 		t.Run(name, func(t *testing.T) {

@@ -351,7 +351,7 @@ func TestCanceledBeforeDial(t *testing.T) {
 	}
 }
 
-func TestCancelAfterTheEndHarmsNobody(t *testing.T) {
+func TestCancelAfterTheEndHasNoEffect(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(c *memnet.Conn) {
 		br := bufio.NewReader(c)
@@ -379,7 +379,7 @@ func TestCancelAfterTheEndHarmsNobody(t *testing.T) {
 	})
 }
 
-func TestDialErrorIsReturnedAsItIs(t *testing.T) {
+func TestDialErrorIsReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	want := errors.New("no way")
 	tr := New(Options{Dial: func(context.Context) (net.Conn, error) { return nil, want }})

@@ -287,7 +287,7 @@ func TestRequestBodyFailsAfterTheResponseBegan(t *testing.T) {
 	})
 }
 
-func TestBodyIsClosedWhateverHappens(t *testing.T) {
+func TestBodyIsAlwaysClosed(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")
 	f := func(name string, tr *Transport, change func(*http.Request)) {

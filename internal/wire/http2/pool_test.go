@@ -383,7 +383,7 @@ func TestLimitLoweredTooLate(t *testing.T) {
 // An upstream that only writes, and takes no answers to its pings, is given up.
 // This is on real sockets: in a bubble time stands still for who waits for a lock
 // of net/http's.
-func TestUpstreamThatOnlyWrites(t *testing.T) {
+func TestUpstreamThatReadsNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -205,9 +205,9 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
-// TestBodyThatDoesNotCome: whether a GET has a body is waited for as long as for
+// TestMissingBody: whether a GET has a body is waited for as long as for
 // a header.
-func TestBodyThatDoesNotCome(t *testing.T) {
+func TestMissingBody(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	failed := make(chan error, 1)
@@ -233,9 +233,9 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 	}
 }
 
-// TestHeaderNotTaken: a client that gives no room for the header does not hold the
+// TestClientWithoutRoomForHeader: a client that gives no room for the header does not hold the
 // request, neither with an informational response nor with a flush.
-func TestHeaderNotTaken(t *testing.T) {
+func TestClientWithoutRoomForHeader(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	failed := make(chan error, 1)

@@ -148,9 +148,9 @@ func TestHalfCloseThenReset(t *testing.T) {
 	<-ended
 }
 
-// TestWatchedClientGoesOn holds that the byte which the watch has read is the first
+// TestWatchedClientSendsMore holds that the byte which the watch has read is the first
 // of the next request, and that a watch leaves no deadline behind.
-func TestWatchedClientGoesOn(t *testing.T) {
+func TestWatchedClientSendsMore(t *testing.T) {
 	asked := make(chan bool)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Context().Done()
@@ -418,10 +418,10 @@ func TestBodyAfterwards(t *testing.T) {
 	}
 }
 
-// TestHalfAnAnswer holds that a connection ends with an answer that the client did
+// TestTruncatedAnswer holds that a connection ends with an answer that the client did
 // not take in time, also when the handler does not mind: what followed would be
 // taken for the rest of it.
-func TestHalfAnAnswer(t *testing.T) {
+func TestTruncatedAnswer(t *testing.T) {
 	const size = 32 << 20 // more than the sockets hold
 	over, body := make(chan error, 2), make([]byte, size)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -183,7 +183,7 @@ func TestShutdownInTime(t *testing.T) {
 
 // A body that somebody still reads when the last answer has been sent does not keep
 // the connection: it may never come.
-func TestBodyIsLeft(t *testing.T) {
+func TestUnreadBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var readers sync.WaitGroup
