@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestEveryReasonIsExplained keeps docs/502.md complete: a heading for each
-// reason, and no heading for what is none.
+// TestEveryReasonIsExplained keeps docs/502.md complete: a heading for each reason, and
+// no heading for anything else.
 func TestEveryReasonIsExplained(t *testing.T) {
 	page, err := os.ReadFile("docs/502.md")
 	if err != nil {

@@ -81,7 +81,7 @@ func (s *simulation) send() {
 	}
 }
 
-// spreads are distributions of the duration of requests, relative to their mean.
+// spreads are distributions of request durations, relative to their mean.
 var spreads = map[string]func(r *rand.Rand, mean time.Duration) time.Duration{
 	"narrow": func(r *rand.Rand, m time.Duration) time.Duration {
 		return time.Duration((0.8 + 0.4*r.Float64()) * float64(m))
@@ -109,7 +109,7 @@ func simulate(spread string, seed uint64, workers int, load float64) *simulation
 
 const meanTime = 50 * time.Millisecond
 
-// ask changes the capacity and the load.
+// ask sets the capacity and the load.
 func (s *simulation) ask(spread string, workers int, mean time.Duration, load float64) {
 	s.workers, s.mean = workers, mean
 	s.takes = func() time.Duration { return spreads[spread](s.rnd, s.mean) }
@@ -161,10 +161,10 @@ func (r *settled) check(t *testing.T, says string, b bounds) {
 	}
 }
 
-// TestAdaptiveLimitSettles holds that 5 s after a change of the upstream the limit
-// matches its capacity, however much the duration of requests varies. With twenty workers
-// and more that holds nearly always. With fewer workers and widely varying durations,
-// that time has too few answers to be sure.
+// TestAdaptiveLimitSettles checks that the limit matches an upstream's capacity 5 s
+// after a change, for any distribution of request durations. With at least twenty
+// workers that is nearly always the case. With fewer workers and widely varying
+// durations, that time has too few answers to be sure.
 func TestAdaptiveLimitSettles(t *testing.T) {
 	t.Parallel()
 	const slow = 2 * meanTime
@@ -211,7 +211,7 @@ func TestAdaptiveLimitSettles(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitBegins holds that the limit is found soon if an overload follows a
+// TestAdaptiveLimitBegins checks that the limit is found soon if an overload follows a
 // time of low load.
 func TestAdaptiveLimitBegins(t *testing.T) {
 	t.Parallel()
@@ -237,7 +237,8 @@ func TestAdaptiveLimitBegins(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitFollows holds that the limit follows an upstream that changes slowly.
+// TestAdaptiveLimitFollows checks that the limit follows an upstream that changes
+// slowly.
 func TestAdaptiveLimitFollows(t *testing.T) {
 	t.Parallel()
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
@@ -255,8 +256,8 @@ func TestAdaptiveLimitFollows(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitIdle holds that the estimate stays under little or no load, and that
-// it is right soon after the load returns, at once or gradually.
+// TestAdaptiveLimitIdle checks that the estimate stays under little or no load, and
+// that it is right soon after the load returns, at once or gradually.
 func TestAdaptiveLimitIdle(t *testing.T) {
 	t.Parallel()
 	for _, spread := range []string{"narrow", "exponential", "lognormal"} {
@@ -281,7 +282,7 @@ func TestAdaptiveLimitIdle(t *testing.T) {
 	}
 }
 
-// TestAdaptiveLimitFalls holds that failures alone bring the limit down.
+// TestAdaptiveLimitFalls checks that failures alone reduce the limit.
 func TestAdaptiveLimitFalls(t *testing.T) {
 	var a adaptive
 	a.start(AdaptiveOptions{Enabled: true, Start: 100, Min: 10})

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// usual are a breaker's options as they are by default.
+// usual are a breaker's default options.
 var usual = BreakerOptions{Enabled: true, Consecutive: 5, FailureRatio: 0.5, MinRequests: 10, OpenFor: 5 * time.Second, MaxOpenFor: time.Minute}
 
 // serve sends 100 requests a second for d to the members that the pool picks. fails
@@ -40,9 +40,9 @@ func findings(o *Options) *[]FindingKind {
 	return &got
 }
 
-// TestCommonCause: if something that all upstreams share breaks, none stays ejected, and
-// all are available at once when it works again. If one does well, the others are
-// ejected.
+// TestCommonCause: if something shared by all upstreams breaks, none stays ejected, and
+// all are available as soon as it works again. If one upstream is healthy, the others
+// are ejected.
 func TestCommonCause(t *testing.T) {
 	for policy, sizes := range map[string][]int{"round_robin": {2, 3, 5, 20}, "peak_ewma": {2, 3, 5}, "least_conn": {2, 3, 5}} {
 		for _, n := range sizes {

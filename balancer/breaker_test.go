@@ -44,7 +44,7 @@ func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *told) {
 	return b, l
 }
 
-// feed sends requests one after the other; those not admitted are left out.
+// feed sends requests one after the other, and skips those that are not admitted.
 func feed(b *breaker, outcomes ...Outcome) {
 	for _, o := range outcomes {
 		if pass, ok := b.admit(); ok {

@@ -89,7 +89,7 @@ func TestConfigureBreaker(t *testing.T) {
 	})
 }
 
-// TestConfigureUnchecked ends the wait for probes that nobody makes any more.
+// TestConfigureUnchecked ends the wait for probes that will never come.
 func TestConfigureUnchecked(t *testing.T) {
 	p := newTestPool(t, Options{Checked: true}, specsOf(1)...)
 	m := &p.Members()[0]

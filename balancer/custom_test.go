@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// fewest picks the usable member with the fewest requests in flight. Many goroutines use
-// a policy at once; this one has no state.
+// fewest picks the usable member with the fewest requests in flight. A policy is used
+// concurrently; this one has no state.
 type fewest struct{ members []balancer.Member }
 
 func (p fewest) Pick(c *balancer.Choice) (best *balancer.Member) {

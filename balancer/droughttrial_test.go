@@ -8,7 +8,7 @@ import (
 )
 
 // lateBreakers are options with which the first failure opens a breaker for longer than
-// any of these tests takes.
+// any of these tests.
 func lateBreakers(checked bool) Options {
 	o := ejecting(1)
 	o.Checked = checked
@@ -40,8 +40,8 @@ func ejectedPool(t *testing.T, o Options, n int) (*Pool, []Member) {
 	return p, m
 }
 
-// TestEarlyTrial: when the last available member goes, a member that passes its probes is
-// tried at once. Requests do not wait until its breaker wakes.
+// TestEarlyTrial: when the last available member fails, a member that passes its probes
+// is tried at once, and requests do not wait for its breaker.
 func TestEarlyTrial(t *testing.T) {
 	t.Parallel()
 	f := func(name string, checked bool, goes func(t *testing.T, p *Pool, last *Member), want BreakerState) {

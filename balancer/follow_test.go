@@ -75,8 +75,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// However many goroutines change a pool at once, a follower gets one call at a time, and
-// last the final set.
+// With concurrent changes of a pool, a follower gets one call at a time, and finally
+// the final set.
 func TestFollowTogether(t *testing.T) {
 	p := newFollowed(t)
 	var last string // no lock: calls do not overlap

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestGrowth feeds windows one by one and checks which are evidence of an overload.
+// TestGrowth feeds windows and checks which of them are evidence of an overload.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	calm := window{waits: 8, end: 8, answers: 30, seconds: 0.1, low: 10 * time.Millisecond}

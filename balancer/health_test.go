@@ -38,7 +38,8 @@ func TestStreak(t *testing.T) {
 	}
 }
 
-// TestRefused: it is down at once, and one pass brings it back.
+// TestRefused: a refused connection makes an upstream down at once, and one passed
+// probe makes it up.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	thresholds := Thresholds{Rise: 3, Fall: 3}
@@ -64,8 +65,8 @@ func TestRefusedUnchecked(t *testing.T) {
 	}
 }
 
-// TestDraining: an upstream whose probes say that it drains is out at once and
-// back at once; the last one gets requests all the same.
+// TestDraining: an upstream whose probes announce a drain is out at once and back at
+// once. The last one still gets requests.
 func TestDraining(t *testing.T) {
 	t.Parallel()
 	thresholds := Thresholds{Rise: 3, Fall: 3}

@@ -33,7 +33,7 @@ func shareOf(p *Pool, names map[string]bool, choice func(n int) Choice) float64 
 
 func replayable(int) Choice { return Choice{Replayable: true} }
 
-// keyed gives each request a hash of its own.
+// keyed gives each request a different hash.
 func keyed(n int) Choice { return Choice{Replayable: true, Hash: Hash(fmt.Sprint("client", n))} }
 
 // TestIntroductionShare: the new upstreams get their share under every policy, however
@@ -62,7 +62,7 @@ func TestIntroductionShare(t *testing.T) {
 	}
 }
 
-// TestIntroductionEnds: when it is over, all members are alike.
+// TestIntroductionEnds: after the introduction, all members are equal.
 func TestIntroductionEnds(t *testing.T) {
 	p := newTestPool(t, Options{Policy: "random"}, specsOf(2)...)
 	fresh := newcomers(p, 1, 0, false)

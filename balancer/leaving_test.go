@@ -75,8 +75,8 @@ func TestSignsOfLeavingProbeRarely(t *testing.T) {
 	})
 }
 
-// A passed probe does not end a later rest that the upstream has asked for and that needs
-// no probe.
+// A passed probe does not end a later rest that the upstream has requested without the
+// need for a probe.
 func TestProbeKeepsLaterRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(2)...)

@@ -52,8 +52,8 @@ func TestLifecycleAlone(t *testing.T) {
 	}
 }
 
-// TestLifecycleTiers terminates half of tier 0 beside as many serving members. That must
-// not use the next tier.
+// TestLifecycleTiers terminates half of tier 0, and as many members keep serving. That
+// must not activate the next tier.
 func TestLifecycleTiers(t *testing.T) {
 	specs := append(specsOf(4), Spec{Addr: "10.1.0.0:80", Tier: 1})
 	specs[0].Lifecycle, specs[1].Lifecycle = Terminating, Terminating
@@ -65,7 +65,7 @@ func TestLifecycleTiers(t *testing.T) {
 	}
 }
 
-// TestLifecycleSlowStart has a member become ready beside one that serves.
+// TestLifecycleSlowStart has a member become ready while another one serves.
 func TestLifecycleSlowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		specs := specsOf(2)

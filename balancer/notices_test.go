@@ -63,7 +63,7 @@ func TestNotifyInOrder(t *testing.T) {
 	}
 }
 
-// The queue of changes is bounded; the last availability is right all the same.
+// The queue of changes is bounded, and the last reported availability is still right.
 func TestNotifyIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newSlowNotify()
@@ -89,8 +89,8 @@ func TestNotifyIsBounded(t *testing.T) {
 	}
 }
 
-// Many goroutines change availability at once: the changes of each upstream alternate,
-// and the last one is its final availability.
+// Under concurrent changes of availability, the changes of each upstream alternate, and
+// the last one is its final availability.
 func TestNotifyConcurrently(t *testing.T) {
 	t.Parallel()
 	last := map[*Upstream]bool{} // one call at a time
@@ -153,7 +153,7 @@ func TestNotifyOfConfigure(t *testing.T) {
 	p := newTestPool(t, o, specsOf(2)...)
 	m := p.Members()
 	attempt(t, &m[0], Failure)
-	o.Breaker.Consecutive++ // begins anew, closed
+	o.Breaker.Consecutive++ // starts again, closed
 	if err := p.Configure(o); err != nil {
 		t.Fatal(err)
 	}

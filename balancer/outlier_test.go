@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// finds are the outlier rules as they are by default.
+// finds are the default outlier rules.
 var finds = OutlierOptions{Enabled: true, MinRequests: 20, FailureRatio: 0.1, SlowFactor: 5, SlowBy: 50 * time.Millisecond}
 
 // script describes a member's answers: the share of failures, and the time to an answer

@@ -39,7 +39,7 @@ func either(share float64, a, b func(*rand.Rand) time.Duration) func(*rand.Rand)
 
 var three = []int{20, 20, 20}
 
-// innocents are workloads for which a pool has room.
+// innocents are workloads within a pool's capacity.
 var innocents = []struct {
 	name    string
 	last    time.Duration
@@ -178,7 +178,7 @@ var innocents = []struct {
 			p.open(time.Duration(10+i)*sec, time.Duration(11+i)*sec, 5, kind{takes: about(500 * ms), sends: 60 * sec, patient: 200 * sec})
 		}
 	}},
-	{"the upstream is a queue", 60 * sec, []int{10, 10}, func(p *plant) { // workers that fetch jobs, of which there are few
+	{"the upstream is a queue", 60 * sec, []int{10, 10}, func(p *plant) { // workers that wait for jobs, with few jobs
 		p.closed(0, 50*sec, 100, 1*sec, kind{takes: exponential(500 * ms)})
 	}},
 	{"grows to three times as much", 60 * sec, three, func(p *plant) {
@@ -214,13 +214,13 @@ var innocents = []struct {
 	}},
 }
 
-// TestInnocentWorkloads holds that goodgate neither refuses nor delays requests for which
-// a pool has room.
+// TestInnocentWorkloads checks that goodgate neither refuses nor delays requests within
+// a pool's capacity.
 func TestInnocentWorkloads(t *testing.T) {
 	t.Parallel()
 	for i, test := range innocents {
 		if raceEnabled && i%4 > 0 {
-			continue // they are all played by the same goroutines, and it would take long
+			continue // the same goroutines run all of them, which would take long
 		}
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -243,8 +243,8 @@ func TestInnocentWorkloads(t *testing.T) {
 	}
 }
 
-// guilty are workloads beyond a pool's capacity, beside half of what it can do. The
-// overload starts after 5 s, and ends after 25.
+// guilty are workloads beyond a pool's capacity, together with others of half the
+// capacity. The overload starts after 5 s, and ends after 25 s.
 var guilty = []struct {
 	name     string
 	capacity float64 // requests a second meanwhile
@@ -285,9 +285,9 @@ var guilty = []struct {
 	}, 3 * sec, 6 * sec, 900 * ms, 350 * ms}, // of 100 ms each, of which 1 % take 460 ms
 }
 
-// TestOverload holds that an overloaded pool is limited soon, answers as many requests as
-// it can in time, refuses the rest quickly, and is limited no longer than the overload
-// lasts.
+// TestOverload checks that an overloaded pool is limited soon, answers as many requests
+// in time as it can, refuses the rest quickly, and is limited no longer than the
+// overload lasts.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	for i, test := range guilty {
@@ -340,8 +340,8 @@ func seeds() uint64 {
 	return 2
 }
 
-// TestLongPollsInOverload holds that long polls that arrive while a pool is limited do
-// not keep the limits on after the overload. Events at the same time happen in any order,
+// TestLongPollsInOverload checks that long polls that arrive while a pool is limited do
+// not keep the limits on after the overload. Simultaneous events happen in any order,
 // so runs differ: about one in sixty stays limited for twenty seconds longer. One of
 // three may.
 func TestLongPollsInOverload(t *testing.T) {
@@ -369,7 +369,7 @@ func TestLongPollsInOverload(t *testing.T) {
 	}
 }
 
-// TestProtectIsConfigured holds that limits end with their cause: after a reload that
+// TestProtectIsConfigured checks that limits end with their cause: after a reload that
 // turns the protection off, and when a member gets a configured limit.
 func TestProtectIsConfigured(t *testing.T) {
 	t.Parallel()

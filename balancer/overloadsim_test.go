@@ -20,7 +20,7 @@ type kind struct {
 	streams time.Duration                  // the answer's body
 	sends   time.Duration                  // the request's body, a large one
 	patient time.Duration                  // until the client gives up; 0 = 30 s
-	again   int                            // times that the client asks again when it is refused
+	again   int                            // number of a client's retries after a refusal
 }
 
 // server is a simulated upstream: workers, and a queue before them that has no end.
@@ -154,7 +154,8 @@ func (p *plant) ramp(from, to time.Duration, first, last float64, k kind) {
 	})
 }
 
-// closed are n clients that send the next request a pause after each answer.
+// closed starts n clients that each send the next request after a pause after an
+// answer.
 func (p *plant) closed(from, to time.Duration, n int, pause time.Duration, k kind) {
 	p.clients.Go(func() {
 		time.Sleep(time.Until(p.began.Add(from)))
@@ -179,7 +180,7 @@ func (p *plant) at(when time.Duration, change func(i int, s *server)) {
 	})
 }
 
-// ask sends one request as a delivery does.
+// ask sends one request, like a delivery.
 func (p *plant) ask(k kind) {
 	if k.patient == 0 {
 		k.patient = 30 * time.Second

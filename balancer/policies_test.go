@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestEveryPolicy holds the laws of every policy. It is not parallel, because parallel
+// TestEveryPolicy checks the laws of every policy. It is not parallel, because parallel
 // tests cannot count allocations.
 func TestEveryPolicy(t *testing.T) {
 	for _, name := range Policies() {
@@ -70,8 +70,8 @@ func lawOnlyOne(t *testing.T, policy string) {
 	}
 }
 
-// lawExcluded has one member of each kind that a policy must not pick, among as many that
-// it may.
+// lawExcluded has one member of each kind that a policy must not pick, and as many
+// usable members.
 func lawExcluded(t *testing.T, policy string) {
 	specs := specsOf(10)
 	specs[3].MaxInFlight = 2
@@ -224,13 +224,13 @@ func send(p *Pool, c *Choice) {
 	}
 }
 
-// TestWeights holds the policies to the weights that they promise.
+// TestWeights checks that the policies respect weights.
 func TestWeights(t *testing.T) {
 	t.Parallel()
 	weights := []int{1, 2, 3, 4, 10}
 	const picks = 100000
 	for _, policy := range []string{"round_robin", "sticky", "random", "p2c", "least_conn", "hash"} {
-		for _, copies := range []int{1, 20} { // least_conn has a way for few and one for many
+		for _, copies := range []int{1, 20} { // least_conn has different algorithms for few and for many members
 			t.Run(fmt.Sprint(policy, "/", copies), func(t *testing.T) {
 				t.Parallel()
 				var all []int

@@ -51,8 +51,8 @@ func TestSlowStartAlone(t *testing.T) {
 	}
 }
 
-// TestSlowStartOfNewcomers holds that an upstream added to a serving pool
-// ramps up, while those of the first set, all cold alike, do not.
+// TestSlowStartOfNewcomers checks that an upstream added to a serving pool ramps up,
+// while those of the first set, which are all equally cold, do not.
 func TestSlowStartOfNewcomers(t *testing.T) {
 	t.Parallel()
 	for _, checked := range []bool{true, false} {

@@ -45,7 +45,7 @@ func TestSmoothSequence(t *testing.T) {
 		for i := range weights {
 			weights[i] = 1 + rand.IntN(9)
 		}
-		weights[0] = 1 // so that there is no common divisor
+		weights[0] = 1 // avoids a common divisor
 		for _, w := range weights {
 			sum += w
 		}

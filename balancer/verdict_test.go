@@ -106,8 +106,8 @@ func TestEjectionPlaceIsReturned(t *testing.T) {
 	})
 }
 
-// TestEjectionFloorUnderConcurrency: breakers that open at once do not all pass
-// the floor.
+// TestEjectionFloorUnderConcurrency: breakers that open at the same time do not pass
+// the floor together.
 func TestEjectionFloorUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	for range 20 {

@@ -108,8 +108,8 @@ func holdOut(t *testing.T, p *Pool) Lease {
 	}
 }
 
-// TestReleaseIsPaced holds that a returning upstream does not get all waiting requests at
-// once, and that every one gets its turn.
+// TestReleaseIsPaced checks that a returning upstream does not get all waiting requests
+// at once, and that every request gets its turn.
 func TestReleaseIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{Checked: true}, specsOf(1)...)

@@ -84,7 +84,7 @@ func TestZoneShares(t *testing.T) {
 				t.Errorf("%s: state: got %v, want %v", name, r.State, tc.state)
 			}
 			if policy == "first" && tc.state != ZonesOn {
-				continue // the first of all, whatever its zone
+				continue // the first of all, in any zone
 			}
 			wantShares(t, name+" by "+policy, perZone(p, 4000), tc.want)
 			if r = p.Zones(); tc.state == ZonesOn && (r.Kept+r.Left != 4000 || math.Abs(float64(r.Kept)/4000-r.Meant) > 0.04) {
@@ -273,7 +273,7 @@ func TestZoneKeys(t *testing.T) {
 	wantShares(t, "new clients", perZone(p, 5000), map[string]float64{"a": 0.655, "b": 0.07, "c": 0.275})
 }
 
-// TestZoneTiers has zones within tiers, and an introduction beside them.
+// TestZoneTiers has zones within tiers, together with an introduction.
 func TestZoneTiers(t *testing.T) {
 	t.Parallel()
 	specs := zoned(map[string]int{"a": 6, "b": 6})
@@ -292,8 +292,8 @@ func TestZoneTiers(t *testing.T) {
 	wantShares(t, "afterwards", perZone(p, 500), map[string]float64{"a": 1})
 }
 
-// TestZonesOut has no available member: the state says so. The first that returns gets
-// the requests.
+// TestZonesOut has no available member, and the state says so. The first member that
+// returns gets the requests.
 func TestZonesOut(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Zone: ZoneOptions{Own: "a"}}, zoned(map[string]int{"a": 3, "b": 3})...)

@@ -22,8 +22,8 @@ http {
 }
 `
 
-// TestAbandonedBehindNginx holds that a request which the client of an nginx in front
-// gives up ends at the upstream. By default nginx speaks HTTP/1.0 to goodgate, and
+// TestAbandonedBehindNginx checks that a request ends at the upstream when the client
+// of an nginx in front gives up. By default nginx speaks HTTP/1.0 to goodgate, and
 // closes its connection.
 func TestAbandonedBehindNginx(t *testing.T) {
 	t.Parallel()
@@ -51,8 +51,8 @@ func TestAbandonedBehindNginx(t *testing.T) {
 	}
 }
 
-// TestPipedRequests holds that a script which shuts down its side with the request has
-// its answer (elastic/elasticsearch#11466), though the upstream takes its time.
+// TestPipedRequests checks that a script that shuts down its side after the request
+// gets its answer (elastic/elasticsearch#11466), although the upstream is slow.
 func TestPipedRequests(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// A service that says who may come is asked by nginx's auth_request and by goodgate, and
-// lets in the same requests with the same user; what a client claims to be is never told.
-// curl gets the same body from both, whatever it asks to have compressed.
+// nginx's auth_request and goodgate ask the same access service. Both admit the same
+// requests with the same user, and neither passes on a client's own claims. curl gets
+// the same body from both, with any compression that it accepts.
 func TestForwardAuthLikeNginx(t *testing.T) {
 	t.Parallel()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// command runs goodgate to its end and returns what it printed.
+// command runs goodgate to its end and returns its output.
 func (g *gate) command(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(built.goodgate, args...).CombinedOutput()
@@ -16,8 +16,8 @@ func (g *gate) command(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// An operator drains an upstream under load, looks at the state, asks why a
-// request failed, and brings the upstream back.
+// An operator drains an upstream under load, checks the state, looks up why a request
+// failed, and brings the upstream back.
 func TestOperatorsCommands(t *testing.T) {
 	t.Parallel()
 	a, b := startApp(t, "go", "a"), startApp(t, "go", "b")

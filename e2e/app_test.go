@@ -16,8 +16,7 @@ type app struct {
 	env     []string
 }
 
-// startApp runs an app server, in "go", "node" or "python", on an address of
-// its own.
+// startApp runs an app server, in "go", "node" or "python", on an unused address.
 func startApp(t *testing.T, language, name string, env ...string) *app {
 	t.Helper()
 	return startAppAt(t, language, name, freeAddress(t), env...)
@@ -60,7 +59,7 @@ func (a *app) url() string {
 	return "http://" + a.address
 }
 
-// waitBegan waits until an app in Go has a request with ?wait= under way.
+// waitBegan waits until an app in Go has a request with ?wait= in flight.
 func (a *app) waitBegan(method, target string) {
 	a.t.Helper()
 	waitFor(a.t, a.name+" to begin "+method+" "+target, func() bool {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestBenchOutput: what cannot be measured is said, with the right exit code.
+// TestBenchOutput: bench reports measurements that are not possible, with the right
+// exit code.
 func TestBenchOutput(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -43,7 +43,7 @@ func startBrowser(t *testing.T, path string, more ...chromedp.ExecAllocatorOptio
 	return b
 }
 
-// listen notes what a page must not do.
+// listen records events that a page must not cause.
 func (b *browser) listen(event any) {
 	problem := ""
 	switch e := event.(type) {
@@ -72,7 +72,7 @@ func (b *browser) told() []string {
 	return b.problems
 }
 
-// act does something in a browser and returns what came of it.
+// act runs actions in a browser and returns their error.
 func act[T any](b *browser, a chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 4*bound)

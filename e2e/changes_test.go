@@ -59,7 +59,7 @@ func (c *changing) restart(s syscall.Signal) {
 	c.start("")
 }
 
-// run runs a command for operators, and returns what it prints on both streams.
+// run runs a command for operators, and returns its output on both streams.
 func (c *changing) run(args ...string) string {
 	c.t.Helper()
 	stdout, stderr, code := c.try(args...)
@@ -105,8 +105,8 @@ func (c *changing) want(when, want string) {
 	}
 }
 
-// What operators change outlives the process, however that ends, until the file says
-// something else of the same thing.
+// Operators' changes survive any end of the process, until the file has another value
+// for the same setting.
 func TestChangesSurviveRestart(t *testing.T) {
 	t.Parallel()
 	c := newChanging(t)
@@ -168,8 +168,8 @@ func TestStateFileErrors(t *testing.T) {
 	}
 }
 
-// A change whose time ends while no goodgate runs is over at the start, and one that ends
-// later ends by itself.
+// A change that expires while goodgate is not running is gone at the start, and a
+// change that expires later ends by itself.
 func TestChangeEndsDuringDowntime(t *testing.T) {
 	t.Parallel()
 	c := newChanging(t)

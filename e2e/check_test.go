@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The check of a pool in front of a Redis of its own: the upstream's own service is HTTP,
-// and what it depends on is asked by the protocol that it speaks.
+// A pool's health check can include the Redis behind an upstream: the upstream's own
+// service is HTTP, and the check asks Redis by its own protocol.
 func TestRedisConversation(t *testing.T) {
 	redis := freeAddress(t)
 	_, port, _ := strings.Cut(redis, ":")

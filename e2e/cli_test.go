@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// command runs goodgate to its end, in a folder, and returns what it wrote and
-// its exit code.
+// command runs goodgate to its end, in a folder, and returns its output and exit code.
 func command(t *testing.T, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err output
@@ -24,8 +23,7 @@ func command(t *testing.T, dir string, args ...string) (stdout, stderr string, c
 	return out.String(), err.String(), c.ProcessState.ExitCode()
 }
 
-// wantCommand runs goodgate and wants an exit code, and a text somewhere in
-// what it wrote.
+// wantCommand runs goodgate and expects an exit code and a text in the output.
 func wantCommand(t *testing.T, code int, text string, args ...string) {
 	t.Helper()
 	stdout, stderr, got := command(t, "", args...)

@@ -16,7 +16,7 @@ import (
 // sends one twice. http.Client would not do: its transport repeats a GET whose
 // kept connection turns out to be closed, and so hides what these tests look for.
 
-// echo is what an app server answers: what it was asked.
+// echo is the answer of an app server: a description of the request.
 type echo struct {
 	App     string            `json:"app"`
 	Method  string            `json:"method"`
@@ -93,7 +93,7 @@ func request(t *testing.T, method, path string, headers ...string) *http.Request
 	return r
 }
 
-// ask sends one request over a connection of its own.
+// ask sends one request on a new connection.
 func ask(t *testing.T, address, method, path string, headers ...string) *answer {
 	t.Helper()
 	c := connect(t, address)

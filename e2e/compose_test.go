@@ -10,8 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// The example for Docker Compose: goodgate's file is good, and what it leads to and what
-// it is given are in the other file.
+// The example for Docker Compose: goodgate's file is valid, and the services and mounts
+// that it uses are in the other file.
 func TestComposeExample(t *testing.T) {
 	t.Parallel()
 	const dir = "../deploy/compose/"

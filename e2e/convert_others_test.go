@@ -226,7 +226,7 @@ func (v *conversion) other(file string) *process {
 	return nil
 }
 
-// static are the arguments for the static configuration beside one of Traefik.
+// static returns the arguments for the static configuration of Traefik.
 func static(file string) []string {
 	other := strings.TrimSuffix(file, ".yaml") + ".static.yaml"
 	if _, err := os.Stat(other); err != nil || other == file {

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// styles are configurations in the ways in which people publish them, and what is
-// asked of both proxies: "PORT METHOD HOST PATH [Name: value]".
+// styles are configurations in the forms in which people publish them, with requests
+// for both proxies: "PORT METHOD HOST PATH [Name: value]".
 var styles = []style{
 	{"wordpress.conf", `
 		front GET www.example.com /
@@ -336,7 +336,7 @@ func (v *styled) write(name string) string {
 	return writeFile(v.T, v.dir, name, v.addresses.Replace(string(b)))
 }
 
-// describing answers with what it was asked. /go sends the client elsewhere.
+// describing answers with a description of the request. /go redirects the client.
 func describing(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "echo" {
@@ -384,8 +384,8 @@ func (v *styled) answers(asked []string, times int) (all []string) {
 	return all
 }
 
-// ask sends one request, and describes the answer. What a proxy writes itself is only
-// its status.
+// ask sends one request, and describes the answer. A proxy's own answer is described
+// only by its status.
 func (v *styled) ask(line string) string {
 	v.Helper()
 	words := strings.SplitN(strings.TrimSpace(line), " ", 5)

@@ -23,12 +23,12 @@ type asked struct {
 	secure             bool
 }
 
-// conversions are configurations of another proxy, and what is asked of it and
-// of what goodgate convert makes of it.
+// conversions are configurations of another proxy, with requests for it and for the
+// configuration that goodgate convert makes.
 var conversions = []struct {
 	file  string
 	asked []asked
-	notes []string // parts of what is noted
+	notes []string // parts of the notes
 }{
 	{"plain.conf", []asked{
 		{method: "GET", host: "localhost", path: "/a/b?c=d%20e"},
@@ -123,7 +123,7 @@ func (v *conversion) write(name string) string {
 	return writeFile(v.T, v.dir, name, text)
 }
 
-// mirror answers with what it was asked.
+// mirror answers with a description of the request.
 func mirror(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -179,8 +179,7 @@ func (v *conversion) original(file string) (stop func()) {
 	return func() { p.signal(os.Interrupt); p.wait() }
 }
 
-// convert converts a configuration and runs goodgate with it. It returns what
-// was noted.
+// convert converts a configuration and runs goodgate with it. It returns the notes.
 func (v *conversion) convert(file string) string {
 	v.Helper()
 	var out, notes bytes.Buffer

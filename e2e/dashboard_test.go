@@ -26,7 +26,7 @@ import (
 
 const dashboardToken = "0123456789abcdef"
 
-// planted are pools of which each fails in its own way.
+// planted are pools that each fail in a different way.
 const planted = `
 listeners: ["${LISTEN}"]
 admin: {address: "${ADMIN}", token: "` + dashboardToken + `"}
@@ -96,7 +96,7 @@ func TestDashboard(t *testing.T) {
 
 func row(pool string) string { return fmt.Sprintf("tr[data-key=%q]", pool) }
 
-// wholeAddresses wants no address to be broken into two lines.
+// wholeAddresses checks that no address is broken into two lines.
 func (b *browser) wholeAddresses(where string) {
 	b.t.Helper()
 	const broken = `[...document.querySelectorAll("code")].filter((e) => /^127[.]0[.]0[.]1:\d+$/.test(e.innerText) && e.checkVisibility() && e.getBoundingClientRect().height > 1.8 * parseFloat(getComputedStyle(e).lineHeight)).map((e) => e.innerText).join()`
@@ -105,8 +105,8 @@ func (b *browser) wholeAddresses(where string) {
 	}
 }
 
-// TestDashboardOrders: an operator drains by keyboard, is asked before the last
-// upstream goes, and finds what was done in the time line.
+// TestDashboardOrders: an operator drains by keyboard, has to confirm before the last
+// upstream is removed, and finds the change in the timeline.
 func TestDashboardOrders(t *testing.T) {
 	t.Parallel()
 	chromium := need(t, "chromium")
@@ -145,8 +145,8 @@ func TestDashboardOrders(t *testing.T) {
 	}
 }
 
-// TestDashboardFigures: the page shows what the API says, and after it was loaded
-// again what happened before.
+// TestDashboardFigures: the page shows the API's figures, and after a reload also the
+// earlier ones.
 func TestDashboardFigures(t *testing.T) {
 	t.Parallel()
 	chromium := need(t, "chromium")
@@ -225,7 +225,7 @@ pools:
 	}
 }
 
-// agree waits until a page shows what the API says.
+// agree waits until a page shows the API's figures.
 func (b *browser) agree(what string, want, got func() string) {
 	b.t.Helper()
 	deadline := time.Now().Add(2 * bound)
@@ -292,8 +292,8 @@ func (f hostileFleet) LastCheck(balancer.Key) admin.Check {
 	return admin.NewCheck(errors.New(hostileText), time.Now(), time.Millisecond)
 }
 
-// TestDashboardHostile: whatever others have chosen is text, on every screen, and
-// no screen gets wider by it. Every control is reached by the Tab key.
+// TestDashboardHostile: text from others is shown as text, on every screen, and makes
+// no screen wider. The Tab key reaches every control.
 func TestDashboardHostile(t *testing.T) {
 	t.Parallel()
 	chromium := need(t, "chromium")

@@ -25,7 +25,7 @@ pools:
     health: {type: http, path: /healthz, interval: 1s}
 `
 
-// stand is a goodgate in front of the old version of an application.
+// stand is goodgate in front of the old version of an application.
 type stand struct {
 	*gate
 	admin string
@@ -64,7 +64,7 @@ func startVersion(t *testing.T, language, name, kind string) *app {
 // quickly are flags for a deploy that takes seconds.
 var quickly = []string{"--steps", "10,100", "--step-time", "300ms", "--watch-for", "500ms", "--drain-timeout", "2s"}
 
-// deploy runs the command deploy to its end, and returns its exit code and what it printed.
+// deploy runs the command deploy to its end, and returns its exit code and output.
 func (s *stand) deploy(t *testing.T, flags ...string) (code int, out string) {
 	t.Helper()
 	args := append([]string{"deploy", "app", "--admin", s.admin}, flags...)
@@ -134,8 +134,8 @@ func TestDeploy(t *testing.T) {
 	s.finish()
 }
 
-// TestDeployBroken: a broken version goes back by itself, and no client has seen it, but
-// for what cannot be sent again.
+// TestDeployBroken: a broken version is rolled back by itself, and clients see no
+// failures except for requests that cannot be sent again.
 func TestDeployBroken(t *testing.T) {
 	t.Parallel()
 	for kind, tc := range map[string]struct {
@@ -183,8 +183,8 @@ func TestDeployBroken(t *testing.T) {
 	}
 }
 
-// TestDeployKilled: goodgate is killed in the middle of a deploy. The next one goes on with
-// it, to a good end.
+// TestDeployKilled: goodgate is killed in the middle of a deploy. The next process
+// continues it successfully.
 func TestDeployKilled(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "node")
@@ -244,7 +244,7 @@ func TestDeployInPlace(t *testing.T) {
 	s := newStand(t, "node")
 	restart := filepath.Join(s.dir, "restart")
 	done := make(chan struct{})
-	go func() { // what a supervisor does
+	go func() { // like a supervisor
 		defer close(done)
 		waitFor(t, "the order to restart", func() bool { _, err := os.Stat(restart); return err == nil })
 		s.old.kill()

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The file that lists the upstreams is replaced by renaming, under load: the
-// new one is used, the one that left ends what it has begun.
+// The file that lists the upstreams is replaced by renaming, under load: the new
+// upstream is used, and the removed one completes its requests.
 func TestUpstreamsFromFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -46,19 +46,19 @@ pools:
 	if err := <-slow; err != nil {
 		t.Errorf("a request that the one that left had begun: %v", err)
 	}
-	leaves.kill() // nobody needs it any more
+	leaves.kill() // no longer needed
 	l.more(50)
 	results := l.finish()
 	g.finish()
 	wantAllAnswered(t, results)
 }
 
-// maxOvertaken is how many requests under way may be answered later than one
-// that was sent after them.
+// maxOvertaken bounds the number of requests in flight that are answered later than a
+// request sent after them.
 const maxOvertaken = 20
 
-// slowRequestTo begins requests whose answers take 1.5 s to arrive until an app
-// has one of them, and returns where the end of that is told.
+// slowRequestTo sends requests with answers that take 1.5 s until an app has one of
+// them, and returns a channel for the result.
 func slowRequestTo(t *testing.T, g *gate, name string) <-chan error {
 	t.Helper()
 	for range 50 {
@@ -87,7 +87,7 @@ func slowRequestTo(t *testing.T, g *gate, name string) <-chan error {
 	return nil
 }
 
-// localhost stands for all its addresses.
+// localhost has several addresses, and all of them are used.
 func TestUpstreamByHostName(t *testing.T) {
 	t.Parallel()
 	addresses, err := net.LookupHost("localhost")

@@ -11,8 +11,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// The examples of the documentation run here as they stand, but for their
-// ports, which become free ones.
+// The examples of the documentation run here unchanged, except for their ports.
 
 func TestDocsSidecar(t *testing.T) {
 	t.Parallel()
@@ -95,7 +94,7 @@ func TestDocsNginxHostile(t *testing.T) {
 	}
 }
 
-// hostile are headers by which a client would pass for another, in many spellings.
+// hostile are headers that a client might forge, in many spellings.
 func hostile() (headers []string) {
 	for _, name := range append(proxy.DefaultDropHeaders(), "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix",
 		"X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Real-IP", "X-Request-Id", "Goodgate-Drain") {
@@ -107,8 +106,8 @@ func hostile() (headers []string) {
 	return headers
 }
 
-// wantNoClaims checks the headers of an application that nginx and goodgate
-// stand in front of, and a client that came to 127.0.0.1 with hostile ones.
+// wantNoClaims checks the headers that an application receives behind nginx and
+// goodgate, from a client at 127.0.0.1 with hostile headers.
 func wantNoClaims(t *testing.T, got map[string]string) {
 	t.Helper()
 	for name, value := range got {
@@ -171,7 +170,7 @@ func (x *example) startApps(file, except string) []*app {
 	return apps
 }
 
-// build compiles a file as if it were a package of this module.
+// build compiles a file as a package of this module.
 func (x *example) build(file string) string {
 	x.t.Helper()
 	root, err := filepath.Abs("..")

@@ -33,7 +33,7 @@ func TestDoctorCaddySuggests(t *testing.T) {
 	}
 }
 
-// caddyfileWith is a site with a directive: of its own, or of its reverse_proxy.
+// caddyfileWith returns a site with a directive: its own, or one of its reverse_proxy.
 func caddyfileWith(directive string) string {
 	directive = strings.ReplaceAll(directive, "HOST:PORT", "10.0.0.1:3000")
 	if name, _, _ := strings.Cut(directive, " "); name != "reverse_proxy" && name != "request_body" {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// configured are more setups with one thing wrong: other ways than HTTP, other forms
-// of a configuration, and evidence that has to be put together.
+// configured are more setups with one fault: other protocols than HTTP, other forms of
+// a configuration, and evidence from several sources.
 var configured = []setup{
 	{"php-fpm is not running", func(p *plant) diagnosis {
 		p.nginx(passed("include fastcgi_params; fastcgi_pass unix:$DIR/php.sock"))

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestDoctorEnds: a signal ends the doctor at once, whatever it waits for.
+// TestDoctorEnds: a signal ends the doctor at once, during any wait.
 func TestDoctorEnds(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -130,7 +130,7 @@ func TestDoctorOfficialImage(t *testing.T) {
 	}
 }
 
-// TestDoctorPage: the page is a file of its own, without what is not to be handed on.
+// TestDoctorPage: the page is a self-contained file without private texts.
 func TestDoctorPage(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/proxylog"
 )
 
-// atHAProxy are setups in which HAProxy is what answers with bad gateways, and in which
-// a line of its configuration is the cure.
+// atHAProxy are setups in which HAProxy answers with bad gateways, and a line of its
+// configuration is the remedy.
 var atHAProxy = []setup{
 	{"wrong port, HAProxy", func(p *plant) diagnosis {
 		right, wrong := neighbours(p)

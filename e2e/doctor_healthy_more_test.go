@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// wellToo are healthy setups in which something looks like a fault.
+// wellToo are healthy setups with something that looks like a fault.
 var wellToo = map[string]func(*plant) diagnosis{
 	"a certificate of nginx's own, which the upstream wants": func(p *plant) diagnosis {
 		to := p.mutual()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// healthy are setups in which nothing is wrong.
+// healthy are setups without faults.
 var healthy = map[string]func(*plant) diagnosis{
 	"nginx": func(p *plant) diagnosis {
 		p.nginx(group("keepalive_timeout 4s;", p.node(5*time.Second), p.app(fine)))
@@ -133,8 +133,8 @@ var healthy = map[string]func(*plant) diagnosis{
 	},
 }
 
-// TestDoctorHealthy: where nothing is wrong, nothing is found, and the doctor says
-// what it looked at.
+// TestDoctorHealthy: without faults there are no findings, and the doctor lists what it
+// has examined.
 func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
 	need(t, "nginx")

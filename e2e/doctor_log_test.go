@@ -26,11 +26,11 @@ func readLog(t *testing.T, log string, args ...string) (text string, code int) {
 	var out output
 	c := exec.CommandContext(t.Context(), built.goodgate, append([]string{"doctor", "--log", "-"}, args...)...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(log), &out, &out
-	c.Run() // the exit code tells
+	c.Run() // the exit code has the result
 	return out.String(), c.ProcessState.ExitCode()
 }
 
-// TestDoctorLog: a log alone, whatever is around its lines, and the exit code.
+// TestDoctorLog: the findings and the exit code for a log alone, in any envelope.
 func TestDoctorLog(t *testing.T) {
 	t.Parallel()
 	zipped := func(s string) string {
@@ -106,7 +106,7 @@ func TestDoctorLogNoFile(t *testing.T) {
 	}
 }
 
-// TestDoctorLogOfNginx: what is named beside a configuration is read in the same
+// TestDoctorLogOfNginx: logs named together with a configuration are read in the same
 // way.
 func TestDoctorLogOfNginx(t *testing.T) {
 	t.Parallel()

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestDoctorRunning: beside a goodgate that runs, the doctor tells what that
-// one sees.
+// TestDoctorRunning: the doctor includes the findings of a running goodgate.
 func TestDoctorRunning(t *testing.T) {
 	t.Parallel()
 	a, b := startApp(t, "go", "a"), startApp(t, "go", "b")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// said are messages of nginx's about an upstream.
+// said are nginx's messages about an upstream.
 var said = []string{
 	"connect() failed (111: Connection refused) while connecting to upstream",
 	"connect() failed (113: No route to host) while connecting to upstream",
@@ -41,8 +41,8 @@ var said = []string{
 	"bind() to 0.0.0.0:80 failed (98: Address already in use)",
 }
 
-// TestDoctorSuggests: whatever the error log says, of whatever upstream, nginx takes
-// the lines that the doctor suggests, in the configuration that they are for.
+// TestDoctorSuggests: for every message in the error log and every kind of upstream,
+// nginx accepts the lines that the doctor suggests, in the right configuration.
 func TestDoctorSuggests(t *testing.T) {
 	t.Parallel()
 	need(t, "nginx")
@@ -63,7 +63,7 @@ func TestDoctorSuggests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, message := range said { // one by one, so that none is taken for another's consequence
+			for _, message := range said { // one by one, so that none counts as another's consequence
 				p := newPlant(t)
 				fill := strings.NewReplacer("$TO", p.address(), "$DIR", p.dir)
 				p.configure("", "", fill.Replace(c.http))

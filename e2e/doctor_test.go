@@ -22,12 +22,12 @@ type setup struct {
 	fix   string // part of its directive, or of what to do
 }
 
-// setups are proxies with one thing wrong each. The doctor must name it first,
-// and say what to write.
+// setups are proxies with one fault each. The doctor must report it first, with the
+// text to write.
 var setups = []setup{
 	{"firewall drop", func(p *plant) diagnosis {
-		// What is sent to 10.9.0.2 goes into a cable at whose other end nobody has the
-		// address: like a firewall that drops.
+		// Packets to 10.9.0.2 go to a network without that address, and are lost as
+		// behind a firewall.
 		p.namespace("-n", `ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 10.9.0.1/24 dev v0 &&
 			ip link set v0 up && ip link set v1 up && ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev v0`)
 		p.nginx(proxied("http://10.9.0.2:3000", "proxy_connect_timeout 1s;"))
@@ -400,7 +400,7 @@ var setups = []setup{
 	}, "listener_conflict", "stop the other process"},
 }
 
-// TestDoctor plants each fault and asks the doctor.
+// TestDoctor creates each fault and runs the doctor.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	need(t, "nginx")
@@ -450,8 +450,7 @@ func asRoot(p *plant) {
 	}
 }
 
-// neighbours returns a listener, and the address beside it on which nobody
-// listens.
+// neighbours returns a listener, and an unused address with a neighbouring port.
 func neighbours(p *plant) (right net.Listener, wrong string) {
 	p.Helper()
 	ln := p.listen()

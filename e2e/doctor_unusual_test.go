@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// unusual are setups that the doctor once did not see through.
+// unusual are setups that an earlier doctor did not recognize.
 var unusual = []setup{
 	{"a client certificate is wanted", func(p *plant) diagnosis {
 		p.nginx(proxied("https://" + p.mutual()))

@@ -28,8 +28,8 @@ func TestReplacedBehindNginx(t *testing.T) {
 	env := []string{"A=" + a.url(), "LAME_DUCK=2s", "GRACE=10s"}
 	before, after := startGate(t, drained, env...), startGate(t, drained, env...)
 	front := startNginx(t, before.address)
-	// Each request on its own connection: an nginx that reloads closes kept
-	// ones without a word, which is not what is tested.
+	// Each request uses its own connection: an nginx that reloads closes kept ones
+	// without notice, which is not under test here.
 	l := startLoad(t, load{address: fixed(front.address), rate: 150, methods: mixed})
 	l.more(50)
 	before.signal(syscall.SIGTERM)
@@ -57,9 +57,8 @@ func requests(g *gate) int {
 	return n
 }
 
-// The same without nginx, with clients that keep connections: they are told to
-// leave by Connection: close, and nobody's connection is cut before the end of
-// the lame-duck window.
+// The same without nginx, with clients that keep connections. Connection: close asks
+// them to leave, and no connection is cut before the end of the lame-duck period.
 func TestReplacedUnderKeptConnections(t *testing.T) {
 	t.Parallel()
 	const lameDuck = 2 * time.Second
@@ -120,7 +119,7 @@ func untilClosed(t *testing.T, c *conn, since time.Time) time.Duration {
 	return time.Since(since)
 }
 
-// A second signal ends it at once, whatever is under way.
+// A second signal ends it at once, with any requests in flight.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {

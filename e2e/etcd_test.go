@@ -51,7 +51,7 @@ func (e *etcd) start(t *testing.T) {
 	})
 }
 
-// ask sends a question to etcd. Its key, value and range_end are bytes.
+// ask sends a request to etcd. Its key, value and range_end are bytes.
 func (e *etcd) ask(path string, question map[string]any) map[string]any {
 	e.t.Helper()
 	for _, field := range []string{"key", "value", "range_end"} {
@@ -87,8 +87,8 @@ func (e *etcd) put(key, value string) {
 	e.ask("/v3/kv/put", map[string]any{"key": key, "value": value})
 }
 
-// TestEtcd runs a real etcd: keys come, change, drain, expire with their lease and go, also
-// when what was watched has been compacted.
+// TestEtcd runs a real etcd: keys are added, change, drain, expire with their lease and
+// are deleted, also when the watched revision has been compacted.
 func TestEtcd(t *testing.T) {
 	t.Parallel()
 	e := startEtcd(t)
@@ -127,15 +127,15 @@ func TestEtcd(t *testing.T) {
 	g.finish()
 }
 
-// losses are what happens to a program that is asked.
+// losses are the failures of a discovery backend.
 var losses = map[string]struct{ lose, back func(t *testing.T, e *etcd) }{
 	"kill -9": {func(_ *testing.T, e *etcd) { e.kill() }, func(t *testing.T, e *etcd) { e.start(t) }},
 	"SIGSTOP": {func(_ *testing.T, e *etcd) { e.freeze() }, func(_ *testing.T, e *etcd) { e.signal(syscall.SIGCONT) }},
 }
 
-// TestEtcdOutage loses etcd under load: no request fails, the set stays and an upstream that
-// dies is found by health checks; status and metrics say that the source fails. When etcd is
-// back, what has changed meanwhile counts.
+// TestEtcdOutage stops etcd under load: no request fails, the set stays, and health
+// checks find an upstream that dies. Status and metrics report that the source fails.
+// When etcd is back, the changes made meanwhile take effect.
 func TestEtcdOutage(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("takes some seconds: GOODGATE_LONG=1; TestListOutage is the short version")

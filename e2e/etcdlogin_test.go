@@ -63,7 +63,7 @@ func (e *secureEtcd) forbid() {
 	e.ask("/v3/auth/role/revoke", map[string]any{"role": "reader", "key": "/web/", "range_end": "/web0"})
 }
 
-// rename gives the user gate another password, and tells the file of goodgate.
+// rename changes the password of the user gate, and writes it to goodgate's file.
 func (e *secureEtcd) rename(password string) {
 	e.t.Helper()
 	writeFile(e.t, e.dir, "password", password)
@@ -78,8 +78,8 @@ func (e *secureEtcd) gate() (*gate, func() admin.Pool) {
 		e.url, file("password"), file("ca.pem"), file("client.pem"), file("client.key")))
 }
 
-// jwt are the arguments by which etcd signs its tokens. Such a token is refused once users or
-// roles have changed.
+// jwt are the arguments with which etcd signs its tokens. etcd rejects such a token after a
+// change of users or roles.
 func jwt(t *testing.T) []string {
 	dir := t.TempDir()
 	ca := certtest.NewAuthority(t, "jwt")
@@ -87,8 +87,8 @@ func jwt(t *testing.T) []string {
 	return []string{"--auth-token", fmt.Sprintf("jwt,pub-key=%s,priv-key=%s,sign-method=ES256,ttl=1m", cert, key)}
 }
 
-// TestEtcdLogin has etcd refuse the token that goodgate has, since its user's password or its
-// role has changed. goodgate logs in again, and the source does not fail once.
+// TestEtcdLogin makes etcd reject goodgate's token, because its user's password or role has
+// changed. goodgate logs in again, and the source does not fail once.
 func TestEtcdLogin(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string]func(*testing.T) []string{"simple": func(*testing.T) []string { return nil }, "jwt": jwt} {
@@ -118,8 +118,9 @@ func TestEtcdLogin(t *testing.T) {
 	}
 }
 
-// TestEtcdLoginIsRefused takes goodgate's permission away, then its password, and restarts etcd,
-// under load. Each time the status says what is wrong, the set stays, and no request fails.
+// TestEtcdLoginIsRefused removes goodgate's permission, then its password, and restarts
+// etcd, under load. Each time the status gives the cause, the set stays, and no request
+// fails.
 func TestEtcdLoginIsRefused(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("takes some seconds: GOODGATE_LONG=1; TestEtcdLogin is the short version")

@@ -17,7 +17,7 @@ type example struct {
 	page  string
 	dir   string
 	files map[string]string
-	ports map[string]string // of the page, as the free ones that stand in for them
+	ports map[string]string // of the page, with the free ports that replace them
 }
 
 // openExample writes the files of a page into a folder, with free ports. The
@@ -102,7 +102,7 @@ func (x *example) freePort(port string) string {
 	return x.ports[port]
 }
 
-// port returns the free port that stands in for one of the page.
+// port returns the free port that replaces one of the page.
 func (x *example) port(port string) string {
 	x.t.Helper()
 	if x.ports[port] == "" {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// exchangeOn sends a request on a connection and describes the answer: what a
-// client acts upon, not what the proxy says of itself.
+// exchangeOn sends a request on a connection and describes the answer, as far as it
+// matters to clients.
 func exchangeOn(t *testing.T, conn net.Conn, r *http.Request) string {
 	t.Helper()
 	sent := make(chan struct{})
@@ -41,8 +41,8 @@ func exchangeOn(t *testing.T, conn net.Conn, r *http.Request) string {
 	return fmt.Sprintf("%d location=%q frame=%q %s", a.StatusCode, location(r, a.Header.Get("Location")), a.Header.Get("X-Frame-Options"), body)
 }
 
-// location is where a client would go: what is on the same host is the same
-// whether the host is named or not.
+// location returns a redirect's target. On the same host it is the same with and
+// without the host.
 func location(r *http.Request, to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Hostname() != r.Host || u.Scheme == "https" {

@@ -14,8 +14,8 @@ pools:
     health: {path: /healthz, interval: 200ms, fast_interval: 100ms, timeout: 150ms}
 `
 
-// A deploy breaks the health endpoint of every server while the application
-// works: traffic goes on, and the log says loudly what is wrong.
+// A deploy breaks the health endpoint of every server while the application works:
+// traffic continues, and the log reports the cause.
 func TestDeployBreaksHealthEndpoint(t *testing.T) {
 	t.Parallel()
 	apps := []*app{startApp(t, "go", "a"), startApp(t, "node", "b")}
@@ -88,8 +88,8 @@ func TestServerFreezes(t *testing.T) {
 	})
 }
 
-// freeze is a load on two servers of which one has just been frozen. It is the
-// faster one, so that every policy would use it.
+// freeze is a load on two servers, one of which has just been frozen. It is the faster
+// one, so that every policy would use it.
 type freeze struct {
 	gate   *gate
 	frozen *app

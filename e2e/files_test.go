@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fewFiles starts goodgate with 40 file descriptors, asks it once, connects 60
-// idle clients, and returns the connection of the one that asked.
+// fewFiles starts goodgate with 40 file descriptors, sends a request, opens 60 idle
+// connections, and returns the connection of the request.
 func fewFiles(t *testing.T, listener, told string) (g *gate, first *conn, taken []net.Conn) {
 	t.Helper()
 	a := startApp(t, "go", "a")
@@ -35,8 +35,8 @@ pools: {app: {upstreams: [%q]}}`, listener, a.url()))
 	return g, first, taken
 }
 
-// TestFilesKept holds that idle clients cannot take the file descriptors that are
-// needed to connect to upstreams, and that it is told once.
+// TestFilesKept checks that idle clients cannot take the file descriptors needed for
+// upstream connections, and that this is logged once.
 func TestFilesKept(t *testing.T) {
 	g, first, taken := fewFiles(t, "", "clients wait to be accepted")
 	got, err := first.do(request(t, "GET", "/echo"))
@@ -64,9 +64,8 @@ func TestFilesKept(t *testing.T) {
 	}
 }
 
-// TestFilesExhausted holds that goodgate, when it was told to accept more clients
-// than there are file descriptors, lives through the want of them, says what to
-// do, and does not blame an upstream for it.
+// TestFilesExhausted checks that goodgate survives a configured limit on clients above
+// the number of file descriptors, logs the remedy, and does not blame an upstream.
 func TestFilesExhausted(t *testing.T) {
 	g, first, taken := fewFiles(t, ", max_connections: 1000", "no file descriptor left")
 	got, err := first.do(request(t, "GET", "/echo"))

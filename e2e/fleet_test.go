@@ -110,8 +110,8 @@ func TestFleetLosses(t *testing.T) {
 	}
 }
 
-// limited sends requests to all members as fast as it can, and returns how many were let
-// in within a time.
+// limited sends requests to all members as fast as possible, and returns how many were
+// admitted in a time.
 func limited(t *testing.T, all []*member, d time.Duration) (let int, span time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -129,8 +129,8 @@ func limited(t *testing.T, all []*member, d time.Duration) (let int, span time.D
 	return let, time.Since(began)
 }
 
-// TestFleetFailover lets sentinels make a replica the primary: the fleet goes on with
-// that, and with all that operators have changed.
+// TestFleetFailover lets sentinels promote a replica: the fleet continues with it, and
+// keeps all changes of operators.
 func TestFleetFailover(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("GOODGATE_LONG=1 runs this")

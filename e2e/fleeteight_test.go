@@ -16,8 +16,8 @@ import (
 )
 
 // TestFleetEight floods eight instances of the program on one Redis, each from two
-// connections, and says what a rate of 100/s for all lets in, how many commands reach the
-// store, and what an idle instance costs.
+// connections. It prints how many requests a shared rate of 100/s admits, the number of
+// commands to the store, and the cost of an idle instance.
 func TestFleetEight(t *testing.T) {
 	long(t)
 	const (

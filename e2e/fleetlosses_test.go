@@ -28,7 +28,7 @@ func long(t *testing.T) {
 func whole(f admin.Fleet) bool { return f.Connected && len(f.Members) == 2 }
 func alone(f admin.Fleet) bool { return !f.Connected && len(f.Members) == 2 }
 
-// text returns what a member answers at its operator's address.
+// text returns a member's answer on its admin address.
 func (m *member) text(path string) string {
 	m.t.Helper()
 	res, err := http.Get("http://" + m.admin + path)
@@ -40,9 +40,9 @@ func (m *member) text(path string) string {
 	return string(body)
 }
 
-// wantSeen wants an operator to see wherever they look how the store does: metrics, status,
-// the dashboard's data, the troubles and, while the store is away, the doctor. why is a
-// part of the error.
+// wantSeen checks that an operator sees the state of the store everywhere: in metrics,
+// status, the dashboard's data, the situations and, during an outage, the doctor. why is
+// a part of the error.
 func (m *member) wantSeen(connected bool, why string) {
 	m.t.Helper()
 	gauge := map[bool]string{true: "goodgate_fleet_connected 1\n", false: "goodgate_fleet_connected 0\n"}[connected]
@@ -102,8 +102,8 @@ func aclOfDocs(t *testing.T, password string) string {
 	return ""
 }
 
-// TestFleetSecured has a fleet work over TLS, by the user that the documentation makes, and
-// wants to be told why when the password is wrong, or changes.
+// TestFleetSecured runs a fleet over TLS, with the user from the documentation, and
+// checks the reported cause when the password is wrong, or changes.
 func TestFleetSecured(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority of the store"), t.TempDir()
 	cert, key := ca.Files(dir, "store", ca.Issue("127.0.0.1"))
@@ -181,8 +181,8 @@ func cluster(t *testing.T) (nodes []*fleettest.Server) {
 	return nodes
 }
 
-// TestFleetCluster has a fleet over a Redis Cluster of three primaries, whichever it is
-// given, and moves the slot of its keys meanwhile.
+// TestFleetCluster runs a fleet over a Redis Cluster of three primaries, with any of
+// them as its address, and moves the slot of its keys meanwhile.
 func TestFleetCluster(t *testing.T) {
 	long(t)
 	nodes := cluster(t)
@@ -268,8 +268,8 @@ func move(t *testing.T, nodes []*fleettest.Server, from, to int, slot string) {
 	}
 }
 
-// link is a way to the store that a test can cut, as a network that is partitioned: what
-// is sent gets no answer.
+// link is a connection to the store that a test can cut like a network partition:
+// requests get no answer.
 type link struct {
 	address string
 	mu      sync.Mutex // protects cut
@@ -345,8 +345,9 @@ func (l *link) setCut(cut bool) {
 	l.cut = cut
 }
 
-// TestFleetPartition cuts one instance off from the store, which the other keeps: both go
-// on, what operators order on either side is at both in the end, and the rate is bounded.
+// TestFleetPartition cuts one instance off from the store, while the other stays
+// connected: both continue to work, operators' changes on either side finally reach
+// both, and the rate is bounded.
 func TestFleetPartition(t *testing.T) {
 	long(t)
 	store := fleettest.StartRedis(t)
@@ -373,7 +374,8 @@ func TestFleetPartition(t *testing.T) {
 	order(a, "drain", "--yes", first.url())
 	order(b, "off", "--yes", second.url())
 	let, span := limited(t, []*member{a, b}, 2*time.Second)
-	// One has the whole rate, as it is alone with the store; the other its share of what it knew last.
+	// One instance has the whole rate, because it is alone in the store. The other one
+	// has its last known share.
 	if most := 3*perSecond/2 + int(span.Seconds()*perSecond*1.5*1.2); let == 0 || let > most {
 		t.Errorf("%d limited requests were let in in %v, want at most %d", let, span, most)
 	}
@@ -404,8 +406,8 @@ func (m *member) operator(u *app) string {
 	return ""
 }
 
-// TestFleetFlushed lets the store lose everything while it runs: nobody is alone, and
-// operators' changes are there again.
+// TestFleetFlushed deletes everything in the store while the fleet runs: no instance is
+// alone, and operators' changes are restored.
 func TestFleetFlushed(t *testing.T) {
 	long(t)
 	store := fleettest.StartRedis(t)

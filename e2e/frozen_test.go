@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A process that is frozen while nobody asks it for anything is down by the default
-// check, as `goodgate status` shows, and is used again when it goes on.
+// A process that is frozen while it gets no requests is down by the default check, as
+// `goodgate status` shows, and is used again when it continues.
 func TestFrozenProcessIsFound(t *testing.T) {
 	t.Parallel()
 	for _, language := range []string{"go", "node", "python"} {
@@ -54,9 +54,9 @@ func TestSidecarFindsFrozenProcess(t *testing.T) {
 	g.finish()
 }
 
-// A request that waits on a process just frozen is answered by another upstream, and the
-// log says why: nobody else has asked for anything, and no check has failed yet. A request
-// that takes long is asked for once.
+// A request that waits for a process just frozen is answered by another upstream, and
+// the log gives the cause, without other requests and before any failed check. A slow
+// request is sent only once.
 func TestRequestToFrozenProcess(t *testing.T) {
 	t.Parallel()
 	for _, language := range []string{"go", "node", "python"} {

@@ -166,8 +166,7 @@ func (g *gate) waitMore(what, message string, a *app, do func()) {
 	waitFor(g.t, what, func() bool { return count() > before })
 }
 
-// waitAvailable waits until the last that the log tells of an app is that it is
-// available.
+// waitAvailable waits until an app's last state in the log is available.
 func (g *gate) waitAvailable(a *app) {
 	g.t.Helper()
 	waitFor(g.t, a.name+" to be available", func() bool {

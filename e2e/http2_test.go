@@ -22,8 +22,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// curl asks by one version of HTTP, and Node answers by HTTP/2, in the clear and
-// by TLS on both sides.
+// curl uses each version of HTTP, and Node answers with HTTP/2, without and with TLS on
+// both sides.
 func TestHTTP2CurlAndNode(t *testing.T) {
 	t.Parallel()
 	need(t, "curl")
@@ -62,8 +62,8 @@ pools:
 	}
 }
 
-// grpc-go's own client and server, with goodgate between: calls, streams that
-// are open for long, and what a client sees when the server is gone.
+// grpc-go's own client and server, with goodgate between them: calls, long streams, and
+// the client's error when the server is gone.
 func TestGRPC(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -109,7 +109,7 @@ pools:
 		if err != nil {
 			t.Fatal(err)
 		}
-		stream.Recv() // SERVICE_UNKNOWN, or what the client before has left
+		stream.Recv() // SERVICE_UNKNOWN, or the state that the previous client has left
 		for _, want := range []healthpb.HealthCheckResponse_ServingStatus{1, 2, 1, 2} {
 			services.SetServingStatus("shop", want)
 			if r, err := stream.Recv(); err != nil || r.Status != want {

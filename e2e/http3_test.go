@@ -95,7 +95,7 @@ func (g *http3Gate) get(c *http.Client, path string) (*http.Response, string) {
 	return res, string(body)
 }
 
-// told is an application that says what it was asked.
+// told is an application that describes its requests.
 func told(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
@@ -109,7 +109,8 @@ func told(t *testing.T) *httptest.Server {
 	return s
 }
 
-// What a client says by HTTP/3 arrives as it would by TCP, and TCP tells of HTTP/3.
+// A request over HTTP/3 arrives like one over TCP, and answers over TCP advertise
+// HTTP/3.
 func TestHTTP3(t *testing.T) {
 	t.Parallel()
 	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)
@@ -252,7 +253,7 @@ func TestHTTP3Truncated(t *testing.T) {
 	}
 }
 
-// Who has to show a certificate by TCP has to by QUIC.
+// A client that needs a certificate over TCP also needs one over QUIC.
 func TestHTTP3ClientCertificate(t *testing.T) {
 	t.Parallel()
 	g := startHTTP3(t, "      client_ca: \"${CA}\"\n    http3: {enabled: true}", `
@@ -287,7 +288,7 @@ func gated(t *testing.T) (app *httptest.Server, begun, word chan bool) {
 	return app, begun, word
 }
 
-// asking asks for /slow and returns what comes of it.
+// asking requests /slow and returns a channel for the result.
 func (g *http3Gate) asking(c *http.Client) (answer chan string) {
 	answer = make(chan string, 1)
 	go func() {
@@ -303,7 +304,8 @@ func (g *http3Gate) asking(c *http.Client) (answer chan string) {
 	return answer
 }
 
-// A drain answers what was asked, lets clients go, and takes no new ones by UDP.
+// A drain answers requests in flight, lets clients leave, and accepts no new ones over
+// UDP.
 func TestHTTP3Drain(t *testing.T) {
 	t.Parallel()
 	app, begun, word := gated(t)
@@ -334,7 +336,7 @@ func TestHTTP3Drain(t *testing.T) {
 	}
 }
 
-// What does not end in the grace time is ended.
+// Requests that do not end in the grace time are aborted.
 func TestHTTP3GraceEnds(t *testing.T) {
 	t.Parallel()
 	app, begun, word := gated(t)
@@ -351,8 +353,8 @@ func TestHTTP3GraceEnds(t *testing.T) {
 	}
 }
 
-// A reload puts other rules into force, and takes HTTP/3 off and on, without a
-// client by TCP that notices. What was asked before is answered.
+// A reload applies new rules, and turns HTTP/3 off and on, without an effect on TCP
+// clients. Requests in flight are answered.
 func TestHTTP3Reload(t *testing.T) {
 	t.Parallel()
 	app, begun, word := gated(t)
@@ -398,15 +400,15 @@ func (g *http3Gate) reload(listener, rest string) {
 	waitFor(g.t, "the reload", func() bool { return strings.Count(g.out.String(), "configuration reloaded") > n })
 }
 
-// altSvc returns what a new client by TCP is told.
+// altSvc returns the Alt-Svc field for a new TCP client.
 func altSvc(g *http3Gate) []string {
 	g.t.Helper()
 	res, _ := g.get(g.tcp(false), "/")
 	return res.Header["Alt-Svc"]
 }
 
-// While a new process takes over, the one before it answers what it was asked by
-// QUIC, and the new one takes connections once that has ended.
+// While a new process takes over, the old one answers its requests over QUIC, and the
+// new one accepts connections after that.
 func TestHTTP3Upgrade(t *testing.T) {
 	t.Parallel()
 	app, begun, word := gated(t)
@@ -471,7 +473,7 @@ func TestHTTP3SlowClients(t *testing.T) {
 	}
 }
 
-// page asks by POST, several at a time, and says what came of it and by what.
+// page sends several concurrent POST requests, and reports their results and protocols.
 const page = `<!doctype html><p id=out></p><script>
 let answered = 0, failed = [];
 async function client(n) {
@@ -517,7 +519,7 @@ func TestHTTP3Chromium(t *testing.T) {
 	act(b, chromedp.Evaluate[string]("ask()"))
 	b.waitText("#out", "80 answered by h3, failed:")
 	g.reload("    http3: {enabled: true, max_streams: 100}", rest)
-	g.get(g.client(), "/") // the browser has been told by now
+	g.get(g.client(), "/") // the browser knows of HTTP/3 by now
 	act(b, chromedp.Evaluate[string]("ask()"))
 	b.waitText("#out", "160 answered by h3, failed:")
 }
@@ -551,7 +553,7 @@ func TestHTTP3Resumes(t *testing.T) {
 	}
 }
 
-// tickets tells when it has one.
+// tickets signals when it has a session ticket.
 type tickets struct {
 	tls.ClientSessionCache
 	put chan bool

@@ -4,9 +4,9 @@ import (
 	"testing"
 )
 
-// A server is killed while it works on a request. Whether it may be sent to the
-// other one is a matter of its method, or of the application's promise; what
-// may not is answered with the reason, and never executed twice.
+// A server is killed while it executes a request. The method, or the application's
+// promise, decides whether the other server may get the request. If it may not, the
+// client gets the reason, and the request is never executed twice.
 func TestServerKilledDuringRequests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestCollector holds how much garbage there may be beside what is in use, and that
-// this is looked at after each round.
+// TestCollector checks the limit on garbage relative to the memory in use, and that it
+// is recomputed after each collection.
 func TestCollector(t *testing.T) {
 	for live, want := range map[uint64]int{0: 400, 4 << 20: 400, 16 << 20: 400, 20 << 20: 300, 32 << 20: 200, 64 << 20: 100, 1 << 30: 100} {
 		if got := percentFor(live); got != want {

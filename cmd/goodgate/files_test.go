@@ -17,7 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// ran runs a command and returns what it wrote to both streams.
+// ran runs a command and returns its output on both streams.
 func ran(args ...string) (out string, code int) {
 	var b bytes.Buffer
 	code = run(args, &b, &b)
@@ -151,7 +151,7 @@ reload: no change needs a restart
 	}
 }
 
-// TestDiffRunning: what a running goodgate hides is no difference.
+// TestDiffRunning: values that a running goodgate hides are no difference.
 func TestDiffRunning(t *testing.T) {
 	t.Parallel()
 	old, _, err := config.Parse("x", []byte(diffOld), nil)

@@ -28,7 +28,7 @@ func adminThat(t *testing.T, status int) string {
 	return s.Listener.Addr().String()
 }
 
-// listening returns the address of a listener, and of a port where nobody listens.
+// listening returns the address of a listener, and of an unused port.
 func listening(t *testing.T) (open, closed string) {
 	a, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

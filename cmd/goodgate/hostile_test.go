@@ -24,11 +24,11 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/bench"
 )
 
-// hostile has what a terminal obeys or shows wrongly: a title, colours in both
-// forms, bells, lines, bidi overrides, characters without a width, broken UTF-8.
+// hostile has text that a terminal obeys or displays wrongly: a title, colours in both
+// forms, bells, line breaks, bidi overrides, characters without a width, invalid UTF-8.
 const hostile = "\x1b]0;owned\a\x1b[31mRED\u009b31m\u009d\r\nfake: line\x7f\u202eevil\u2066\u200b\ufeff\u2028\xff\x9b"
 
-// checkPrintable wants output that a terminal shows as it is.
+// checkPrintable checks that a terminal displays the output unchanged.
 func checkPrintable(t *testing.T, what, out string) {
 	t.Helper()
 	for i, r := range out {
@@ -43,7 +43,7 @@ func checkPrintable(t *testing.T, what, out string) {
 	}
 }
 
-// printed runs a command and returns what it prints.
+// printed runs a command and returns its output.
 func printed(args ...string) string {
 	var out bytes.Buffer
 	code := run(args, &out, &out)
@@ -96,8 +96,8 @@ func plant(v reflect.Value, text string) {
 	}
 }
 
-// TestHostileAPI: whatever answers on the admin address, goodgate or another
-// program of this machine, and whatever a client had in its request.
+// TestHostileAPI has hostile text in all answers of the admin address, which may belong
+// to another program of this machine, and in all texts from clients.
 func TestHostileAPI(t *testing.T) {
 	t.Parallel()
 	answers := map[string]any{"/v1/status": &admin.Status{}, "/v1/requests/id": &admin.Request{}, "/v1/reload": &admin.Reloaded{}, "/v1/upstreams": &admin.Changed{}}
@@ -256,7 +256,7 @@ backend b%[1]s
 	}
 }
 
-// TestHostileResult: a result of bench may be somebody else's.
+// TestHostileResult: a result of bench may be from somebody else.
 func TestHostileResult(t *testing.T) {
 	t.Parallel()
 	r := new(bench.Result)
@@ -276,8 +276,8 @@ func TestHostileResult(t *testing.T) {
 	checkPrintable(t, "bench compare", printed("bench", "compare", write(t, "a.json", `{"name": 1, "`+hostile+`"`), file))
 }
 
-// TestCommandsPrintThroughPrintable wants what commands print to go by printable, so
-// that a new command need not remember why.
+// TestCommandsPrintThroughPrintable checks that all commands print through package
+// printable, so that a new command cannot forget it.
 func TestCommandsPrintThroughPrintable(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestMigratePage: the results in docs/migrate.md are what goodgate convert makes of the
-// configurations before them.
+// TestMigratePage: the results in docs/migrate.md equal the output of goodgate convert
+// for the configurations there.
 func TestMigratePage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/migrate.md")
 	if err != nil {

@@ -20,8 +20,8 @@ type operated struct {
 	listener    string
 }
 
-// serving runs a goodgate in this process, with a pool of two upstreams and one of a
-// single one, all of which answer every request.
+// serving runs goodgate in this process, with a pool of two upstreams and a pool of
+// one. All of them answer every request.
 func serving(t *testing.T) operated {
 	t.Helper()
 	dir := t.TempDir()
@@ -165,7 +165,7 @@ func TestLastUpstream(t *testing.T) {
 	}
 }
 
-// TestJSON: what a command prints with -o json is what the API answers.
+// TestJSON: a command's output with -o json equals the API's answer.
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	o := serving(t)
@@ -195,8 +195,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestCompletion: a shell is offered what the running goodgate knows, and nothing,
-// without a word, where there is none.
+// TestCompletion: a shell is offered the names that the running goodgate knows. Without
+// a running goodgate it is offered nothing, and there is no message.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	o := serving(t)
@@ -292,8 +292,7 @@ func TestWelcome(t *testing.T) {
 	f(c("a: {upstreams: [\"http://b:1\", \"http://c:1\"]}, b: {upstreams: [\"unix:/x\"]}"), "[::1]:80", "", "proxying http://[::1]:80 -> 2 pools, 3 upstreams")
 }
 
-// TestFlagsSurviveReload: what the command line says of the log holds for each reading
-// of the file.
+// TestFlagsSurviveReload: flags for the log apply to every reading of the file.
 func TestFlagsSurviveReload(t *testing.T) {
 	t.Parallel()
 	f := runFlags{file: write(t, "a.yaml", "listeners: [\"127.0.0.1:0\"]\nlog: {format: text}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}")}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// command runs the program and returns what it wrote and its exit code.
+// command runs the program and returns its output and exit code.
 func command(args ...string) (stdout, stderr string, code int) {
 	var out, err bytes.Buffer
 	code = run(args, &out, &err)
@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestNextStep: below a mistake stands what to write, or where that is said.
+// TestNextStep: below a mistake is the text to write, or where to find it.
 func TestNextStep(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -120,7 +120,7 @@ func TestNextStep(t *testing.T) {
 	}
 }
 
-// TestHelp: every command has a page, whose flags name what they take.
+// TestHelp: every command has a page, and its flags name their values.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var walk func(c *cobra.Command)

@@ -37,8 +37,8 @@ func newACMEGate(t *testing.T) *acmeGate {
 	return g
 }
 
-// configure writes the file: acme has keys beside those that always are there,
-// and more stands beside acme.
+// configure writes the file: acme has additional keys for acme, and more has additional
+// top-level keys.
 func (g *acmeGate) configure(p *pebble, hosts, acme, more string) {
 	g.t.Helper()
 	err := os.WriteFile(g.file, fmt.Appendf(nil, `
@@ -138,7 +138,7 @@ func wantOrders(t *testing.T, p *pebble, want int) {
 	}
 }
 
-// TestACME has certificates of a real ACME server ordered by the built goodgate.
+// TestACME lets the built goodgate order certificates from a real ACME server.
 func TestACME(t *testing.T) {
 	cases := []struct {
 		name string
@@ -195,7 +195,7 @@ func orderedByTLS(t *testing.T) {
 	}
 }
 
-// ask returns what is answered by HTTP without TLS.
+// ask returns the answer over HTTP without TLS.
 func (g *acmeGate) ask(host, path string) string {
 	g.t.Helper()
 	req, err := http.NewRequest("GET", "http://"+g.http+path, nil)

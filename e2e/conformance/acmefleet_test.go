@@ -121,7 +121,7 @@ func newACMEFleet(t *testing.T, n int, hosts, acme string, o pebbleOptions) *acm
 	return f
 }
 
-// wantSame wants all that live to serve the same certificate of a host.
+// wantSame checks that all running members serve the same certificate of a host.
 func (f *acmeFleet) wantSame(host string, gates ...*acmeGate) *x509.Certificate {
 	f.t.Helper()
 	var first *x509.Certificate
@@ -139,8 +139,8 @@ func (f *acmeFleet) wantSame(host string, gates ...*acmeGate) *x509.Certificate 
 	return first
 }
 
-// TestACMEFleet has several goodgates get certificates together, of a real ACME server that
-// asks any of them.
+// TestACMEFleet has several goodgates obtain certificates together, from a real ACME
+// server that may ask any of them.
 func TestACMEFleet(t *testing.T) {
 	t.Run("by TLS-ALPN-01", func(t *testing.T) { orderedByFleet(t, "challenge: tls-alpn") })
 	t.Run("by HTTP-01", func(t *testing.T) { orderedByFleet(t, "challenge: http") })
@@ -187,7 +187,7 @@ func renewedByFleet(t *testing.T) {
 	if second.SerialNumber.Cmp(first.SerialNumber) == 0 {
 		t.Error("nothing was renewed")
 	}
-	if n := f.orders(); n > 3 { // the third may be just under way
+	if n := f.orders(); n > 3 { // the third may be in flight
 		t.Errorf("%d orders, want 2", n)
 	}
 }

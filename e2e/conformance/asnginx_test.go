@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// asNginxVariable makes this program stand in for nginx, with the goodgate that it
-// names.
+// asNginxVariable makes this program replace nginx, with the goodgate named by its
+// value.
 const asNginxVariable = "GOODGATE_AS_NGINX"
 
 // asNginx is nginx as its test suite sees it: -V, -t, -p and -c, signals, a file with
@@ -97,7 +97,8 @@ func runGoodgate(goodgate, conf string) error {
 
 var refused = regexp.MustCompile(`accept the loss with --accept \\?"([^"\\]*)\\?"`)
 
-// convertTo converts, and accepts what is refused, as the rest can be tested then.
+// convertTo converts a configuration, and accepts refusals, because the rest can still
+// be tested.
 func convertTo(goodgate, conf, yaml string) error {
 	accepted := ""
 	for {

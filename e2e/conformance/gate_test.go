@@ -1,6 +1,6 @@
-// Package conformance_test runs the suites of others through the built goodgate:
-// h2spec, the interoperability tests of gRPC, WebSocket, and an ACME server. It
-// is a module of its own, so that what they need is not what goodgate needs.
+// Package conformance_test runs other projects' test suites against the built goodgate:
+// h2spec, the interoperability tests of gRPC, WebSocket, and an ACME server. It is a
+// separate module, so that goodgate does not depend on their dependencies.
 package conformance_test
 
 import (
@@ -99,8 +99,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// freeAddress returns one that nobody listens on. Its port is below the range
-// from which connections get theirs, so that it is still free later.
+// freeAddress returns an unused address. Its port is below the range of ports for
+// outgoing connections, so that it stays free.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {

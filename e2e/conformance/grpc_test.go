@@ -14,8 +14,8 @@ import (
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 )
 
-// interopCases are those of gRPC's interoperability tests that need no account
-// of a cloud. A case that fails ends the process with its name.
+// interopCases are the cases of gRPC's interoperability tests that need no cloud
+// account. A failed case ends the process with its name.
 var interopCases = map[string]func(ctx context.Context, cc *grpc.ClientConn){
 	"empty_unary":                 caseOf(interop.DoEmptyUnaryCall),
 	"large_unary":                 caseOf(interop.DoLargeUnaryCall),

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// report is what h2spec writes with -j.
+// report is h2spec's output with -j.
 type report struct {
 	Suites []struct {
 		ID    string `xml:"id,attr"`
@@ -62,8 +62,8 @@ func h2spec(t *testing.T, address string, secure bool) (passed int, failed []str
 	return passed, failed
 }
 
-// TestH2spec holds that goodgate fails nothing that net/http's own server, which
-// speaks HTTP/2 for it, does not fail.
+// TestH2spec checks that goodgate fails only the cases that net/http's own server,
+// which implements HTTP/2 for it, fails.
 func TestH2spec(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestLoadTools holds that the clients by which people try a proxy out get every
-// answer, whole: curl, wrk and h2load, in the clear and by TLS.
+// TestLoadTools checks that the usual tools for trying a proxy get every answer
+// completely: curl, wrk and h2load, with and without TLS.
 func TestLoadTools(t *testing.T) {
 	small, large := bytes.Repeat([]byte("s"), 1<<10), bytes.Repeat([]byte("l"), 3<<20)
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,9 +12,9 @@ import (
 )
 
 // proxying are the files of nginx's test suite (github.com/nginx/nginx-tests) about
-// what goodgate is for: every proxy*.t and upstream*.t that needs nothing but HTTP, TLS
-// and the balancing modules, and is not about what is nginx's alone, such as its cache,
-// its variables in logs, or the files that it writes.
+// features of goodgate: every proxy*.t and upstream*.t that needs only HTTP, TLS and
+// the balancing modules, and is not about features of nginx alone, such as its cache,
+// its log variables or its files.
 const proxying = `proxy proxy_chunked_extra proxy_connection_headers proxy_cookie proxy_cookie_flags proxy_duplicate_headers
 	proxy_if proxy_implicit proxy_intercept_errors proxy_method proxy_next_upstream proxy_next_upstream_tries proxy_noclose
 	proxy_non_idempotent proxy_redirect proxy_request_buffering proxy_request_buffering_chunked
@@ -22,12 +22,13 @@ const proxying = `proxy proxy_chunked_extra proxy_connection_headers proxy_cooki
 	proxy_websocket upstream upstream_hash upstream_ip_hash upstream_keepalive upstream_least_conn upstream_max_conns
 	upstream_random upstream_zone`
 
-// leastPassed is what must pass of them. docs/conformance.md says why the rest does not.
+// leastPassed is the number of tests that must pass. docs/conformance.md explains the
+// others.
 const leastPassed = 155
 
 // TestNginxSuite runs files of nginx's own test suite with goodgate in nginx's place:
-// what a test writes as nginx.conf goes through goodgate convert. NGINX_TESTS is the
-// suite's folder; NGINX_TEST_FILES names other files of it.
+// goodgate convert converts the nginx.conf of each test. NGINX_TESTS is the suite's
+// folder; NGINX_TEST_FILES names other files of it.
 func TestNginxSuite(t *testing.T) {
 	suite := os.Getenv("NGINX_TESTS")
 	if suite == "" {
@@ -62,7 +63,7 @@ var (
 	plan     = regexp.MustCompile(`(?m)^1\.\.(\d+)`)
 	okLine   = regexp.MustCompile(`(?m)^ok \d+(.*)$`)
 	planned  = regexp.MustCompile(`plan\((?:tests => )?(\d+)`)
-	constant = regexp.MustCompile(`- no (alerts|sanitizer errors)`) // which each file has beside its own
+	constant = regexp.MustCompile(`- no (alerts|sanitizer errors)`) // which each file has in addition
 )
 
 // suiteFile runs one file and counts its subtests, without the two about nginx's log.

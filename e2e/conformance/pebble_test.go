@@ -23,7 +23,7 @@ import (
 	"github.com/letsencrypt/challtestsrv"
 )
 
-// output is what a process writes.
+// output collects a process' output.
 type output struct {
 	mu  sync.Mutex // protects buf
 	buf bytes.Buffer
@@ -51,12 +51,12 @@ type pebble struct {
 	cmd           *exec.Cmd
 }
 
-// pebbleOptions say where pebble looks for hosts, all of which are here.
+// pebbleOptions are pebble's addresses for hosts, which are all local.
 type pebbleOptions struct {
-	http, tls string        // addresses, of which the ports count
+	http, tls string        // addresses; only the ports matter
 	life      time.Duration // of certificates
 	blocked   []string      // hosts
-	slow      int           // seconds that it waits at most before it asks a host
+	slow      int           // longest delay before it asks a host, in seconds
 	mac       string        // of the account "kid", which accounts must belong to; empty = to none
 }
 

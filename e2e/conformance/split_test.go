@@ -61,7 +61,7 @@ func split(conf string) (rest string, apps *exec.Cmd, err error) {
 	return "front.conf", exec.Command(nginx, "-p", folder, "-c", filepath.Join(folder, "apps.conf"), "-e", filepath.Join(folder, "apps.log")), nil
 }
 
-// closing is where the block that text stands in ends.
+// closing returns the end of the block that contains a text.
 func closing(text string) int {
 	depth, quote := 1, rune(0)
 	for i, r := range text {

@@ -15,8 +15,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// echo sends back what comes, message by message. What begins with "close "
-// makes it close with a code of its own.
+// echo sends back each message. A message that begins with "close " makes it close with
+// its own code.
 func echo(w http.ResponseWriter, r *http.Request) {
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"echo.v1"}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionContextTakeover})
 	if err != nil {
@@ -129,7 +129,7 @@ func TestWebSocket(t *testing.T) {
 	t.Logf("WebSocket: %d cases", n)
 }
 
-// same wants a message back as it was.
+// same expects a message back unchanged.
 func same(ctx context.Context, t *testing.T, c *websocket.Conn, kind websocket.MessageType, b []byte) {
 	t.Helper()
 	go c.Write(ctx, kind, b)

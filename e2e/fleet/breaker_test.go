@@ -10,7 +10,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// shared is what the instances of a distributed breaker share, as fast as memory is.
+// shared is the shared state of a distributed breaker, in memory.
 type shared struct {
 	mu   sync.Mutex // protects the fields below
 	held map[string]bool
@@ -54,10 +54,10 @@ func (s *shared) SetData(name string, data []byte) error {
 	return nil
 }
 
-// TestDistributedBreaker holds why goodgate's breakers are not gobreaker's distributed one:
-// that lets one request at a time through, for all instances together, and asks the store
-// several times for each. When a later version does better, this fails, and it is time to
-// look again.
+// TestDistributedBreaker shows why goodgate does not use gobreaker's distributed
+// breaker: it admits one request at a time, for all instances together, and queries the
+// store several times per request. If a later version is better, this test fails, and
+// the decision needs a review.
 func TestDistributedBreaker(t *testing.T) {
 	store := &shared{held: map[string]bool{}, data: map[string][]byte{}}
 	b, err := gobreaker.NewDistributedCircuitBreaker[int](store, gobreaker.Settings{Name: "upstream"})

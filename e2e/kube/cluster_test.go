@@ -214,8 +214,8 @@ func (c *cluster) compact() {
 	}
 }
 
-// asked are the requests for EndpointSlices that goodgate has made, by the API server's log of
-// them. One that is under way may be missing.
+// asked returns goodgate's requests for EndpointSlices in the API server's log. One in
+// flight may be missing.
 func (c *cluster) asked(verb string) (uris []string) {
 	c.t.Helper()
 	text, err := os.ReadFile(c.file("audit.log"))
@@ -245,7 +245,7 @@ users: [{name: test, user: {tokenFile: %q}}]
 `, c.url, tokenFile))
 }
 
-// asAdmin is the kubeconfig of who may do everything.
+// asAdmin is the kubeconfig of an administrator.
 func (c *cluster) asAdmin() string {
 	c.t.Helper()
 	return c.kubeconfig(c.write("admin.token", adminToken))

@@ -23,7 +23,7 @@ const (
 	bindingPath = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/gate"
 )
 
-// allow gives the service account what the documentation says that goodgate needs.
+// allow gives the service account the permissions that the documentation asks for.
 func (c *cluster) allow() {
 	c.t.Helper()
 	c.apply(rolePath, object{"rules": []object{{"apiGroups": []string{"discovery.k8s.io"}, "resources": []string{"endpointslices"}, "verbs": []string{"list", "watch"}}}})
@@ -68,7 +68,7 @@ func (c *cluster) sign(uid string, last time.Duration) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// TestInPod asks as a Pod does, with the files and variables that Kubernetes gives it.
+// TestInPod runs as in a Pod, with the files and variables of Kubernetes.
 func TestInPod(t *testing.T) {
 	c := startCluster(t)
 	c.service("web", headless)
@@ -98,8 +98,8 @@ cp certs/apiserver.crt /run/secrets/kubernetes.io/serviceaccount/ca.crt
 	}
 }
 
-// TestCredentials has the Role missing, granted, revoked and granted again, and the token end
-// and be renewed, under load.
+// TestCredentials has the Role missing, granted, revoked and granted again, and the
+// token expire and be renewed, under load.
 func TestCredentials(t *testing.T) {
 	c := startCluster(t)
 	one, two := startPod(t, 1), startPod(t, 2)

@@ -78,7 +78,7 @@ func TestEndpoints(t *testing.T) {
 	l.until(two)
 	l.finish()
 
-	// What has gone counts when it still has 5 s later.
+	// A removed upstream counts as present if it is still there 5 s later.
 	c.delete(slicesPath + "web-b")
 	g.wantError("the answer has no upstreams any more")
 	g.want("")
@@ -90,7 +90,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestDiscover asks once, as an operator does, for Services of all kinds.
+// TestDiscover queries Services of all kinds once, like an operator.
 func TestDiscover(t *testing.T) {
 	c := startCluster(t)
 	kubeconfig := c.asAdmin()

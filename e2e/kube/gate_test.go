@@ -58,7 +58,7 @@ pools: {app: {policy: round_robin, upstreams: [%s]}}
 	return g
 }
 
-// pool is what of its status counts.
+// pool is the relevant part of its status.
 type pool struct {
 	Upstreams []struct {
 		Address, Zone, Lifecycle string
@@ -86,7 +86,8 @@ func (g *gate) pool() pool {
 	return s.Pools[0]
 }
 
-// states are the upstreams, each as "1 serving a": the last part of its address, its state, its zone.
+// states returns the upstreams, each as "1 serving a": the last part of its address,
+// its state, its zone.
 func (g *gate) states() string {
 	g.t.Helper()
 	var words []string

@@ -114,7 +114,8 @@ func (l *load) until(p *pod) {
 	waitFor(l.t, "an answer of "+p.name, func() bool { return l.count(p.name) > before })
 }
 
-// without wants that 50 requests go elsewhere. Those under way may still be answered.
+// without checks that 50 requests avoid an upstream. Those in flight may still be
+// answered.
 func (l *load) without(p *pod) {
 	l.t.Helper()
 	all := func() int { l.mu.Lock(); defer l.mu.Unlock(); return l.total }
@@ -128,7 +129,7 @@ func (l *load) without(p *pod) {
 	}
 }
 
-// finish wants that no request has failed.
+// finish checks that no request has failed.
 func (l *load) finish() {
 	l.t.Helper()
 	select {
@@ -144,8 +145,7 @@ func (l *load) finish() {
 	l.t.Logf("%d requests, %d failed; answers by pod: %v", l.total, len(l.failed), l.by)
 }
 
-// begin begins a request whose answer a pod takes its time for, and returns where its end is
-// told.
+// begin sends a request with a slow answer, and returns a channel for the result.
 func (g *gate) begin(p *pod) <-chan error {
 	g.t.Helper()
 	for range 50 {

@@ -46,7 +46,7 @@ func TestLoss(t *testing.T) {
 	g.wantWorks()
 	l.until(three)
 
-	// Without etcd the API server still sends what it knows, and cannot list.
+	// Without etcd the API server still sends its known objects, and cannot list.
 	c.etcd.kill()
 	restarted := startGate(t, fmt.Sprintf("{kubernetes: {service: web, kubeconfig: %q, timeout: 1s}}", c.asAdmin()))
 	restarted.wantError(": ")
@@ -60,8 +60,9 @@ func TestLoss(t *testing.T) {
 	l.finish()
 }
 
-// TestExpired has etcd forget what goodgate would go on from: the API server says 410, and
-// goodgate lists again. Without a cache the API server asks etcd for each watch.
+// TestExpired makes etcd forget goodgate's resource version: the API server answers
+// 410, and goodgate lists again. Without a cache the API server asks etcd for each
+// watch.
 func TestExpired(t *testing.T) {
 	c := startCluster(t, "--watch-cache=false")
 	startPod(t, 1)
@@ -85,8 +86,8 @@ func TestExpired(t *testing.T) {
 	l.finish()
 }
 
-// TestBookmarks changes other objects only: a watch goes on from where the bookmarks of the one
-// before say, and nothing is listed again.
+// TestBookmarks changes only other objects: a watch continues from the last bookmark,
+// without another list.
 func TestBookmarks(t *testing.T) {
 	c := startCluster(t)
 	startPod(t, 1)

@@ -1,11 +1,13 @@
-// Package kube_test runs the built goodgate against a real kube-apiserver, which it builds
-// from its module, and Debian's etcd. It is run by hand, as root on Linux:
+// Package kube_test runs the built goodgate against a real kube-apiserver, which it
+// builds from its module, and Debian's etcd. It is started by hand, as root on Linux:
 //
 //	cd e2e/kube && go test -timeout 1h -v .
 //
-// Building the kube-apiserver can take half an hour on two busy cores, the tests five minutes.
-// Kubernetes takes no loopback addresses for endpoints. So the tests run in a network
-// namespace of their own, in which 10.77.0.0/24 and fd77::/64 are this machine.
+// Building the kube-apiserver can take half an hour on two busy cores, the tests five
+// minutes.
+//
+// Kubernetes accepts no loopback addresses for endpoints. So the tests run in a
+// separate network namespace, in which 10.77.0.0/24 and fd77::/64 are this machine.
 package kube_test
 
 import (
@@ -21,7 +23,7 @@ import (
 // inside names the folder of the programs, for the process in the network namespace.
 const inside = "GOODGATE_KUBE_INSIDE"
 
-// built are the programs, written by TestMain only.
+// built has the programs. Only TestMain writes it.
 var built struct{ goodgate, apiserver string }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }

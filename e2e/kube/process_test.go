@@ -16,7 +16,7 @@ import (
 // bound is how long anything may take that should happen soon. A kube-apiserver takes a while.
 const bound = time.Minute
 
-// output collects what a process writes.
+// output collects a process' output.
 type output struct {
 	mu  sync.Mutex // protects buf
 	buf bytes.Buffer
@@ -42,8 +42,8 @@ type process struct {
 	done chan struct{} // closed when it has ended
 }
 
-// startProcess runs a program until the test ends, and shows the end of what it wrote if the
-// test failed.
+// startProcess runs a program until the test ends, and shows the end of its output if
+// the test failed.
 func startProcess(t *testing.T, argv ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
@@ -99,8 +99,8 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// freeAddress returns one that nobody listens on. Its port is below the range from which
-// connections get theirs, so that it is still free after a restart.
+// freeAddress returns an unused address. Its port is below the range of ports for
+// outgoing connections, so that it is still free after a restart.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
