@@ -10,8 +10,8 @@ import (
 
 const module = "github.com/goodgate/goodgate/"
 
-// family is a group of packages with the same rule for what they may import: the
-// packages of their own family, but for tools, and of the families in uses.
+// family is a group of packages with the same import rule: the packages of their own
+// family except tools, and those of the families in uses.
 type family struct {
 	name     string
 	packages []string // patterns of path.Match

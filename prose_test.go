@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// proseRules are the patterns that cost a reader a second reading. CONTRIBUTING.md has
+// proseRules are the patterns that a reader has to read twice. CONTRIBUTING.md has
 // examples.
 var proseRules = []struct {
 	pattern *regexp.Regexp
@@ -36,7 +36,7 @@ var proseRules = []struct {
 
 var codeSpan = regexp.MustCompile("`[^`\n]*`")
 
-// TestProse keeps the pages free of patterns that nobody reads once.
+// TestProse keeps the patterns out of the pages.
 func TestProse(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("docs/*.md")
@@ -52,7 +52,7 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// TestProseOfMessages holds the texts of the program to the same rules: help, messages,
+// TestProseOfMessages applies the same rules to the program's texts: help, messages,
 // errors and descriptions in the code, and the help in the tags of the configuration.
 func TestProseOfMessages(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func TestLatencyPause(t *testing.T) {
 		{2 * s, Success, 400 * ms, 4 * s},
 		{4 * s, Unreachable, 900 * ms, 8 * s},
 		{8 * s, Success, 900 * ms, 8 * s},
-		{8 * s, Success, ms, s}, // it has changed
+		{8 * s, Success, ms, s}, // its latency has changed
 		{s, Ignored, ms, 0},
 		{0, Success, 900 * ms, s}, // another peak
 	} {

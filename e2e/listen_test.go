@@ -64,7 +64,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// What a killed process left behind is no hindrance.
+// The socket of a killed process is no obstacle.
 func TestStaleUnixSocket(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "gate.sock")
@@ -76,7 +76,7 @@ func TestStaleUnixSocket(t *testing.T) {
 	ask(t, g.address, "GET", "/").echo(t)
 }
 
-// What belongs to somebody else is not touched.
+// A file or socket of another program stays untouched.
 func TestUnixSocketInUse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

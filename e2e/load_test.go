@@ -16,13 +16,13 @@ import (
 // load is a steady stream of requests that does not wait for answers (an open
 // loop), from a client that never repeats one.
 type load struct {
-	address   func() string // asked for each new connection
+	address   func() string // called for each new connection
 	rate      int           // requests a second
 	methods   []string      // in turn
 	keepAlive bool
 }
 
-// maxInFlight bounds the requests of a load under way, maxRequests all of them.
+// maxInFlight bounds the requests of a load in flight, maxRequests all of them.
 const (
 	maxInFlight = 400
 	maxRequests = 10_000
@@ -34,7 +34,7 @@ var (
 	safe  = []string{"GET", "PUT", "GET", "DELETE", "GET"}
 )
 
-// result is what a client got for one request.
+// result is the result of one request for the client.
 type result struct {
 	method string
 	path   string
@@ -55,7 +55,7 @@ func (r result) String() string {
 	return fmt.Sprintf("%s %s: status %d from %q, %s, id %s", r.method, r.path, r.status, r.app, r.reason, r.id)
 }
 
-// running is a load that has begun.
+// running is a load in progress.
 type running struct {
 	t      *testing.T
 	load   load
@@ -148,8 +148,8 @@ func (r *running) send(method, path string) result {
 	return one
 }
 
-// take returns the connection that has been idle for the longest time, so that
-// all of them are used and told of a drain.
+// take returns the connection with the longest idle time, so that all are used and
+// learn of a drain.
 func (r *running) take() (*conn, error) {
 	r.mu.Lock()
 	if len(r.idle) > 0 {
@@ -201,7 +201,7 @@ func (r *running) until(what string, match func(result) bool) {
 	})
 }
 
-// finish ends the load and returns what came of every request.
+// finish ends the load and returns the results of all requests.
 func (r *running) finish() []result {
 	r.stop()
 	<-r.ended
@@ -214,9 +214,9 @@ func (r *running) finish() []result {
 	return r.results
 }
 
-// wantNoneFailed is the promise: no request failed that could have been hidden.
-// A POST that a server may have begun to execute cannot be sent again; goodgate
-// must then say so in its log.
+// wantNoneFailed checks the promise: no request failed that could have been hidden. A
+// POST that a server may have begun to execute cannot be sent again; goodgate must then
+// log that.
 func wantNoneFailed(t *testing.T, g *gate, results []result) {
 	t.Helper()
 	failed, honest := 0, 0

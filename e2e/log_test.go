@@ -84,8 +84,8 @@ func TestLogInText(t *testing.T) {
 	}
 }
 
-// TestLogRotation: in nginx's format, moved away and opened anew on SIGUSR1,
-// with nothing lost and nothing but requests in it.
+// TestLogRotation: a log in nginx's format is moved away and opened again on SIGUSR1.
+// It loses nothing, and contains only requests.
 func TestLogRotation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -118,8 +118,8 @@ func TestLogRotation(t *testing.T) {
 	}
 }
 
-// What net/http has to say about an upstream that breaks HTTP/2 is part of the
-// log, and not a line of its own on stderr.
+// net/http's messages about an upstream that violates HTTP/2 go to the log, and not to
+// stderr.
 func TestLibraryMessagesAreLogged(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -41,7 +41,7 @@ func runTests(m *testing.M) int {
 		{"-o", built.goodgate, "../cmd/goodgate"},
 		{"-o", built.app, filepath.Join("testdata", "apps", "app.go")},
 	}
-	if raceEnabled { // what is built is tested as the tests are
+	if raceEnabled { // the program is built like the tests
 		builds[0] = append([]string{"-race"}, builds[0]...)
 		// Otherwise each process with the race detector sleeps for a second when it exits.
 		os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// nginx is a real nginx in front of goodgate. It keeps connections to it and
-// hides nothing: what goodgate answers is what the client gets.
+// nginx is a real nginx in front of goodgate. It keeps connections to it and hides
+// nothing: the client gets goodgate's answer.
 type nginx struct {
 	*process
 	dir     string
@@ -45,8 +45,8 @@ func startNginx(t *testing.T, upstream string) *nginx {
 	return startNginxFile(t, dir, "nginx.conf", address)
 }
 
-// startNginxFile runs nginx with a configuration that lets it listen on an
-// address. What it writes stays in the folder.
+// startNginxFile runs nginx with a configuration that lets it listen on an address. Its
+// output stays in the folder.
 func startNginxFile(t *testing.T, dir, file, address string) *nginx {
 	t.Helper()
 	n := &nginx{dir: dir, address: address}

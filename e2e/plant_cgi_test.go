@@ -32,8 +32,8 @@ def app(environ, start_response):
 	app.ready("tcp", bind)
 }
 
-// uwsgi runs what answers as uWSGI does: to a ping, and by closing to what is no
-// packet of its own. It answers no requests.
+// uwsgi runs a server that behaves like uWSGI: it answers a ping, and closes for bytes
+// that are not a uwsgi packet. It answers no requests.
 func (p *plant) uwsgi() string {
 	ln := p.listen()
 	go func() {

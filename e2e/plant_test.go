@@ -29,16 +29,15 @@ import (
 	"time"
 )
 
-// plant is one setup with something wrong in it: a proxy, its upstreams, and a
-// doctor who is asked.
+// plant is one setup with a fault: a proxy, its upstreams, and the doctor.
 type plant struct {
 	*testing.T
 	dir   string
-	host  string // a loopback address of its own, so that setups do not see each other
+	host  string // its own loopback address, so that setups do not see each other
 	front *process
 	tls   bool     // nginx's socket speaks TLS
 	stdin string   // of the doctor
-	probe string   // what is well once the first finding is cured; "" = "/"
+	probe string   // a path that works after the remedy of the first finding; "" = "/"
 	enter []string // command that enters the setup's namespace; none = the test's own
 }
 
@@ -67,7 +66,7 @@ func shortDir(t *testing.T) string {
 
 func (p *plant) path(name string) string { return filepath.Join(p.dir, name) }
 
-// address is one that nobody listens on.
+// address returns an unused address.
 func (p *plant) address() string { return net.JoinHostPort(p.host, strconv.Itoa(freePort(p.T))) }
 
 // listen returns a listener at the setup's own address.
@@ -179,8 +178,7 @@ func group(settings string, servers ...string) string {
 		proxied("http://app", "proxy_http_version 1.1;", `proxy_set_header Connection "";`)
 }
 
-// ask sends requests through nginx, whatever becomes of them, and returns the
-// last status, 0 when there was no answer.
+// ask sends requests through nginx, and returns the last status, 0 without an answer.
 func (p *plant) ask(times int, method, path, body string) (status int) {
 	p.Helper()
 	c := &http.Client{Timeout: bound, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -208,10 +206,10 @@ func (p *plant) ask(times int, method, path, body string) (status int) {
 	return status
 }
 
-// get asks three times for the root.
+// get requests the root three times.
 func (p *plant) get() { p.ask(3, "GET", "/", "") }
 
-// together asks several times at once.
+// together sends several requests concurrently.
 func (p *plant) together(n int, path string) {
 	var wg sync.WaitGroup
 	for range n {
@@ -220,7 +218,7 @@ func (p *plant) together(n int, path string) {
 	wg.Wait()
 }
 
-// diagnosis is what the doctor says.
+// diagnosis is the doctor's result.
 type diagnosis struct {
 	Findings []struct {
 		Severity, Confidence, Because, Code, Reason, Upstream, Where, Seen, Means, Do, Directive string
@@ -231,7 +229,7 @@ type diagnosis struct {
 	code            int
 }
 
-// doctor asks the doctor.
+// doctor runs the doctor.
 func (p *plant) doctor(args ...string) (d diagnosis) {
 	p.Helper()
 	argv := append(append([]string{}, p.enter...), built.goodgate, "doctor", "--json", "--max-wait", "4s")
@@ -252,13 +250,13 @@ func (p *plant) doctor(args ...string) (d diagnosis) {
 	return d
 }
 
-// doctorNginx asks about the setup's nginx.
+// doctorNginx runs the doctor on the setup's nginx.
 func (p *plant) doctorNginx(args ...string) diagnosis {
 	p.Helper()
 	return p.doctor(append([]string{"--nginx", p.path("nginx.conf")}, args...)...)
 }
 
-// doctorGoodgate asks about a configuration of goodgate with one pool.
+// doctorGoodgate runs the doctor on a configuration of goodgate with one pool.
 func (p *plant) doctorGoodgate(pool string, args ...string) diagnosis {
 	p.Helper()
 	file := writeFile(p.T, p.dir, "goodgate.yaml", fmt.Sprintf("listeners: [%q]\npools:\n  app: %s\n", p.address(), pool))
@@ -302,14 +300,14 @@ func (p *plant) secure(cert tls.Certificate) string {
 	return p.appOn(tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}}), fine)
 }
 
-// namespace lets the setup's programs run in a namespace of their own, which a
-// shell prepares first; the test is skipped where that is not possible.
+// namespace runs the setup's programs in a separate namespace, after a shell has
+// prepared it. It skips the test if that is not possible.
 func (p *plant) namespace(kind, prepare string) {
 	p.Helper()
 	if os.Geteuid() != 0 {
 		lack(p.T, "namespaces need root")
 	}
-	// What holds the namespace open ends with the test.
+	// The process that holds the namespace ends with the test.
 	holder := startProcess(p.T, "namespace", nil, need(p.T, "unshare"), kind, "sh", "-c", "("+prepare+") && touch "+p.path("ready")+" && exec sleep 600")
 	for end := time.Now().Add(bound); ; {
 		if _, err := os.Stat(p.path("ready")); err == nil {

@@ -26,7 +26,7 @@ func (p *plant) tryHAProxy(d diagnosis) {
 	}
 }
 
-// haproxyTakes has HAProxy check a configuration.
+// haproxyTakes makes HAProxy check a configuration.
 func (p *plant) haproxyTakes(code, directive, config string) {
 	p.Helper()
 	file := writeFile(p.T, p.dir, "suggested.cfg", config)
@@ -36,9 +36,9 @@ func (p *plant) haproxyTakes(code, directive, config string) {
 	}
 }
 
-// haproxyWith is a configuration with lines where they belong: tune.* in global, what
-// is there already replaced, and everything else in the backend, which is the last
-// section. What is for a shell is left out.
+// haproxyWith returns a configuration with lines in the right places: tune.* goes to
+// global, existing lines are replaced, and everything else goes to the backend, which
+// is the last section. It leaves out shell commands.
 func haproxyWith(config, lines string) string {
 	for line := range strings.Lines(lines) {
 		line = strings.TrimSpace(line)

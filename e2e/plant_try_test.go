@@ -54,14 +54,15 @@ func (p *plant) try(d diagnosis) {
 	}
 }
 
-// cured are findings after whose cure requests are answered. That of others needs more
-// than a line, or shows under load only.
+// cured are the findings with a remedy after which requests are answered. Other
+// remedies need more than a line, or show an effect only under load.
 var cured = map[string]bool{
 	"wrong_port": true, "other_address": true, "socket_missing": true, "plain_to_tls_port": true, "tls_to_plain_port": true, "certificate_name": true,
 	"certificate_self_signed": true, "http_only": true, "fastcgi_only": true, "header_size": true, "slow_answer": true, "dns_stale": true, "tls_name": true, "trailing_slash": true,
 }
 
-// cure gives the nginx that runs what is suggested, and wants requests to be answered.
+// cure applies the suggestion to the running nginx, and expects requests to be
+// answered.
 func (p *plant) cure(config string) {
 	p.Helper()
 	writeFile(p.T, p.dir, "nginx.conf", config)

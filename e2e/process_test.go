@@ -20,7 +20,7 @@ import (
 // bound is how long anything may take that should happen soon.
 const bound = 15 * time.Second
 
-// output collects what a process writes.
+// output collects a process' output.
 type output struct {
 	mu  sync.Mutex // protects buf
 	buf bytes.Buffer
@@ -48,8 +48,8 @@ type process struct {
 	dull   func(string) bool // lines of its output that say nothing about a failure; nil = none
 }
 
-// startProcess runs a program until the test ends, and shows what it wrote if
-// the test failed. env is added to the test's own.
+// startProcess runs a program until the test ends, and shows its output if the test
+// failed. env is added to the test's own environment.
 func startProcess(t *testing.T, name string, env []string, argv ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
@@ -76,7 +76,7 @@ func startProcess(t *testing.T, name string, env []string, argv ...string) *proc
 	return p
 }
 
-// telling keeps the end of what the process wrote, without the dull lines.
+// telling returns the end of the process' output, without routine lines.
 func (p *process) telling(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -102,8 +102,8 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// freeze stops the process, and returns when each of its threads stands still: one
-// that runs on another processor goes on for a moment after the signal was sent.
+// freeze stops the process, and returns after all of its threads have stopped: a thread
+// on another processor continues for a moment after the signal.
 func (p *process) freeze() {
 	p.t.Helper()
 	p.signal(syscall.SIGSTOP)
@@ -162,8 +162,8 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// freePort returns a port that nobody listens on. It is below the range from
-// which connections get theirs, so that it is still free after a restart.
+// freePort returns an unused port. It is below the range of ports for outgoing
+// connections, so that it is still free after a restart.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {

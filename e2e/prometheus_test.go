@@ -78,7 +78,7 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
-// faulty are pools of which each fails in its own way.
+// faulty are pools that each fail in a different way.
 const faulty = `
 listeners:
   - "${LISTEN}"
@@ -98,8 +98,8 @@ pools:
   distrusted: {upstreams: [%[1]s], health: {path: /missing}}
 `
 
-// sickGate runs a goodgate and asks it for all kinds of trouble until the test
-// ends. It returns where its metrics are.
+// sickGate runs goodgate and causes all kinds of trouble until the test ends. It
+// returns the address of its metrics.
 func sickGate(t *testing.T) string {
 	t.Helper()
 	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -293,7 +293,7 @@ func alertQueries(t *testing.T) map[string]string {
 	return queries
 }
 
-// scalerQueries returns what the examples for Kubernetes ask.
+// scalerQueries returns the queries in the examples for Kubernetes.
 func scalerQueries(t *testing.T) map[string]string {
 	t.Helper()
 	var keda struct {
@@ -301,7 +301,7 @@ func scalerQueries(t *testing.T) map[string]string {
 			Triggers []struct{ Metadata struct{ Query string } }
 		}
 	}
-	var scaler struct{} // the HorizontalPodAutoscaler asks by the adapter's rule
+	var scaler struct{} // the HorizontalPodAutoscaler uses the adapter's rule
 	var adapter struct{ Data map[string]string }
 	decode := func(file string, into ...any) {
 		raw, err := os.ReadFile("../deploy/kubernetes/" + file)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// nginx as an upstream that wants the PROXY protocol is told of each client by
-// its address, over IPv4 and IPv6, and keeps the connection of one that stays.
+// nginx as an upstream with the PROXY protocol learns the address of each client, over
+// IPv4 and IPv6, and keeps the connection of a client that stays.
 func TestProxyProtocolToNginx(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"v1", "v2"} {

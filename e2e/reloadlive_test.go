@@ -11,8 +11,8 @@ import (
 )
 
 // TestReloadMovesLogAndAdmin: a reload under load moves the log to another file and
-// form, opens the operator's API with its metrics, and moves it; one that cannot
-// be had changes nothing.
+// format, opens the admin API with its metrics, and moves it. A reload with an address
+// that is not available changes nothing.
 func TestReloadMovesLogAndAdmin(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")

@@ -46,9 +46,9 @@ func TestServersKilledInTurn(t *testing.T) {
 	}
 }
 
-// Of two servers one is back, and passes its probes while its breaker is still
-// open, when the other one is killed: it is tried at once. Requests would
-// otherwise wait for the breaker for longer than they may here.
+// One of two servers is back and passes its probes, while its breaker is still open,
+// when the other one is killed. It is tried at once. Otherwise requests would wait for
+// the breaker longer than the test allows.
 func TestServersKilledWhileTheOthersBreakerIsOpen(t *testing.T) {
 	t.Parallel()
 	a, b := startApp(t, "node", "a", "DELAY_MS=2"), startApp(t, "node", "b", "DELAY_MS=2")

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// TestSlowClients holds that 5,000 clients that send or take nothing more cost
-// goodgate less than 300 MB.
+// TestSlowClients checks that 5,000 clients that stop sending or reading cost goodgate
+// less than 300 MB.
 func TestSlowClients(t *testing.T) {
 	const clients, most = 5000, 300 << 20
 	if raceEnabled {

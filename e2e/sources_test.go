@@ -23,7 +23,7 @@ pools:
   app: {policy: round_robin, upstreams: [%s]}
 `
 
-// startSource runs a gate with one source, and returns how its status is asked for.
+// startSource runs goodgate with one source, and returns a function for its status.
 func startSource(t *testing.T, entry string) (*gate, func() admin.Pool) {
 	t.Helper()
 	socket := filepath.Join(shortDir(t), "a")
@@ -41,8 +41,8 @@ func startSource(t *testing.T, entry string) (*gate, func() admin.Pool) {
 
 func appPort(a *app) string { return a.address[strings.LastIndexByte(a.address, ':')+1:] }
 
-// TestListOutage has the server of a list end under load, answer with errors, and come back
-// with another list.
+// TestListOutage stops the server of a list under load, lets it answer with errors, and come
+// back with another list.
 func TestListOutage(t *testing.T) {
 	t.Parallel()
 	one, two := startApp(t, "go", "one"), startApp(t, "go", "two")
@@ -72,7 +72,7 @@ func TestListOutage(t *testing.T) {
 	l := startLoad(t, load{address: fixed(g.address), rate: 100, methods: safe, keepAlive: true})
 	l.until("an answer of one", func(r result) bool { return r.app == "one" })
 	for _, handler := range []http.HandlerFunc{
-		nil, // nobody listens
+		nil, // no listener
 		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
 	} {
 		stop()
@@ -95,9 +95,9 @@ func TestListOutage(t *testing.T) {
 	wantNoneFailed(t, g, results)
 }
 
-// TestPodman runs containers of a real Podman: one with a HEALTHCHECK gets requests when it is
-// healthy; one that is stopped drains at once, and answers what it has; the service is killed
-// and comes back.
+// TestPodman runs containers of a real Podman: a container with a HEALTHCHECK gets requests
+// when it is healthy. A stopped one drains at once, and answers its requests. The service is
+// killed and comes back.
 func TestPodman(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("takes long, and needs the rights to run containers: GOODGATE_LONG=1")
@@ -218,8 +218,8 @@ func podmanRun(t *testing.T, argv ...string) string {
 	return string(out)
 }
 
-// TestDocsDiscovery checks each configuration of the page, and asks the list's server that one
-// of them names.
+// TestDocsDiscovery checks each configuration of the page, and queries the list server that
+// one of them names.
 func TestDocsDiscovery(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "docs", "discovery.md"))

@@ -24,8 +24,8 @@ routes:
     mirror: v3
 `
 
-// TestSplitRollback: applications in Node and Python, of which the new one is slow. The
-// guard sends everybody back, which a kill of goodgate does not change.
+// TestSplitRollback: applications in Node and Python, and the new one is slow. The
+// guard moves all clients back, and a kill of goodgate does not change that.
 func TestSplitRollback(t *testing.T) {
 	t.Parallel()
 	v1, v2, v3 := startApp(t, "node", "v1"), startApp(t, "python", "v2", "DELAY_MS=60"), startApp(t, "node", "v3")

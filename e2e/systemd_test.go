@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// systemd is told when goodgate serves, that it is alive, reloads, and ends.
+// goodgate notifies systemd when it serves, that it is alive, and when it reloads and
+// ends.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")

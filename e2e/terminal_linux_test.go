@@ -39,8 +39,8 @@ func terminal(t *testing.T) (control, tty *os.File) {
 
 var escapes = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// onTerminal starts goodgate with a terminal, and returns what it writes there and
-// what is typed.
+// onTerminal starts goodgate with a terminal, and returns its output and a writer for
+// its input.
 func onTerminal(t *testing.T, env []string, args ...string) (*output, *os.File, *exec.Cmd) {
 	t.Helper()
 	control, tty := terminal(t)
@@ -69,8 +69,8 @@ func onTerminal(t *testing.T, env []string, args ...string) (*output, *os.File, 
 	return &out, control, c
 }
 
-// On a terminal the log is for people, in colours unless NO_COLOR says no; --log-format
-// and a pipe make it JSON.
+// On a terminal the log is for humans, in colours unless NO_COLOR is set. --log-format
+// and a pipe select JSON.
 func TestLogOnTerminal(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")
@@ -95,7 +95,7 @@ func TestLogOnTerminal(t *testing.T) {
 	waitFor(t, "JSON", has(out, `"msg":"serving"`))
 }
 
-// On a terminal somebody is asked before the last upstream is taken out.
+// On a terminal the operator has to confirm before the last upstream is removed.
 func TestQuestionOnTerminal(t *testing.T) {
 	t.Parallel()
 	a, b := startApp(t, "go", "a"), startApp(t, "go", "b")

@@ -63,8 +63,8 @@ func scrapeLine(t *testing.T, admin, series string) string {
 	return ""
 }
 
-// TestTunnelHalfClose: when the client has said all, the application goes on; and
-// the other way round. What was sent on both sides arrives whole, and is counted.
+// TestTunnelHalfClose: when the client has shut down its side, the application
+// continues, and vice versa. All bytes of both sides arrive, and are counted.
 func TestTunnelHalfClose(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"client", "application"} {
@@ -81,7 +81,7 @@ func TestTunnelHalfClose(t *testing.T) {
 type half struct {
 	t     *testing.T
 	what  string
-	first bool // it has said all before it sees anything
+	first bool // it shuts down its side before it reads anything
 }
 
 const halfSize = 300_000
@@ -147,8 +147,8 @@ pools: {app: {health: {type: none}, upstreams: ["${APP}"]}}`, "APP="+app, "ADMIN
 	want(`_bytes_total{pool="app",to="upstream",`, strconv.Itoa(halfSize))
 }
 
-// TestUpgradeBesideHTTP2: an upstream that prefers HTTP/2 gets upgrades by
-// HTTP/1.1 with protocol auto; with h2 the client is told why it gets none.
+// TestUpgradeBesideHTTP2: an upstream that prefers HTTP/2 gets upgrades over HTTP/1.1
+// with protocol auto. With h2 the client gets the reason for the refusal.
 func TestUpgradeBesideHTTP2(t *testing.T) {
 	t.Parallel()
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()

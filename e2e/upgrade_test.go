@@ -29,8 +29,8 @@ func (g *gate) servingPID(n int) int {
 	return pid
 }
 
-// SIGUSR2 replaces the program again and again; nobody notices. A program that
-// cannot start leaves the old one serving.
+// SIGUSR2 replaces the program again and again, and no client notices. If a program
+// cannot start, the old one continues to serve.
 func TestUpgradeUnderLoad(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a", "DELAY_MS=2")
@@ -95,8 +95,8 @@ func install(t *testing.T, from, program string) {
 	}
 }
 
-// A new process that hangs keeps no signal waiting: SIGHUP is answered with why
-// it cannot be, SIGTERM drains at once, and a second one ends the process.
+// A new process that hangs delays no signal: SIGHUP is refused with a reason, SIGTERM
+// drains at once, and a second SIGTERM ends the process.
 func TestUpgradeThatHangs(t *testing.T) {
 	t.Parallel()
 	dir, address := t.TempDir(), freeAddress(t)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// netspace is a network of its own, joined to another by a wire.
+// netspace is a network namespace, joined to another one by a wire.
 type netspace struct {
 	t   *testing.T
 	pid string // whose network it is

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A WSGI application, which cannot tell "_" and "-" apart, sees what the routes
-// say, whatever names a client gives its headers.
+// A WSGI application cannot distinguish "_" and "-". It sees the values from the
+// routes, whatever names a client gives its headers.
 func TestSpellingsAtWSGI(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)

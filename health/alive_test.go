@@ -212,8 +212,7 @@ func TestAliveWithTLS(t *testing.T) {
 	wantResult(t, probeKnown(t, p, u, &known{answered: true}, time.Second), balancer.Silent, "any answer to OPTIONS *: test limit")
 }
 
-// asked is a server that passes on each connection with the question that it has read
-// there.
+// asked is a server that passes on each connection with the question that it has read.
 type asked struct {
 	net.Conn
 	request string
@@ -260,11 +259,11 @@ func TestAliveAsksOnce(t *testing.T) {
 
 		wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
 		<-conns
-		k.until = time.Now() // it has waited for long
+		k.until = time.Now() // the request has waited for long
 		wantResult(t, probeKnown(t, p, u, k, limit), balancer.Silent, "test limit")
 		c = <-conns
 
-		c.Close() // which a kernel does for a process that has died: another one is asked
+		c.Close() // as a kernel does for a dead process: another connection is asked
 		done := make(chan error, 1)
 		go func() { done <- probeKnown(t, p, u, k, long) }()
 		c = <-conns

@@ -134,7 +134,7 @@ func TestHTTPUnusualAnswers(t *testing.T) {
 	f("HTTP/1.1 200 OK\r\n\r\n", balancer.Passed, "")
 	f("HTTP/1.0 200 OK\r\n\r\nhello", balancer.Passed, "")
 	f("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", balancer.Passed, "")
-	f("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", balancer.Passed, "") // the body was not asked for
+	f("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", balancer.Passed, "") // the body was not requested
 	f("HTTP/1.1 101 Switching Protocols\r\n\r\n", balancer.Wrong, "status 101")
 	f("SSH-2.0-OpenSSH_9.9\r\n", balancer.Wrong, "malformed")
 	f("HTTP/1.1 two hundred\r\n\r\n", balancer.Wrong, "malformed")

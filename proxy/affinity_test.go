@@ -96,7 +96,7 @@ func TestStickyForged(t *testing.T) {
 	flipped[0] ^= 1
 	for _, value := range []string{foreign.Value, string(flipped), good.Value[:8], "", "%%%", strings.Repeat("A", 32)} {
 		seen := map[string]bool{}
-		for range 3 { // round robin goes on
+		for range 3 { // round robin continues
 			from, c := w.with("gg=" + value)
 			seen[from] = true
 			if c == nil {
@@ -200,7 +200,7 @@ func TestHashOn(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		on      proxy.HashOn
-		request func(i int) (path, user, client string) // i tells keys apart
+		request func(i int) (path, user, client string) // i distinguishes keys
 	}{
 		"client": {proxy.HashClientIP, func(i int) (string, string, string) { return "/", "x", fmt.Sprintf("192.0.2.%d:1", i) }},
 		"path":   {proxy.HashPath, func(i int) (string, string, string) { return fmt.Sprintf("/%d", i), "x", "192.0.2.1:1" }},

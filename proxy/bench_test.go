@@ -218,7 +218,7 @@ func readWhole(c net.Conn, buf []byte) error {
 	}
 }
 
-// rawApp answers every request with 1 kB, whatever it says.
+// rawApp answers every request with 1 kB, without parsing it.
 func rawApp(b *testing.B) string { return rawAppAfter(b, 0) }
 
 // rawAppAfter is rawApp for requests with a body of n bytes.

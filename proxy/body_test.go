@@ -234,7 +234,7 @@ func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
 	bubble(t, s, func(w *world) {
-		w.script("a:80", func(c *wire) { c.header() }) // fails before it has asked for the body
+		w.script("a:80", func(c *wire) { c.header() }) // fails before it has requested the body
 		w.app("b:80", func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			w.Write(body)

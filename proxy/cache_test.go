@@ -275,7 +275,7 @@ func TestCacheCoalesces(t *testing.T) {
 	}
 }
 
-// One user's response is not used for another, whatever field identifies them.
+// One user's response is not used for another one, for any identifying field.
 func TestCacheTellsUsersApart(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/http1"
 )
 
-// sparse is a response's body of which only a little arrives in time.
+// sparse is a response body that delivers only a few bytes in time.
 type sparse struct {
 	http1.Body
 	left int

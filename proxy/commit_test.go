@@ -27,7 +27,7 @@ func commitSetup() setup {
 	return s
 }
 
-// cuts are answers that break off, each with the beginning of the whole answer.
+// cuts are truncated answers, each with the beginning of the complete answer.
 var cuts = map[string]func(c *wire){
 	"after the header":       func(c *wire) { c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\n") },
 	"in the body":            func(c *wire) { c.say("HTTP/1.1 200 OK\nContent-Length: 10\n\nhalf") },

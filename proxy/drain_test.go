@@ -120,8 +120,7 @@ func TestServerGoesAway(t *testing.T) {
 	}
 }
 
-// leavingSetup has upstreams that the test probes. Their breakers open after the first
-// failure.
+// leavingSetup has upstreams that the test probes. The first failure opens a breaker.
 func leavingSetup(addrs ...string) setup {
 	s := setup{upstreams: specs(addrs...)}
 	s.pool.Retry = retries(3)

@@ -112,8 +112,8 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// Nobody gets in without an answer of the service: it is down, it does not answer, or its
-// answer breaks off.
+// No request is admitted without an answer of the service: it is down, it does not
+// answer, or its answer is truncated.
 func TestForwardAuthUnavailable(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{

@@ -184,8 +184,8 @@ func TestGRPCUnavailableCounts(t *testing.T) {
 	}
 }
 
-// A call whose time ends between its messages gets the status for that, whichever side
-// ends it, and nobody is blamed.
+// A call whose time ends between its messages gets the right status, whichever side
+// ends it, and counts for no upstream.
 func TestGRPCTimeoutBetweenMessages(t *testing.T) {
 	t.Parallel()
 	f := func(name string, timeout string, route time.Duration, want string, end func(c *framed, stream uint32)) {

@@ -340,7 +340,7 @@ func TestNoHedgeUnderOverload(t *testing.T) {
 	})
 }
 
-// The attempt that loses is cancelled at once, and counts for nothing.
+// The losing attempt is cancelled at once, and has no effect.
 func TestLostRaceHasNoEffect(t *testing.T) {
 	t.Parallel()
 	s := hedgeSetup()

@@ -160,8 +160,8 @@ func FuzzAccept(f *testing.F) {
 	})
 }
 
-// TestSuppressedBodyIsNotSent: a body that HEAD or the status keeps from the client does
-// not count as sent, and blames nobody.
+// TestSuppressedBodyIsNotSent: a body that HEAD or the status suppresses does not count
+// as sent, and is not a failure.
 func TestSuppressedBodyIsNotSent(t *testing.T) {
 	t.Parallel()
 	page := setup{route: proxy.Route{Match: proxy.Match{Path: "/none"}, Respond: &proxy.Respond{}}}

@@ -198,8 +198,8 @@ func TestPauseRacesWithRequests(t *testing.T) {
 	})
 }
 
-// TestPauseOfGRPC: a gRPC call that waited in vain, or arrived during a maintenance, gets
-// UNAVAILABLE.
+// TestPauseOfGRPC: a gRPC call whose wait ended without an upstream, or that arrived
+// during a maintenance, gets UNAVAILABLE.
 func TestPauseOfGRPC(t *testing.T) {
 	for name, closed := range map[string]func(w *world){
 		"paused":      func(w *world) { w.pool.Pause(paused) },

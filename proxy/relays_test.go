@@ -113,7 +113,7 @@ func converse(t *testing.T, b []byte, front string, pages *proxy.Pages) string {
 	return made.ReplaceAllString(asked.String()+"\nclient: "+got+"\nrecord: "+w.account(early), "ID")
 }
 
-// made are request IDs, which are random.
+// made matches request IDs, which are random.
 var made = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 
 func send(c *wire, parts []part) {
@@ -244,9 +244,9 @@ func short(b []byte) string {
 	return fmt.Sprintf("%q", b)
 }
 
-// account renders the records. The server refuses some requests without one. After an
-// early answer, another goroutine determines how much of the body has arrived, and so
-// what can be done about a failure.
+// account describes the records. Some refused requests have none. After an early
+// answer, another goroutine determines how much of the body has arrived, and therefore
+// the options after a failure.
 func (w *world) account(early bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

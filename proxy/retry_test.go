@@ -180,7 +180,7 @@ func TestRetryOnAReusedConnection(t *testing.T) {
 					w.do(r)
 					want := tc.want
 					got := strings.ReplaceAll(j.String(), " a:"+tc.method+tc.body+" a:"+tc.method+tc.body, " a:"+tc.method+tc.body)
-					if strings.HasSuffix(want, "b:GET") { // http.Transport asked a again first
+					if strings.HasSuffix(want, "b:GET") { // http.Transport tried a again first
 						want = "a:GET a:GET b:GET"
 						got = strings.ReplaceAll(j.String(), "a:GET a:GET a:GET", "a:GET a:GET")
 					}

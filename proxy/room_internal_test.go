@@ -21,7 +21,7 @@ func isZero[T any](p *T) bool {
 	return bytes.Equal(b, make([]byte, len(b)))
 }
 
-// TestReusedMemoryIsEmpty: reused memory is empty, whatever the request was, and memory that
+// TestReusedMemoryIsEmpty: reused memory is empty after any request, and memory that
 // something may still refer to is not reused.
 func TestReusedMemoryIsEmpty(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// variables are a header in the form that CGI, WSGI and PHP give to applications.
+// variables returns a header in the form in which CGI, WSGI and PHP pass it to
+// applications.
 func variables(h http.Header) map[string]string {
 	all := map[string]string{}
 	for name, values := range h {

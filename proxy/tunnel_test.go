@@ -88,7 +88,7 @@ func TestTunnelsCounted(t *testing.T) {
 	}
 }
 
-// chat says something every five seconds.
+// chat sends a message every five seconds.
 func chat(c *wire, times int) {
 	for range times {
 		time.Sleep(5 * time.Second)

@@ -90,7 +90,7 @@ func TestHTTP2UnusualResponses(t *testing.T) {
 	}
 }
 
-// A 101 over HTTP/2, where nobody can ask for one, is refused, and the client's
+// A 101 over HTTP/2, where no client can ask for one, is refused, and the client's
 // connection stays HTTP.
 func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 	t.Parallel()
@@ -116,7 +116,7 @@ func TestHTTP2SwitchingProtocolsIsRefused(t *testing.T) {
 	})
 }
 
-// Whatever frames an upstream sends, the client is not blamed, its answer arrives in
+// For any frames from an upstream, the client gets no blame, its answer arrives in
 // time, and the next request can use the upstream.
 func TestHTTP2UnusualUpstreams(t *testing.T) {
 	t.Parallel()

@@ -266,8 +266,8 @@ func failed(id string, why reason.Reason) *proxy.Record {
 	return &proxy.Record{ID: id, Reason: why, Status: why.Status()}
 }
 
-// TestRing wants the failures of clients, which anybody can cause, not to push
-// out those of upstreams.
+// TestRing checks that failures caused by clients, which anybody can provoke, do not
+// push out those of upstreams.
 func TestRing(t *testing.T) {
 	var r Ring
 	r.Observe(&proxy.Record{ID: "plain"})

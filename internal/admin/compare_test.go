@@ -16,7 +16,7 @@ type traffic struct {
 	Tally
 }
 
-// answers has an upstream answer n requests, one a second from a moment on.
+// answers records n answers of an upstream, one per second from a time on.
 func (y *traffic) answers(addr string, n int, from, took time.Duration, status int) {
 	for i := range n {
 		start := time.Unix(at, 0).Add(from + time.Duration(i)*time.Second)
@@ -25,7 +25,7 @@ func (y *traffic) answers(addr string, n int, from, took time.Duration, status i
 	}
 }
 
-// late has another upstream answer n requests first.
+// late lets another upstream answer n requests first.
 func (y *traffic) late(addr, other string, n int) {
 	for range n {
 		start := time.Unix(at, 0)
@@ -36,8 +36,8 @@ func (y *traffic) late(addr, other string, n int) {
 	}
 }
 
-// told returns the troubles of the pool after some seconds, without the evidence of ended
-// ones.
+// told returns the troubles of the pool after some seconds, without the evidence of
+// ended ones.
 func (y *traffic) told(after time.Duration, addrs ...string) []Trouble {
 	now := time.Unix(at, 0).Add(after)
 	v := y.minute("app", now.Unix())
@@ -64,8 +64,8 @@ func (y *traffic) want(when string, got []Trouble, want ...string) {
 	}
 }
 
-// TestLongPollsAreNotSlow: a pool of long polls is not slow, and one whose requests begin to take
-// long is.
+// TestLongPollsAreNotSlow: a pool of long polls is not slow. A pool whose requests
+// become slow is.
 func TestLongPollsAreNotSlow(t *testing.T) {
 	const poll = 3 * time.Second
 	y := &traffic{T: t}
@@ -93,8 +93,8 @@ func TestLongPollsAreNotSlow(t *testing.T) {
 	y.want("slower than the other, whatever its past", y.told(0, "a", "b"), "warning a The upstream answers slowly... The fastest, b,")
 }
 
-// TestSlowHiddenByHedges: an upstream whose requests others answer first is slow, and no
-// average says so.
+// TestSlowHiddenByHedges: an upstream is slow if other upstreams answer its requests
+// first, although no average shows it.
 func TestSlowHiddenByHedges(t *testing.T) {
 	y := &traffic{T: t}
 	y.answers("a", 20, -20*time.Second, 20*time.Millisecond, 200)
@@ -111,7 +111,7 @@ func TestSlowHiddenByHedges(t *testing.T) {
 	y.want("meant to be slower", ranked(p.troubles(time.Unix(at, 0))))
 }
 
-// TestPassedOn: an application's own errors, which are no failures for goodgate, are a
+// TestPassedOn: an application's own errors are no failures for goodgate. They are a
 // trouble if they are more frequent than on the other upstreams, or than before.
 func TestPassedOn(t *testing.T) {
 	y := &traffic{T: t}

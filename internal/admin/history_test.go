@@ -59,8 +59,8 @@ func TestHourOfAPool(t *testing.T) {
 	}
 }
 
-// TestHourEnds: what is an hour old is forgotten, and nothing of it comes back when
-// its place is used again.
+// TestHourEnds: events are forgotten after an hour, and do not return when their place
+// is reused.
 func TestHourEnds(t *testing.T) {
 	var h history
 	r := answered(200, time.Millisecond)
@@ -142,7 +142,7 @@ func TestJournalMemory(t *testing.T) {
 				present[name][fmt.Sprint("10.0.0.", u, ":80")] = true
 			}
 		}
-		for at := int64(0); at < 3700; at += cellSeconds { // what is kept of an upstream takes the same, however much it is
+		for at := int64(0); at < 3700; at += cellSeconds { // the memory per upstream is constant
 			fill(j, present, 1_000_000_000+at)
 		}
 		return j

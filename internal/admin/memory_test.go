@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestRingMemory fills the ring with requests of which a client has chosen all
-// that it may. Each kept its whole header.
+// TestRingMemory fills the ring with requests with the largest values that a client can
+// choose. An earlier version kept each whole header.
 func TestRingMemory(t *testing.T) {
 	const bound = (ringFailures + ringRefused + ringOthers) * 16 << 10
 	for name, size := range map[string]int{"short texts": 20, "long texts": 50 << 10} {
@@ -43,7 +43,7 @@ func hostile(n, size int) *proxy.Record {
 	return rec
 }
 
-// Shortened texts say so, and stay valid text.
+// Shortened texts are marked, and stay valid text.
 func TestCut(t *testing.T) {
 	for s, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc…", "abé": "ab…", "éé": "é…", "\xff\xff\xff\xff": "\xff\xff\xff…"} {
 		if got := cut(s, 3); got != want {

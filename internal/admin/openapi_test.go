@@ -20,7 +20,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// asked is a request for an endpoint, and the status that it gets here.
+// asked is a request for an endpoint, with the expected status.
 type asked struct {
 	path, body string
 	status     int
@@ -185,7 +185,8 @@ func described(t *testing.T, s *Server) description {
 	return description{doc}
 }
 
-// invalid says how a text differs from a schema, by its place in the document.
+// invalid returns the difference of a text from a schema, with its place in the
+// document.
 func (d description) invalid(t *testing.T, place, text string) error {
 	t.Helper()
 	c := jsonschema.NewCompiler()

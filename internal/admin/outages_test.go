@@ -45,8 +45,8 @@ func closed(attempts int, last reason.Decision) proxy.Record {
 	return r
 }
 
-// TestAttemptsOfFailedRequestsAreNotHidden: attempts of a request that failed all the same were
-// not hidden.
+// TestAttemptsOfFailedRequestsAreNotHidden: failed attempts of a request that finally
+// failed do not count as hidden.
 func TestAttemptsOfFailedRequestsAreNotHidden(t *testing.T) {
 	ok := proxy.Record{Status: 200, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200}}}
 	saved := closed(2, reason.Answered)
@@ -119,8 +119,8 @@ func TestClientsLeave(t *testing.T) {
 	}
 }
 
-// TestSlowUnderLoad: how many requests are in flight tells a slow upstream from one that
-// gets too much.
+// TestSlowUnderLoad: the number of requests in flight distinguishes a slow upstream from
+// an overloaded one.
 func TestSlowUnderLoad(t *testing.T) {
 	late := proxy.Record{Status: 200, Duration: 5 * time.Second, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200, Took: 5 * time.Second}}}
 	for inFlight, want := range map[int]bool{2000: true, 3: false} {
@@ -156,7 +156,8 @@ func TestClientsWait(t *testing.T) {
 	}
 }
 
-// TestWaitEndsWhenUpstreamReturns: that requests wait in vain is over as soon as an upstream is back.
+// TestWaitEndsWhenUpstreamReturns: the trouble of requests waiting in vain ends as soon
+// as an upstream is back.
 func TestWaitEndsWhenUpstreamReturns(t *testing.T) {
 	now := time.Unix(at, 0)
 	for since, over := range map[time.Duration]bool{-time.Second: true, -time.Minute: false} {

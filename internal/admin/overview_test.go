@@ -44,7 +44,7 @@ func newFleet(tb testing.TB, pools, upstreams int) (*fleet, *Server) {
 	return f, s
 }
 
-// ask asks for a path and reads the answer into v.
+// ask requests a path and decodes the answer into v.
 func ask(tb testing.TB, s *Server, path string, v any) (bytes int) {
 	tb.Helper()
 	code, body := call(s, "GET", path, "")
@@ -61,7 +61,7 @@ func ask(tb testing.TB, s *Server, path string, v any) (bytes int) {
 // figures.
 func TestOverviewAgrees(t *testing.T) {
 	f, s := newFleet(t, 3, 4)
-	end := time.Now().Add(-2 * slotSeconds * time.Second) // in a slot that is over
+	end := time.Now().Add(-2 * slotSeconds * time.Second) // in a slot that has ended
 	for n := range 30 {
 		r := answered(200, 3*time.Millisecond)
 		r.Pool, r.Start, r.Attempts[0].Upstream = "pool-1", end.Add(-time.Duration(n)*100*time.Millisecond), "10.0.1.2:80"
@@ -102,8 +102,8 @@ func TestOverviewAgrees(t *testing.T) {
 	}
 }
 
-// TestOverviewIsSmall: 100 pools of 20 upstreams, all of which fail, fit into what
-// a page may ask for every two seconds.
+// TestOverviewIsSmall: 100 pools of 20 failing upstreams fit into a page's request
+// every two seconds.
 func TestOverviewIsSmall(t *testing.T) {
 	f, s := newFleet(t, 100, 20)
 	end := time.Now().Add(-2 * time.Second)
@@ -176,7 +176,7 @@ func TestManyHasAllFaults(t *testing.T) {
 	}
 }
 
-// TestLettersAreUnique: the page tells states by their letters.
+// TestLettersAreUnique: the page distinguishes states by their letters.
 func TestLettersAreUnique(t *testing.T) {
 	script, err := page.ReadFile("page/state.js")
 	if err != nil {
@@ -210,7 +210,7 @@ func BenchmarkOverview(b *testing.B)   { benchmark(b, "/v1/overview") }
 func BenchmarkPoolsPage(b *testing.B)  { benchmark(b, "/v1/overview/pool-7?from=9000000000") }
 func BenchmarkFullStatus(b *testing.B) { benchmark(b, "/v1/status") }
 
-// benchmark asks a goodgate of 100 pools of 20 upstreams, all with traffic.
+// benchmark queries a goodgate with 100 pools of 20 upstreams, all with traffic.
 func benchmark(b *testing.B, path string) {
 	f, s := newFleet(b, 100, 20)
 	now := time.Now()

@@ -14,7 +14,7 @@ import (
 // sinks are the ways in which text becomes markup or code.
 var sinks = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|DOMParser|srcdoc|setHTML|\beval\b|new Function|javascript:|\.(src|href)\s*=`)
 
-// TestPageMakesNoMarkupOfText: the page shows what clients and upstreams say.
+// TestPageMakesNoMarkupOfText: the page shows texts from clients and upstreams as text.
 func TestPageMakesNoMarkupOfText(t *testing.T) {
 	scripts, err := filepath.Glob("page/*.js")
 	if err != nil || len(scripts) < 5 {

@@ -133,7 +133,8 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// TestUnknownUpstream wants a list of the upstreams, and the probable one.
+// TestUnknownUpstream checks that the error lists the upstreams and suggests the
+// probable one.
 func TestUnknownUpstream(t *testing.T) {
 	var specs []balancer.Spec
 	for i := range 50 {
@@ -160,7 +161,7 @@ func TestUnknownUpstream(t *testing.T) {
 	}
 }
 
-// TestKeepLast: an order that would empty a pool is refused when that is asked for, and
+// TestKeepLast: with the option, an order that would empty a pool is refused and
 // changes nothing.
 func TestKeepLast(t *testing.T) {
 	pools := map[string][]balancer.Spec{"app": {{Addr: "10.0.0.1:80"}, {Addr: "10.0.0.2:80"}}, "one": {{Addr: "10.0.0.1:80"}}, "name": {{Addr: "10.0.0.5:80", Name: "a.example"}, {Addr: "10.0.0.6:80", Name: "a.example"}}}
@@ -184,7 +185,7 @@ func TestKeepLast(t *testing.T) {
 	}
 	step(Order{Upstream: "app/10.0.0.1:80", State: "drain", KeepLast: true}, 200, 1, 2)
 	step(Order{Upstream: "app/10.0.0.2:80", State: "off", KeepLast: true}, 409, 0, 2)
-	step(Order{Upstream: "app/10.0.0.1:80", State: "off", KeepLast: true}, 200, 1, 2) // it is out already
+	step(Order{Upstream: "app/10.0.0.1:80", State: "off", KeepLast: true}, 200, 1, 2) // it is already out
 	step(Order{Upstream: "app/10.0.0.2:80", State: "off"}, 200, 0, 2)
 	step(Order{Upstream: "app/10.0.0.2:80", State: "off", KeepLast: true}, 200, 0, 2) // nothing more is lost
 	step(Order{Upstream: "app/10.0.0.2:80", State: "ready", KeepLast: true}, 200, 1, 2)
@@ -225,7 +226,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestNextStepWithoutConnection wants a next step for the operator, without the words of package net.
+// TestNextStepWithoutConnection checks that the error has a next step for the operator,
+// without the words of package net.
 func TestNextStepWithoutConnection(t *testing.T) {
 	dir := t.TempDir()
 	html := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }))

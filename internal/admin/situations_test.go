@@ -67,7 +67,7 @@ type filesShort struct {
 
 func (f filesShort) OutOfFiles() (time.Time, uint64) { return f.last, 1024 }
 
-// TestOwnTroubles are those of goodgate itself.
+// TestOwnTroubles covers the troubles of goodgate itself.
 func TestOwnTroubles(t *testing.T) {
 	for _, c := range []struct {
 		ago             time.Duration
@@ -123,7 +123,8 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestFlapping: the trouble of a flapping upstream says so, with its last state.
+// TestFlapping: the trouble of a flapping upstream says "flapping", with its last
+// state.
 func TestFlapping(t *testing.T) {
 	now := time.Unix(at, 0)
 	u := Upstream{Address: "a", Available: true, Operator: "ready", state: situation.Healthy, flips: 6, Since: now, Minute: minuteOf(9, 2, 1, situation.Refused, 0, now, 0)}
@@ -141,7 +142,7 @@ func TestOver(t *testing.T) {
 	answer := func(began time.Time, took time.Duration) {
 		y.observe(&proxy.Record{Pool: "app", Start: began, Duration: took, Attempts: []proxy.Attempt{{Upstream: "a", Status: 200, Took: took}}}, began.Add(took).Unix())
 	}
-	for i := range 2 * someUsual { // what is usual for it
+	for i := range 2 * someUsual { // its usual value
 		answer(now.Add(-3*time.Minute+time.Duration(i)*time.Second), time.Millisecond)
 	}
 	for range 4 {

@@ -72,8 +72,8 @@ func TestTallyOfAPool(t *testing.T) {
 	}
 }
 
-// TestTallyInOneStep: what the pool has counted its upstreams have counted, at every
-// moment. Attempts showed at once, and the pool's sums a second later.
+// TestTallyInOneStep: at every moment, the sums of the pool equal those of its
+// upstreams. Before, attempts were visible at once, and the pool's sums a second later.
 func TestTallyInOneStep(t *testing.T) {
 	y := new(Tally)
 	r := seen

@@ -50,7 +50,7 @@ func TestTimeline(t *testing.T) {
 	probe(1, balancer.Passed, nil)
 	probe(1, balancer.Refused, errors.New("connection refused"))
 	members[0].SetOperator(balancer.Drain)
-	members[0].SetOperator(balancer.Off) // which no notice tells of
+	members[0].SetOperator(balancer.Off) // without a notice
 	j.look(pools, time.Now())
 	members[0].SetOperator(balancer.Ready)
 	probe(1, balancer.Passed, nil)

@@ -32,7 +32,7 @@ func TestEveryACMESettingArrives(t *testing.T) {
 	}
 }
 
-// By HTTP is tried only where somebody listens in the clear.
+// HTTP-01 is used only with a listener without TLS.
 func TestChallenges(t *testing.T) {
 	secure, plain := config.Listener{TLS: new(config.ListenerTLS)}, config.Listener{}
 	for _, test := range []struct {

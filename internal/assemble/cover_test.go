@@ -18,8 +18,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// conditions are what a route may ask of a request, a few of each kind, so that
-// generated routes often cover one another.
+// conditions are possible conditions of a route, a few of each kind, so that generated
+// routes often cover one another.
 var conditions = [][]string{
 	{"host: a.test", `host: "*.test"`, `host: [a.test, "*.b.test"]`, `host: [a.test, b.test]`, `host: "*.b.test"`},
 	{"scheme: http", "scheme: https", "scheme: any"},
@@ -145,9 +145,8 @@ func answerer(t testing.TB, c *config.Config) func(*http.Request, string) int {
 	}
 }
 
-// TestCoveredRoutesNeverMatch: a route that check reports as covered gets no request,
-// whatever the request. check reports the routes behind others with the same or wider
-// conditions.
+// TestCoveredRoutesNeverMatch: a route that check reports as covered never gets a
+// request. check reports the routes behind others with the same or wider conditions.
 func TestCoveredRoutesNeverMatch(t *testing.T) {
 	t.Parallel()
 	told, answered := 0, 0

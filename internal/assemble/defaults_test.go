@@ -148,7 +148,8 @@ func defaultServer() *http.Server {
 `, duration(c.Shutdown.Grace), duration(s.ReadHeaderTimeout), duration(s.IdleTimeout), s.MaxHeaderBytes, s.DisableGeneralOptionsHandler)
 }
 
-// literal writes a value in Go. Fields that are zero, or that first sets, are left out.
+// literal returns a value as Go code. It leaves out fields that are zero, or that first
+// sets.
 func literal(t *testing.T, v reflect.Value, first string) string {
 	t.Helper()
 	if d, ok := v.Interface().(time.Duration); ok {

@@ -53,8 +53,8 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`, cert, key))
 	}
 }
 
-// TestOCSPDates: a response that is out of date, or says that the certificate was
-// revoked, is warned of.
+// TestOCSPDates: an expired response, or one for a revoked certificate, causes a
+// warning.
 func TestOCSPDates(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -124,8 +124,8 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`, c.cert, c.key))
 	}
 }
 
-// TestFilesOfSources: what is wrong with a file that is read for each question is warned of
-// at its key. A start does without the source until the file is mended.
+// TestFilesOfSources: a faulty file that is read for each query causes a warning at its
+// key. A start continues without the source until the file is repaired.
 func TestFilesOfSources(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -19,8 +19,8 @@ func parse(t *testing.T, yaml string) *config.Config {
 	return c
 }
 
-// TestEverySettingArrives fails when a key of the configuration is read by
-// nobody: each is set to a value of its own and looked for in the options.
+// TestEverySettingArrives fails if a key of the configuration has no effect: it sets
+// each key to a different value and looks for the value in the options.
 func TestEverySettingArrives(t *testing.T) {
 	c := parse(t, `
 listeners: [":0"]

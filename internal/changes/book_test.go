@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// lines is what has been written to it since it was last taken.
+// lines has the text written to it since the last take.
 type lines struct {
 	mu   sync.Mutex // protects text
 	text bytes.Buffer
@@ -55,7 +55,7 @@ func subjects(b *Book) (list []string) {
 	return list
 }
 
-// What Put and TakeBack did is what the next book of the same file begins with.
+// The next book of the same file begins with the results of Put and TakeBack.
 func TestBookSurvivesRestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "folder", "state.json")
 	b := Open(Options{File: file})
@@ -193,7 +193,7 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// What a follower sees is in order, and it may change the book itself.
+// A follower sees the changes in order, and may change the book itself.
 func TestFollow(t *testing.T) {
 	b := Open(Options{})
 	var events []string
@@ -213,7 +213,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Nothing is lost or told twice when many change the book at once.
+// Under concurrent changes nothing is lost or reported twice.
 func TestConcurrentChanges(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	b := Open(Options{File: file})

@@ -15,8 +15,8 @@ import (
 
 const goodEntry = `{"id":"abc","kind":"state","pool":"app","upstream":"a:1","value":"drain","by":"ci","at":"2026-01-02T03:04:05Z"}`
 
-// A file that is broken is no failed start: what is good in it is in force, the rest is
-// kept for a look, and the log has an error.
+// A broken file does not prevent the start: its valid entries take effect, the rest is
+// kept for inspection, and the log has an error.
 func TestBrokenFile(t *testing.T) {
 	entry := func(old, new string) string { return strings.Replace(goodEntry, old, new, 1) }
 	for name, tc := range map[string]struct {
@@ -68,8 +68,8 @@ func TestBrokenFile(t *testing.T) {
 	}
 }
 
-// While the file cannot be written, the operator's word holds all the same, and the book
-// says that it does not last. Once the file can be written, it has everything.
+// While the file cannot be written, operators' changes still apply, and the book
+// reports that they are not saved. Once the file is writable, it has everything.
 func TestUnwritableFile(t *testing.T) {
 	folder := t.TempDir()
 	blocker := filepath.Join(folder, "folder")
@@ -131,7 +131,7 @@ func TestForeignFile(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, what is read of it can be written, and reads the same.
+// The changes read from any file can be written, and are the same when read again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"version":1,"changes":[` + goodEntry + `]}`))
 	f.Add([]byte(`{"version":1,"changes":[{"id":"x","kind":"split","route":"r","value":{"a":[1,{}]},"by":"","at":"2026-01-02T03:04:05.123+02:00","until":"2027-01-02T03:04:05Z"}]}`))

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDump wants a dump to be a configuration that says the same, but for the
-// secrets, of which it shows none.
+// TestDump checks that a dump is an equivalent configuration, except that it contains
+// no secrets.
 func TestDump(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../config.example.yaml")
@@ -30,7 +30,7 @@ func TestDump(t *testing.T) {
 		t.Fatalf("%v\n%s", err, dumped)
 	}
 	for _, change := range Diff(c, again) {
-		if change.What != "changed" { // which says that it is hidden
+		if change.What != "changed" { // the mark of a hidden value
 			t.Errorf("%v", change)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestFleetScope wants limits of a whole fleet to have one.
+// TestFleetScope checks that limits for a whole fleet need a fleet.
 func TestFleetScope(t *testing.T) {
 	t.Parallel()
 	const fleet = "fleet: {addresses: [\"a:1\"], secret: 0123456789abcdef}\n"

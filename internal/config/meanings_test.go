@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// around are valid configurations with room for one more key, by where that stands.
+// around has valid configurations with room for one more key, by the key's place.
 var around = map[string]string{
 	"":                      "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"]}}\nWORD: x\n",
 	inPool:                  "listeners: [\":8080\"]\npools: {app: {upstreams: [\"http://a\"], WORD: x}}\n",

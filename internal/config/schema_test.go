@@ -115,7 +115,8 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// shownInUse are keys whose default, empty or said in words, tells less than a value in use.
+// shownInUse are keys whose default, which is empty or a text, explains less than an
+// example value.
 var shownInUse = []string{
 	"routes[].match.path", "routes[].match.methods", "routes[].request_headers.remove", "routes[].response_headers.remove",
 	"routes[].error_headers.remove", "log.outputs[].only.failed",

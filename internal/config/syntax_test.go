@@ -77,8 +77,9 @@ func corpus(t *testing.T) map[string]string {
 
 func everyVariable(string) (string, bool) { return "0123456789abcdef", true }
 
-// TestDamagedLines breaks lines of valid configurations in every way (every line with EVERY_LINE=1), and wants the first error to be in that line,
-// or in one of which the file cannot say that it is not: moving it by what the error says makes the file as good.
+// TestDamagedLines damages lines of valid configurations in many ways (every line with EVERY_LINE=1). The first
+// error must be in that line, or in a line that might equally be the wrong one: moving it as the error says makes
+// the file valid.
 func TestDamagedLines(t *testing.T) {
 	t.Parallel()
 	total, named, equal := 0, 0, 0
@@ -100,7 +101,7 @@ func TestDamagedLines(t *testing.T) {
 				lines[i] = line
 				errs, _ := errors.AsType[Errors](err)
 				if len(errs) == 0 {
-					continue // it says something else now, and that is allowed
+					continue // the damaged file is valid with another meaning
 				}
 				total++
 				switch e := errs[0]; {
@@ -148,7 +149,7 @@ func opensAt(lines []string, at int, e Error) bool {
 		return false
 	}
 	open, _, _, _ := look(lines[e.Line-1])
-	return len(open) > 0 // of the undamaged text, in which it goes on
+	return len(open) > 0 // of the undamaged text, where it continues
 }
 
 var keyOf = regexp.MustCompile(`^( *(?:- )?\{?)([a-z][a-z0-9_]{3,})(: *.*)$`)
@@ -172,7 +173,7 @@ func TestOneErrorPerMistake(t *testing.T) {
 			lines[i] = line
 			errs, _ := errors.AsType[Errors](err)
 			if len(errs) == 0 || strings.Contains(errs[0].Message, "no such pool") {
-				continue // a name that somebody chose
+				continue // a freely chosen name
 			}
 			total++
 			if strings.Contains(errs[0].Message, "did you mean "+key+"?") {

@@ -102,7 +102,7 @@ func TestSecretsAreHidden(t *testing.T) {
 	}
 }
 
-// TestPublicValuesStayVisible: an operator still sees everything that is no secret.
+// TestPublicValuesStayVisible: an operator still sees all values that are not secret.
 func TestPublicValuesStayVisible(t *testing.T) {
 	t.Parallel()
 	c, _ := planted()
@@ -142,8 +142,8 @@ func TestPublicValuesStayVisible(t *testing.T) {
 	f("", "free text", hidden)
 }
 
-// wrongs are the ways in which a secret may stand in a file where it makes a
-// mistake; %s is the secret.
+// wrongs are the ways in which a secret can be part of a mistake in a file; %s is the
+// secret.
 var wrongs = []string{
 	"%s", "[%s]", "{%s: x}", "{a: %s}", "[[%s]]", "!%s", "!%s x", "*%s", "&%s [x]", "{<<: %s}", "{? [%s] : x}", "{X-A: {a: %s}}", "{\"X-A: %s\": x}", "{\"X-A: %s\"}",
 	"\"%s\\u0001\"", "{X-A: \"%s\\u0001\"}", "${SECRET}", "{X-A: \"${SECRET}\"}", "\"${SECRET}\\u0001\"", "https://%s/x y", "https://u:%s@h h/", "https://u:%s/@h/?%s", "/%%zz?%s", "/ %s", "/?%s x",
@@ -186,8 +186,8 @@ func TestMistakesContainNoSecrets(t *testing.T) {
 	})
 }
 
-// partly reports whether only a part of what may stand here is hidden: not the
-// path of a URL, and not the name of a pool.
+// partly reports whether only a part of the value is hidden: not the path of a URL, and
+// not the name of a pool.
 func partly(f field) bool {
 	switch {
 	case isScalar(f.typ):

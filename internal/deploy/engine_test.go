@@ -129,7 +129,8 @@ func TestDeployEvidence(t *testing.T) {
 	})
 }
 
-// TestRollbackKeepsWorkingUpstreams: going back does not take away the only upstreams that work.
+// TestRollbackKeepsWorkingUpstreams: a rollback does not remove the only working
+// upstreams.
 func TestRollbackKeepsWorkingUpstreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

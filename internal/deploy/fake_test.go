@@ -20,19 +20,19 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// fakePool is a pool whose members are ready when the test says so.
+// fakePool is a pool whose members become ready on the test's command.
 type fakePool struct {
 	mu       sync.Mutex // protects the fields below
 	members  map[string]*Member
 	intro    *balancer.Introduction
 	drained  map[string]bool
 	refuses  error // of Check
-	stuck    error // of Stand
+	stuck    error // results of Stand
 	keeps    bool
-	cold     error         // of Ask
+	cold     error         // results of Ask
 	startsIn time.Duration // until a new upstream is ready; below 0 = never
 	asked    []string
-	history  []string // what the deploy has made of the pool
+	history  []string // the pool's state after the deploy's changes
 }
 
 func newFakePool(addrs ...string) *fakePool {
@@ -148,7 +148,7 @@ type bench struct {
 	file   string
 	engine *Engine
 	book   *changes.Book
-	stop   func() // as kill -9 does: nothing goes on
+	stop   func() // like kill -9: everything stops
 }
 
 const app = "app"
@@ -195,7 +195,7 @@ func (b *bench) view() View {
 	return v
 }
 
-// traffic sends requests for a while, or until the deploy is over. It fails the test when
+// traffic sends requests for a time, or until the deploy ends. It fails the test if
 // that takes longer.
 func (b *bench) traffic(lasts time.Duration, rate int, fresh version) {
 	b.t.Helper()

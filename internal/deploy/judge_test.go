@@ -31,7 +31,7 @@ type world struct {
 	fresh int // upstreams of the new version
 }
 
-// plain are the steps of a deploy by default.
+// plain are the default steps of a deploy.
 var plain = world{rate: 100, steps: []float64{0.01, 0.05, 0.25, 0.5, 1}, step: 10 * time.Second, watch: time.Minute, fresh: 2}
 
 // outcome of a simulated deploy.
@@ -211,8 +211,8 @@ func TestBrokenVersion(t *testing.T) {
 	}
 }
 
-// TestBrokenVersionWithoutComparison: a version that fails all requests goes back although the old one
-// had next to none in its time.
+// TestBrokenVersionWithoutComparison: a version that fails all requests is rolled back,
+// although the old one had almost no requests at the same time.
 func TestBrokenVersionWithoutComparison(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

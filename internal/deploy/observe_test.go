@@ -41,8 +41,8 @@ func TestSampleOf(t *testing.T) {
 	}
 }
 
-// TestStickyClientsAreLittleEvidence: where clients stay with their upstreams, one of them is not a lot of
-// evidence.
+// TestStickyClientsAreLittleEvidence: if clients stay with their upstreams, a single
+// client is not much evidence.
 func TestStickyClientsAreLittleEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

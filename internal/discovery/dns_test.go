@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// newTestDNS returns a source for addr that asks s. Its timeout, if a test does
-// not choose one, is generous: a busy machine is no failure.
+// newTestDNS returns a source for addr that queries s. Its default timeout is generous,
+// so that a busy machine causes no failure.
 func newTestDNS(t *testing.T, s *nameServer, addr string, options Resolver) *Lookup {
 	t.Helper()
 	options.Server = s.addr
@@ -92,9 +92,9 @@ func TestDNSErrors(t *testing.T) {
 	f("silence", func(s *nameServer) { s.drop = 1000 }, func(e *net.DNSError) bool { return e.IsTimeout })
 }
 
-// A name server that fails for one family, or says nothing about it, does not take
-// the other family's answer away (onecli/onecli#424, projectdiscovery/dnsx#842; RFC
-// 8305, section 3). The error names the server that was asked.
+// If a name server fails for one family, or does not answer for it, the answer for the
+// other family remains (onecli/onecli#424, projectdiscovery/dnsx#842; RFC 8305, section
+// 3). The error names the queried server.
 func TestDNSOneFamilyFails(t *testing.T) {
 	t.Parallel()
 	f := func(name string, spoil func(*nameServer), wantTimeout bool, wants ...string) {
@@ -152,7 +152,7 @@ func TestDNSFailedFamilyKeepsItsAddresses(t *testing.T) {
 	ask(false, "10.0.0.2:80", "[2001:db8::2]:80")
 }
 
-// An error names the name server that was asked, not one of the system's.
+// An error names the queried name server, not one of the system's.
 func TestDNSErrorNamesTheServer(t *testing.T) {
 	t.Parallel()
 	s := newNameServer(t, func(s *nameServer) { s.fail[dnsmessage.TypeSRV] = true })

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Addresses that no host has are left out: blocking name servers answer with them,
+// Addresses that no host can have are left out: blocking name servers answer with them,
 // and a connection to 0.0.0.0 leads to this machine.
 func TestUnusableAddresses(t *testing.T) {
 	t.Parallel()

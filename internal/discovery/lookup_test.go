@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// script is a Lookup whose answers a test sets; it notes when it was asked.
+// script is a Lookup with scripted answers; it records when it was called.
 type script struct {
 	*Lookup
 
@@ -43,7 +43,7 @@ func (s *script) answer(targets []Target, ttl time.Duration, err error) {
 	s.targets, s.ttl, s.err = targets, ttl, err
 }
 
-// asked returns when s was asked since the last call.
+// asked returns the times of the calls since the last asked.
 func (s *script) asked() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *script) asked() []time.Time {
 	return times
 }
 
-// sleep lets d of fake time pass, and whatever was due.
+// sleep advances the fake time by d, and runs all events that are due.
 func sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -201,7 +201,7 @@ func TestRefreshIsCoalescedAndLimited(t *testing.T) {
 		}
 		refreshAtOnce()
 		s.Refresh()
-		refreshAtOnce() // too early: these lead to one look when the second is over
+		refreshAtOnce() // too early: together they cause one lookup after the second
 		sleep(500 * time.Millisecond)
 		refreshAtOnce()
 		sleep(time.Minute)

@@ -45,7 +45,7 @@ func TestMergeDeliversTheUnionInOrder(t *testing.T) {
 		a, b := newFake(), newFake()
 		r := run(t, Merge(a, NewStatic(at80("10.0.0.9")...), b))
 		b.update("10.0.0.2", "10.0.0.1")
-		r.wantQuiet(t) // a has not answered
+		r.wantQuiet(t) // a has not answered yet
 		a.update("10.0.0.3", "10.0.0.1")
 		r.want(t, "10.0.0.3:80", "10.0.0.1:80", "10.0.0.9:80", "10.0.0.2:80")
 		b.update("10.0.0.1", "10.0.0.2") // the union stays as it is

@@ -18,14 +18,14 @@ type nameServer struct {
 
 	mu       sync.Mutex // mu protects the fields below.
 	records  map[string][]dnsmessage.Resource
-	fail     map[dnsmessage.Type]bool         // these are answered with SERVFAIL
+	fail     map[dnsmessage.Type]bool         // names answered with SERVFAIL
 	mute     dnsmessage.Type                  // this one is not answered
-	truncate bool                             // UDP answers say: ask by TCP
-	drop     int                              // so many UDP queries get no answer
+	truncate bool                             // UDP answers are truncated, to make the client use TCP
+	drop     int                              // number of UDP queries without an answer
 	forge    func(*dnsmessage.Message) []byte // nil = answers are as they should be
 }
 
-// newNameServer starts a name server, after prepare has set what it says.
+// newNameServer starts a name server, after prepare has set its answers.
 func newNameServer(t *testing.T, prepare func(*nameServer)) *nameServer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

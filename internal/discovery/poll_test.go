@@ -48,8 +48,8 @@ func set(hosts ...string) step { return step{found: Found{Targets: at80(hosts...
 
 var errDown = step{err: errors.New("connection refused")}
 
-// TestPollKeeps has the other program fail in several ways: the last good set stays, and
-// what changed meanwhile is found.
+// TestPollKeeps has the other program fail in several ways: the last good set stays,
+// and changes made meanwhile are found.
 func TestPollKeeps(t *testing.T) {
 	for name, failing := range map[string]step{
 		"error":    errDown,
@@ -80,8 +80,8 @@ func TestPollKeeps(t *testing.T) {
 	}
 }
 
-// TestPollBackoff looks at the waits after failures: they double up to a bound, and no
-// two goodgates need ask at once.
+// TestPollBackoff checks the waits after failures: they double up to a limit, and two
+// goodgates do not poll at the same time.
 func TestPollBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &scripted{answers: []step{errDown}}
@@ -121,7 +121,7 @@ func TestPollRetryAfter(t *testing.T) {
 	}
 }
 
-// TestPollEmpty has a set become empty. It counts when a second question says so too.
+// TestPollEmpty has a set become empty. It counts after a second query confirms it.
 func TestPollEmpty(t *testing.T) {
 	for name, tc := range map[string]struct {
 		second step
@@ -157,8 +157,8 @@ func TestPollEmpty(t *testing.T) {
 	})
 }
 
-// TestPollPace has a program that may hold questions answer each at once. That is no
-// reason to ask it without a pause.
+// TestPollPace has a program answer long polls at once. The source must still pause
+// between queries.
 func TestPollPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &scripted{answers: []step{set("10.0.0.1")}}
@@ -171,8 +171,8 @@ func TestPollPace(t *testing.T) {
 	})
 }
 
-// TestPollUnchanged has an answer say that nothing has changed: nothing is delivered,
-// and the look counts.
+// TestPollUnchanged has an answer report no change: nothing is delivered, and the query
+// counts as a success.
 func TestPollUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &scripted{answers: []step{set("10.0.0.1"), {found: Found{Unchanged: true}}}}
@@ -188,7 +188,7 @@ func TestPollUnchanged(t *testing.T) {
 	})
 }
 
-// TestPollRefresh has somebody ask for a look before its time.
+// TestPollRefresh requests a query before its time.
 func TestPollRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPoll(&scripted{answers: []step{set("10.0.0.1"), set("10.0.0.2")}}, PollOptions{Every: time.Hour})
@@ -203,7 +203,7 @@ func TestPollRefresh(t *testing.T) {
 	})
 }
 
-// TestKeptState follows what is told of a source.
+// TestKeptState checks the reported state of a source.
 func TestKeptState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := set("10.0.0.1")
@@ -230,7 +230,7 @@ func TestKeptState(t *testing.T) {
 	})
 }
 
-// TestKeptBegin has an earlier process's set stand until the source knows better.
+// TestKeptBegin has an earlier process' set apply until the source has a newer one.
 func TestKeptBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := Keep(NewPoll(&scripted{answers: []step{errDown, set("10.0.0.2")}}, PollOptions{}), nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// claimed wants a member to have claimed a name, with a note; if who is nil, nobody.
+// claimed checks that a member has claimed a name, with a note; nil = nobody.
 func claimed(t *testing.T, by *instance, name string, who *instance, note string) {
 	t.Helper()
 	got, err := by.Look(t.Context(), name)
@@ -89,7 +89,7 @@ func TestClaim(t *testing.T) {
 	})
 }
 
-// TestClaimOneWins wants one of many that ask at once to get it.
+// TestClaimOneWins checks that one of many concurrent members gets the claim.
 func TestClaimOneWins(t *testing.T) {
 	inFleet(t, 5, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		won := make(chan *fleet.Claim, 50)
@@ -135,8 +135,8 @@ func (f frozen) turn(err error) {
 	f.stopped <- err
 }
 
-// TestClaimTakenOver wants a claim to be taken over when its holder does not renew it, and
-// the holder to notice before.
+// TestClaimTakenOver checks that another member takes over a claim that its holder does
+// not renew, and that the holder notices before.
 func TestClaimTakenOver(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		far := frozen{skewed{Engine: m}, make(chan error, 1)}
@@ -169,7 +169,7 @@ func TestClaimTakenOver(t *testing.T) {
 	})
 }
 
-// TestClaimFlushed wants a holder to notice that the engine has lost its claim.
+// TestClaimFlushed checks that a holder notices that the engine has lost its claim.
 func TestClaimFlushed(t *testing.T) {
 	inFleet(t, 2, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		c := mustClaim(t, all[0], "x")
@@ -200,7 +200,7 @@ func (d unanswered) Put(ctx context.Context, table, key string, value []byte, w 
 	return e, err
 }
 
-// TestClaimUnanswered wants a claim to survive a write without an answer.
+// TestClaimUnanswered checks that a claim survives a write without an answer.
 func TestClaimUnanswered(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		on := false
@@ -221,7 +221,7 @@ func TestClaimUnanswered(t *testing.T) {
 	})
 }
 
-// TestWordsSync wants words to be everywhere once they were synchronized.
+// TestWordsSync checks that words are everywhere after they were synchronized.
 func TestWordsSync(t *testing.T) {
 	inFleet(t, 2, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		for n := range 20 {

@@ -15,7 +15,7 @@ import (
 
 var errAway = errors.New("away")
 
-// skewed is an engine as a machine sees it whose clock is behind by so much.
+// skewed is an engine as seen by a machine whose clock is late.
 type skewed struct {
 	fleet.Engine
 	behind time.Duration
@@ -51,7 +51,7 @@ func (i *instance) word(key string) string {
 	return ""
 }
 
-// told returns the values heard for a key.
+// told returns the values received for a key.
 func (i *instance) told(key string) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -140,7 +140,8 @@ func TestMembers(t *testing.T) {
 	})
 }
 
-// TestMemberDies wants one that ends without a word to be missed after its lease.
+// TestMemberDies checks that a member that ends without notice is missing after its
+// lease.
 func TestMemberDies(t *testing.T) {
 	inFleet(t, 2, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		gone := began(t, deaf{m}, "gate-x", secret).run(t)
@@ -217,7 +218,7 @@ func TestWords(t *testing.T) {
 	})
 }
 
-// TestWordsWithoutEngine wants the last writer to win also if both wrote alone.
+// TestWordsWithoutEngine checks that the last writer wins, also if both wrote alone.
 func TestWordsWithoutEngine(t *testing.T) {
 	inFleet(t, 2, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		m.Fail(errAway)
@@ -237,8 +238,8 @@ func TestWordsWithoutEngine(t *testing.T) {
 	})
 }
 
-// TestClocksDiffer wants the later word to win though its writer's clock is ten minutes
-// behind, and restarts not to change that.
+// TestClocksDiffer checks that the later word wins although its writer's clock is ten
+// minutes late, also after restarts.
 func TestClocksDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()
@@ -272,7 +273,8 @@ func TestClocksDiffer(t *testing.T) {
 	})
 }
 
-// TestMessages wants messages to reach all, and not to wait for an engine that is away.
+// TestMessages checks that messages reach all members, and do not wait for an
+// unreachable engine.
 func TestMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()

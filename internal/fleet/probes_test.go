@@ -44,8 +44,8 @@ func checkers(t *testing.T, m *fleet.Memory, n int) (all []*checker) {
 	return all
 }
 
-// TestProbesPublish wants changes to be published at once, other results with the next
-// message, and none of a check that is no longer made.
+// TestProbesPublish checks that changes are published at once, other results with the
+// next message, and no results of an ended check.
 func TestProbesPublish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fleet.NewMemory()
@@ -90,8 +90,8 @@ func TestProbesPublish(t *testing.T) {
 	})
 }
 
-// TestDuties wants two members to check each key, about as many keys each, and those of one
-// that leaves to be all that change.
+// TestDuties checks that two members check each key, that each member has about the
+// same number of keys, and that only the keys of a member that leaves move.
 func TestDuties(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const members, keys = 10, 3000

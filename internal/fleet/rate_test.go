@@ -17,8 +17,8 @@ func limiters(all []*instance, o fleet.RateOptions) (list []*fleet.Rate) {
 	return list
 }
 
-// flood sends requests of one key, perSecond[i] to instance i, at random moments, and
-// returns how many each let in.
+// flood sends requests with one key, perSecond[i] to instance i, at random times. It
+// returns how many each instance admitted.
 func flood(rates []*fleet.Rate, perSecond []float64, key uint64, d time.Duration) (let []int) {
 	const step = time.Millisecond
 	let = make([]int, len(rates))
@@ -49,8 +49,8 @@ func sum(list []int) (n int) {
 	return n
 }
 
-// TestRateOfFleet wants eight instances together to admit as much as one would, for any
-// distribution of the requests.
+// TestRateOfFleet checks that eight instances together admit as much as one would, for
+// any distribution of the requests.
 func TestRateOfFleet(t *testing.T) {
 	const rate, burst, seconds = 100, 100, 20
 	for _, tc := range []struct {
@@ -79,8 +79,8 @@ func TestRateOfFleet(t *testing.T) {
 	}
 }
 
-// TestRateWithoutEngine wants the fleet to let in about the rate while the engine is
-// away, in a fleet that was connected, and not much more when it is back.
+// TestRateWithoutEngine checks that a fleet that was connected admits about the rate
+// while the engine is away, and not much more when it is back.
 func TestRateWithoutEngine(t *testing.T) {
 	const rate, burst = 100, 100
 	inFleet(t, 4, func(t *testing.T, m *fleet.Memory, all []*instance) {
@@ -90,7 +90,7 @@ func TestRateWithoutEngine(t *testing.T) {
 		for _, step := range []struct {
 			what  string
 			do    func()
-			extra int // that an empty store lets in once
+			extra int // that an empty store admits once
 		}{{"away", func() { m.Fail(errAway) }, 0}, {"back", func() { m.Fail(nil) }, 0}, {"flushed", m.Flush, burst / 4}} {
 			step.do()
 			got := sum(flood(rates, ask, 7, 10*time.Second))
@@ -120,8 +120,8 @@ func TestRateExact(t *testing.T) {
 	})
 }
 
-// TestRateOfFew wants clients with few requests to be admitted, without cost for the
-// engine.
+// TestRateOfFew checks that clients with few requests are admitted, without cost for
+// the engine.
 func TestRateOfFew(t *testing.T) {
 	inFleet(t, 4, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		rates := limiters(all, fleet.RateOptions{Place: "r", PerSecond: 100, Burst: 100})
@@ -141,7 +141,7 @@ func TestRateOfFew(t *testing.T) {
 	})
 }
 
-// TestRateForgets wants no more keys to be kept than may.
+// TestRateForgets checks the limit on keys.
 func TestRateForgets(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		r := all[0].NewRate(fleet.RateOptions{Place: "r", PerSecond: 1, Burst: 2, MaxKeys: 256})
@@ -159,7 +159,7 @@ func TestRateForgets(t *testing.T) {
 	})
 }
 
-// TestRateAlone wants one instance to decide as a rate of its own does.
+// TestRateAlone checks that a single instance decides like a local rate.
 func TestRateAlone(t *testing.T) {
 	inFleet(t, 1, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		o := limit.RateOptions{PerSecond: 10, Burst: 3}

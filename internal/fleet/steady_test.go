@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
-// TestSteady wants members that are gone to count for a while longer, and a flush of the
-// engine, or its loss, to change nothing.
+// TestSteady checks that members that are gone still count for some time, and that a
+// flush of the engine, or its loss, changes nothing.
 func TestSteady(t *testing.T) {
 	inFleet(t, 3, func(t *testing.T, m *fleet.Memory, all []*instance) {
 		want := func(what string, of int) {

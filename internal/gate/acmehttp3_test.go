@@ -39,8 +39,8 @@ func askHTTP3(t *testing.T, addr string, c *tls.Config, protos ...string) string
 	return fmt.Sprint(res.StatusCode)
 }
 
-// A client cannot take its connection by QUIC for one of the authority's, to which
-// the listener's rules do not apply: no certificate is asked for there.
+// A client cannot make its QUIC connection look like one of the authority's, to which
+// the listener's rules do not apply: HTTP/3 offers no challenges.
 func TestChallengeIsNotServedOverHTTP3(t *testing.T) {
 	ca, clients, dir := certtest.NewAuthority(t, "authority"), certtest.NewAuthority(t, "clients"), t.TempDir()
 	inCache(t, ca, dir, "one.test")

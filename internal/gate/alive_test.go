@@ -16,7 +16,7 @@ import (
 // as php -S, and Python's http.server.HTTPServer. /slow takes until release is closed.
 type oneAtATime struct {
 	addr    string
-	began   chan struct{} // closed when /slow is asked for
+	began   chan struct{} // closed at the first request for /slow
 	release chan struct{}
 }
 
@@ -55,8 +55,8 @@ func (s *oneAtATime) serve(c net.Conn) {
 	io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
 }
 
-// A server that is busy with one request cannot answer its check. The only one of its
-// pool is used all the same, and no request fails.
+// A server that is busy with one request cannot answer its check. If it is the only one
+// of its pool, it is still used, and no request fails.
 func TestBusyServerIsUsed(t *testing.T) {
 	t.Parallel()
 	app := startOneAtATime(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// TestALPN holds what is agreed on with clients by what they offer; curl --http1.0
+// TestALPN checks the protocol negotiated for each offer of clients; curl --http1.0
 // offers nothing else.
 func TestALPN(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// TestBindErrors wants the next step in each, and none of package net's words.
+// TestBindErrors checks that each error has the next step, and none of package net's
+// words.
 func TestBindErrors(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,7 +53,7 @@ func TestBindErrors(t *testing.T) {
 	}
 }
 
-// TestBindAdvice: what cannot be had in every test.
+// TestBindAdvice covers errors that not every test can cause.
 func TestBindAdvice(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

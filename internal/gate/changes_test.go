@@ -302,7 +302,7 @@ func TestStateFileErrors(t *testing.T) {
 	}
 }
 
-// An order that leaves a pool without an upstream says so.
+// The answer to an order that leaves a pool without an upstream says so.
 func TestLastUpstreamIsRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -329,8 +329,8 @@ func TestLastUpstreamIsRemoved(t *testing.T) {
 	}
 }
 
-// A deploy is ended by its own command: without its change it would go on, and be lost at a
-// restart.
+// Only its own command ends a deploy: without its change it would continue, and be lost
+// at a restart.
 func TestDeployIsNotReverted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

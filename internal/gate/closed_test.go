@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 )
 
-// TestPauseByAPI: requests wait and go on, and the status says so meanwhile.
+// TestPauseByAPI: requests wait and continue, and the status shows the pause meanwhile.
 func TestPauseByAPI(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, "listeners: [\"127.0.0.1:0\"]\nadmin: unix:"+sock+"\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: ["+app(t, "app")+"]}}"), Options{})

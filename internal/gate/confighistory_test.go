@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// TestRollback: what was in use is kept, can be compared and put into use again, also by
-// the next process; the file is left alone, and wins at the next reload.
+// TestRollback: earlier configurations are kept, can be compared and restored, also by
+// the next process. The file stays unchanged, and wins at the next reload.
 func TestRollback(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "goodgate.yaml")
@@ -103,7 +103,7 @@ func TestRollbackIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestConfigHistoryIsBounded, and a file that cannot be read is left out.
+// TestConfigHistoryIsBounded: the history is bounded, and skips an unreadable file.
 func TestConfigHistoryIsBounded(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state.json")
 	h := openConfigHistory(state, slog.New(slog.DiscardHandler))
@@ -119,7 +119,7 @@ func TestConfigHistoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestFailedStart: a configuration that could not be had was never in use.
+// TestFailedStart: a configuration that could not be applied is not in the history.
 func TestFailedStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -41,7 +41,7 @@ func (a *actor) serve(c net.Conn) {
 	}
 }
 
-// refusals are the reasons for which a response is refused.
+// refusals are the reasons for refusing a response.
 var refusals = map[string][]reason.Reason{
 	"":          {reason.ResponseMalformed},
 	"truncated": {reason.ResponseTruncated, reason.ResponseStalled},
@@ -49,9 +49,9 @@ var refusals = map[string][]reason.Reason{
 	"closed":    {reason.ClosedBeforeResponse},
 }
 
-// TestMalformedResponses holds that every response of the corpus is either
-// refused or reaches the client as one response with one meaning, and that what
-// it leaves behind is nobody else's answer.
+// TestMalformedResponses checks that every response of the corpus is either refused or
+// reaches the client as one response with one meaning, and that the rest of its bytes
+// is never used as the answer to another request.
 func TestMalformedResponses(t *testing.T) {
 	t.Parallel()
 	a, why := &actor{}, &reasons{}
@@ -125,9 +125,9 @@ func describe(list []*message) []string {
 	return out
 }
 
-// TestConnectionForEachRequest holds that a pool which keeps no connections gives
-// each request one of its own: what an upstream sends behind an answer is nobody's
-// then, however late it comes.
+// TestConnectionForEachRequest checks that a pool without kept connections uses a new
+// one for each request: bytes after an answer belong to no request, however late they
+// arrive.
 func TestConnectionForEachRequest(t *testing.T) {
 	t.Parallel()
 	for setting, most := range map[string]int64{"timeouts: {keepalive: 0s}": 3, "max_idle_conns: 0": 3, "max_idle_conns: 1": 1} {
@@ -152,9 +152,9 @@ pools: {app: {upstreams: ["http://%s"], health: {type: none}, %s}}`, upstream, s
 	}
 }
 
-// TestSwitchSaysUpgrade wants the answer that begins a tunnel to say nothing else
-// of the connection: it said "close" first, and clients that look at one value
-// only did not take it.
+// TestSwitchSaysUpgrade checks that the answer that begins a tunnel has only "upgrade"
+// in Connection. An earlier version had "close" first, which clients that look at one
+// value rejected.
 func TestSwitchSaysUpgrade(t *testing.T) {
 	t.Parallel()
 	a := &actor{}

@@ -21,7 +21,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// sample is one message of the corpus; testdata/corpus/README.md tells the form.
+// sample is one message of the corpus; testdata/corpus/README.md explains the form.
 type sample struct {
 	name   string
 	bytes  string
@@ -94,7 +94,7 @@ func unescape(t *testing.T, line string) string {
 type recorder struct {
 	mu   sync.Mutex // protects the fields below
 	seen []*message
-	odd  []error // what was on the wire instead
+	odd  []error // the bytes on the wire instead
 }
 
 func (r *recorder) serve(c net.Conn) {
@@ -144,7 +144,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	return ln.Addr().String()
 }
 
-// corpusYAML has routes that a path must not get past.
+// corpusYAML has routes that a path must not bypass.
 const corpusYAML = `
 listeners: [{address: "127.0.0.1:0", timeouts: {header: 400ms, body_idle: 400ms}}]
 shutdown: {lame_duck: 0s}
@@ -188,7 +188,7 @@ func talk(t *testing.T, address, bytes string, bodiless func(*message) bool) (an
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	go io.WriteString(c, bytes) // what nobody reads must not keep this from reading
+	go io.WriteString(c, bytes) // unread output must not block the reader
 	br := bufio.NewReader(c)
 	for {
 		m, err := readStrict(br, bodiless)
@@ -202,8 +202,8 @@ func talk(t *testing.T, address, bytes string, bodiless func(*message) bool) (an
 	}
 }
 
-// TestMalformedRequests holds that every request of the corpus is either refused
-// or reaches the upstream as one request with one meaning.
+// TestMalformedRequests checks that every request of the corpus is either refused or
+// reaches the upstream as one request with one meaning.
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	rec, why := &recorder{}, &reasons{}
@@ -279,8 +279,8 @@ func starts(list []*message) []string {
 	return out
 }
 
-// compare holds a request against the wishes of a sample, and against what always
-// holds.
+// compare checks a request against the expectations of a sample, and against the
+// general rules.
 func (s *sample) compare(t *testing.T, m *message) {
 	t.Helper()
 	s.compareFields(t, m)
@@ -297,7 +297,7 @@ func (s *sample) compare(t *testing.T, m *message) {
 	}
 }
 
-// compareFields holds a message against the wishes of a sample.
+// compareFields checks a message against the expectations of a sample.
 func (s *sample) compareFields(t *testing.T, m *message) {
 	t.Helper()
 	for _, w := range s.wants {

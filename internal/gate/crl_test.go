@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// visitHTTP2 makes a request by HTTP/2 and says what came of it.
+// visitHTTP2 sends a request over HTTP/2 and describes the result.
 func visitHTTP2(addr string, c *tls.Config) string {
 	c = c.Clone()
 	c.NextProtos = []string{"h2"}
@@ -36,8 +36,8 @@ func replace(t *testing.T, from, to string) {
 	}
 }
 
-// A client whose certificate is revoked gets in by no protocol, neither anew nor by its
-// session of before; the others stay, with their sessions.
+// A client with a revoked certificate is rejected in every protocol, with a new
+// handshake and with its earlier session. Other clients stay, with their sessions.
 func TestClientCRL(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("site.example"))

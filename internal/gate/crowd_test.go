@@ -17,9 +17,9 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// TestCrowd holds that clients that announce much and send little take less than
-// twice the memory of those that do no harm: of idle ones while goodgate waits for
-// them, and of ones that wait for their answers once an upstream has been asked.
+// TestCrowd checks that clients that announce much and send little take less than twice
+// the memory of harmless ones: of idle clients while goodgate waits for them, and of
+// clients that wait for their answers once an upstream has their requests.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	const (
@@ -86,8 +86,7 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// scaled makes a crowd smaller where there are not enough file descriptors for all
-// of them at once.
+// scaled reduces a crowd if there are not enough file descriptors.
 func scaled(t *testing.T, size int) int {
 	t.Helper()
 	const enough = 18_000
@@ -98,7 +97,7 @@ func scaled(t *testing.T, size int) int {
 	return size * int(min(files.Cur, enough)) / enough
 }
 
-// greeting is what a client of HTTP/2 says that has room for everything.
+// greeting is the beginning of an HTTP/2 client with unlimited windows.
 func greeting(then func(*http2.Framer)) string {
 	var b bytes.Buffer
 	b.WriteString(http2.ClientPreface)
@@ -141,7 +140,7 @@ type crowd struct {
 	say      string
 }
 
-// cost returns how many bytes goodgate has for each of so many clients.
+// cost returns goodgate's memory per client, in bytes.
 func (c *crowd) cost(t *testing.T, size int) float64 {
 	t.Helper()
 	app := silentApp(t)

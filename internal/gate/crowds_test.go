@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCrowds: a listener that has as many clients as it may tells so, and no longer when
-// one has left.
+// TestCrowds: a listener at its limit of clients reports that, and stops when one has
+// left.
 func TestCrowds(t *testing.T) {
 	c := parse(t, fmt.Sprintf("listeners: [{address: \"127.0.0.1:0\", name: web, max_connections: 1}]\nshutdown: {lame_duck: 0s}\npools: {app: {health: {type: none}, upstreams: [%q]}}\n", app(t, "a")))
 	r := start(t, c, Options{})

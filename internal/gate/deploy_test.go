@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/internal/deploy"
 )
 
-// TestStand: whatever a deploy makes of a pool's upstreams, it can be asked for again, and
-// nothing is left of it once all is as the file says.
+// TestStand: a deploy can set every state of a pool's upstreams again and again, and no
+// change remains once all is as in the file.
 func TestStand(t *testing.T) {
 	t.Parallel()
 	const (
@@ -105,8 +105,8 @@ func TestStandKeepsOrders(t *testing.T) {
 	want("when it has gone back", "127.0.0.1:2 1 drain")
 }
 
-// TestDeployToUnusableUpstream: what cannot be an upstream of the pool is refused before anything is
-// done.
+// TestDeployToUnusableUpstream: an address that cannot be an upstream of the pool is
+// refused before any change.
 func TestDeployToUnusableUpstream(t *testing.T) {
 	t.Parallel()
 	g := start(t, parse(t, `
@@ -135,8 +135,8 @@ func TestNewUpstreamsHaveTheSameLimits(t *testing.T) {
 	}
 }
 
-// TestDeployedPools: a pool that finds its upstreams elsewhere says so; one that is gone is
-// no trap.
+// TestDeployedPools: a deploy refuses a pool that discovers its upstreams, with the
+// reason. A pool that is gone causes no panic.
 func TestDeployedPools(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

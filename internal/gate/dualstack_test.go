@@ -64,9 +64,8 @@ pools:
 	}
 }
 
-// listenAlone listens at an address, and sees to it that nobody else listens at
-// the same port of the other family's loopback address: connections there are
-// refused.
+// listenAlone listens at an address, and keeps the same port of the other family's
+// loopback address unused: connections there are refused.
 func listenAlone(t *testing.T, address string) net.Listener {
 	t.Helper()
 	for range 20 {

@@ -28,8 +28,8 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// everySecret has a secret, which is what stands for @, in every key that the
-// schema calls writeOnly. TestEverySecret says when one is missing.
+// everySecret has a secret, in place of @, in every key that the schema marks as
+// writeOnly. TestEverySecret reports missing ones.
 const everySecret = `
 listeners:
   - "127.0.0.1:0"
@@ -78,7 +78,7 @@ pools:
     hold: {for: 0s}
 `
 
-// numbered puts secrets into a text, each with a number of its own.
+// numbered puts numbered secrets into a text.
 func numbered(text, mark string) string {
 	parts := strings.Split(strings.ReplaceAll(text, ":@@", ":@%40"), "@")
 	var b strings.Builder
@@ -137,7 +137,7 @@ func unplanted(schema map[string]any, value any, path, mark string) (list []stri
 	return list
 }
 
-// merged has all that the entries of a mapping have.
+// merged returns one mapping with all keys of a mapping's entries.
 func merged(m map[string]any) map[string]any {
 	all := map[string]any{}
 	for _, entry := range m {
@@ -170,7 +170,7 @@ func TestEverySecret(t *testing.T) {
 			told <- string(body)
 			return
 		}
-		if r.Header.Get("X-Honeycomb-Team") == "" { // a source, which repeats what it was sent
+		if r.Header.Get("X-Honeycomb-Team") == "" { // a source that repeats its input
 			asked.Store(r.URL.Path, true)
 			http.Error(w, fmt.Sprint("no: ", r.URL.RawQuery, r.Header, string(body)), http.StatusForbidden)
 			return

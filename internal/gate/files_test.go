@@ -181,9 +181,8 @@ func startFails(t *testing.T, c *config.Config) error {
 	return g.Run(ctx, nil, func([]string) { stop() })
 }
 
-// TestFilesByKey breaks each key of the configuration that names a file in three
-// ways: what a start refuses, the look at the files refuses, at that key, and it
-// refuses nothing else.
+// TestFilesByKey breaks each key of the configuration that names a file in three ways.
+// The check of files rejects exactly the files that a start rejects, at the right key.
 func TestFilesByKey(t *testing.T) {
 	t.Parallel()
 	keys := fileKeys(reflect.TypeFor[config.Config](), "")
@@ -241,7 +240,7 @@ func TestFilesByKey(t *testing.T) {
 	}
 }
 
-// listing tells of every file in a folder.
+// listing describes every file in a folder.
 func listing(t *testing.T, dir string) string {
 	var b strings.Builder
 	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {

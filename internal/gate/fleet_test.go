@@ -35,7 +35,7 @@ func inAFleet(t *testing.T, name, store, upstream string) *stage {
 	return s
 }
 
-// let counts the requests that are let in.
+// let counts the admitted requests.
 func (s *stage) let(n int) (got int) {
 	for range n {
 		if s.get(1) == http.StatusOK {
@@ -45,7 +45,7 @@ func (s *stage) let(n int) (got int) {
 	return got
 }
 
-// TestFleet wants two instances to know each other, to count together, and to go on
+// TestFleet checks that two instances know each other, count together, and continue
 // when the store is away.
 func TestFleet(t *testing.T) {
 	t.Parallel()
@@ -79,8 +79,8 @@ func TestFleet(t *testing.T) {
 	t.Logf("connected again after %v", time.Since(began))
 }
 
-// TestFleetChanges wants what an operator orders at one instance to hold at all, to be
-// taken back at all, and to outlive the store.
+// TestFleetChanges checks that a change at one instance applies at all instances, can
+// be reverted at any of them, and survives the store.
 func TestFleetChanges(t *testing.T) {
 	t.Parallel()
 	store := fleettest.StartRedis(t)
@@ -132,7 +132,7 @@ func TestFleetChanges(t *testing.T) {
 	}
 }
 
-// TestFleetTickets wants all instances to seal with the same keys.
+// TestFleetTickets checks that all instances seal with the same keys.
 func TestFleetTickets(t *testing.T) {
 	t.Parallel()
 	store := fleettest.StartRedis(t)

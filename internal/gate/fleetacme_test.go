@@ -138,7 +138,7 @@ func TestFleetACME(t *testing.T) {
 		cert, text := issued(t, ca, "a.test")
 		a.Give("a.test", text, cert.Leaf)
 		claim.Done(0, time.Time{})
-		again := mustClaim(t, b, "a.test") // at once: what was given is there
+		again := mustClaim(t, b, "a.test") // at once, because the answer is available
 		if got := b.serves("a.test"); got != cert.Leaf.SerialNumber.String() {
 			t.Errorf("who claims it next serves %q", got)
 		}
@@ -171,8 +171,8 @@ func TestFleetACME(t *testing.T) {
 	})
 }
 
-// TestFleetACMELosses wants certificates to outlive what the store loses, and no claim
-// without it, or right after it is back.
+// TestFleetACMELosses checks that certificates survive losses of the store, and that no
+// instance has a claim without it, or right after it is back.
 func TestFleetACMELosses(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,8 +209,8 @@ func TestFleetACMELosses(t *testing.T) {
 	})
 }
 
-// TestFleetACMEFlood wants requests for challenges that nobody has asked for not to get
-// through to the store one by one.
+// TestFleetACMEFlood checks that a flood of requests for unknown challenges does not
+// reach the store one by one.
 func TestFleetACMEFlood(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet/fleettest"
 )
 
-// TestFleetDeploy wants all instances to give the new version of a deploy what the instance
-// that leads it says, until it ends, and none to begin another deploy meanwhile.
+// TestFleetDeploy checks that all instances give the new version of a deploy the share
+// that the leading instance sets, until it ends, and that no other deploy begins
+// meanwhile.
 func TestFleetDeploy(t *testing.T) {
 	t.Parallel()
 	store := fleettest.StartRedis(t)

@@ -117,7 +117,7 @@ func TestZonesOfFleet(t *testing.T) {
 	})
 }
 
-// TestFleetZones wants the pools of real instances to know the zones of the others.
+// TestFleetZones checks that the pools of real instances know the zones of the others.
 func TestFleetZones(t *testing.T) {
 	t.Parallel()
 	const config = `
@@ -141,8 +141,8 @@ pools:
 	}
 }
 
-// TestFleetCaps wants real instances to divide what they may have together, and to keep
-// their shares while the store is away.
+// TestFleetCaps checks that real instances divide their common limits, and keep their
+// shares while the store is away.
 func TestFleetCaps(t *testing.T) {
 	t.Parallel()
 	const config = `

@@ -141,8 +141,8 @@ func TestEventOnce(t *testing.T) {
 	})
 }
 
-// TestEventOfOneInstance wants nothing of an instance to be lost because another has told the like
-// before.
+// TestEventOfOneInstance checks that no event of an instance is lost because another
+// one has sent a similar one before.
 func TestEventOfOneInstance(t *testing.T) {
 	together(t, 2, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
 		for _, w := range []*teller{all[0], all[1], all[1], all[0]} { // only a sees the second one first, then b
@@ -159,8 +159,8 @@ func TestEventOfOneInstance(t *testing.T) {
 	})
 }
 
-// TestEventSenderDies wants another instance to send the events of a dead sender, in
-// order.
+// TestEventSenderDies checks that another instance sends the events of a dead sender,
+// in order.
 func TestEventSenderDies(t *testing.T) {
 	for _, fate := range []sendFate{vanishes, fails} {
 		together(t, 3, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
@@ -180,7 +180,8 @@ func TestEventSenderDies(t *testing.T) {
 	}
 }
 
-// TestEventWithoutStore wants each instance to send while the store is away.
+// TestEventWithoutStore checks that each instance sends its own events while the store
+// is away.
 func TestEventWithoutStore(t *testing.T) {
 	together(t, 3, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
 		m.Fail(errors.New("away"))
@@ -200,7 +201,7 @@ func TestEventWithoutStore(t *testing.T) {
 	})
 }
 
-// TestEventBounds wants no event to be lost because too many wait.
+// TestEventBounds checks that no event is lost when too many wait.
 func TestEventBounds(t *testing.T) {
 	together(t, 2, func(t *testing.T, m *fleet.Memory, h *hook, all []*teller) {
 		h.fate["0"] = vanishes

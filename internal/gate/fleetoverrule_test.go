@@ -15,9 +15,9 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet/fleettest"
 )
 
-// TestFleetOverrules wants a change to hold at each instance whose file says what it said
-// when the change was made, the instances to see that they differ in it, and the change to
-// be over once all have another file.
+// TestFleetOverrules checks that a change applies at each instance whose file has the
+// value from the time of the change, that the instances report the difference, and that
+// the change ends once all have another file.
 func TestFleetOverrules(t *testing.T) {
 	t.Parallel()
 	store := fleettest.StartRedis(t)

@@ -287,7 +287,8 @@ func checkersOf(all []*watcher, addr string) (list []*watcher) {
 	return list
 }
 
-// TestSharedProbesWhen wants checks to be shared where that is worth it, or ordered.
+// TestSharedProbesWhen checks that health checks are shared if that saves enough, or if
+// the configuration says so.
 func TestSharedProbesWhen(t *testing.T) {
 	for _, tc := range []struct {
 		mode                 string
@@ -320,8 +321,8 @@ func TestSharedProbesWhen(t *testing.T) {
 	}
 }
 
-// TestFleetSharedProbes wants real instances to share the checks, and each to see for itself
-// that an upstream fails.
+// TestFleetSharedProbes checks that real instances share the health checks, and that
+// each of them verifies a failing upstream itself.
 func TestFleetSharedProbes(t *testing.T) {
 	t.Parallel()
 	const config = `

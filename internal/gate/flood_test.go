@@ -86,8 +86,8 @@ func (h *hostile) flood(t *testing.T, frame func(i int) error, most int) int {
 	return most
 }
 
-// TestFloods holds that none of the known floods of HTTP/2 frames costs more
-// than its own connection, and that others are served meanwhile.
+// TestFloods checks that none of the known floods of HTTP/2 frames costs more than its
+// own connection, and that other clients are served meanwhile.
 func TestFloods(t *testing.T) {
 	t.Parallel()
 	const atOnce = 10 + 1 // max_streams, and the other client
@@ -230,7 +230,7 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 	})
 }
 
-// A client that asks for much and reads nothing loses its connection.
+// A client that sends many requests and reads nothing loses its connection.
 func TestFloodWithoutReader(t *testing.T) {
 	t.Parallel()
 	g := start(t, parse(t, fmt.Sprintf(`

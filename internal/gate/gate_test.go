@@ -159,7 +159,7 @@ pools:
 	}
 }
 
-// TestNewReportsEveryPool holds that all that cannot be built is said at once.
+// TestNewReportsEveryPool checks that the error of New names all faulty pools.
 func TestNewReportsEveryPool(t *testing.T) {
 	c := parse(t, `
 listeners: ["127.0.0.1:0"]

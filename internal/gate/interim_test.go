@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// interimYAML has a route with rules for responses, and a pool with fields of
-// goodgate's own in each of them.
+// interimYAML has a route with rules for responses, and a pool for which goodgate adds
+// fields to each response.
 const interimYAML = `
 listeners: [{address: "127.0.0.1:0", http2: {cleartext: true}}]
 shutdown: {lame_duck: 0s}
@@ -25,16 +25,15 @@ func interimConfig(t *testing.T, upstream string) *config.Config {
 	return parse(t, fmt.Sprintf(interimYAML, "http://"+upstream))
 }
 
-// forbidden are fields that say something of one connection alone, that frame, or
-// that are for goodgate.
+// forbidden are fields that describe one connection, that frame, or that are for
+// goodgate.
 const forbidden = "Connection: X-Hop, close\r\nX-Hop: evil\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\nTrailer: X\r\n" +
 	"Content-Length: 44\r\nGoodgate-Drain: 1s\r\nX-Secret: evil\r\nX-Set: theirs\r\n"
 
-// TestInformationalResponses holds that informational responses and those that
-// switch protocols are filtered like others, and that each client gets those it
-// can do something with, once: fields of goodgate in the final answer alone
-// (caddyserver/caddy#5074), no length in a 101 (dotnet/yarp#1073), one 100
-// (Mesh-LLM/mesh-llm#70).
+// TestInformationalResponses checks that informational responses and those that switch
+// protocols are filtered like others, and that each client gets the usable ones once:
+// goodgate's fields only in the final answer (caddyserver/caddy#5074), no length in a
+// 101 (dotnet/yarp#1073), one 100 (Mesh-LLM/mesh-llm#70).
 func TestInformationalResponses(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -120,7 +119,7 @@ func judgeInterim(t *testing.T, m *message) {
 	}
 }
 
-// TestExpectationsOfHTTP2 holds that HTTP/2 clients get the same answer. net/http's
+// TestExpectationsOfHTTP2 checks that HTTP/2 clients get the same answer. net/http's
 // server hides a list that contains 100-continue.
 func TestExpectationsOfHTTP2(t *testing.T) {
 	t.Parallel()
@@ -148,7 +147,7 @@ func TestExpectationsOfHTTP2(t *testing.T) {
 	}
 }
 
-// TestTrailersOfResponses holds which fields a trailer brings to the client.
+// TestTrailersOfResponses checks which trailer fields reach the client.
 func TestTrailersOfResponses(t *testing.T) {
 	t.Parallel()
 	const fields = "Transfer-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\nSet-Cookie: a\r\nGoodgate-Drain: 1s\r\n" +

@@ -106,8 +106,8 @@ func TestMaintenancePage(t *testing.T) {
 	}
 }
 
-// A server that does leave is out with its first such answer, by the probe that this
-// asks for, and comes back with the first probe that passes.
+// A server that really leaves is out after its first such answer, because of the probe
+// that it causes, and comes back with the first passed probe.
 func TestServerLeavesAndReturns(t *testing.T) {
 	t.Parallel()
 	g, apps, members := startWithLeavers(t, "{path: /healthz, interval: 1s, fall: 100}")

@@ -12,8 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// TestListenerLimits goes through what a listener is given to what a client
-// sees.
+// TestListenerLimits checks the effect of each of a listener's limits on clients.
 func TestListenerLimits(t *testing.T) {
 	c := parse(t, fmt.Sprintf(`
 listeners:

@@ -49,7 +49,7 @@ func startSpans(t *testing.T) *spans {
 	return s
 }
 
-// load asks as fast as it can until it is stopped.
+// load sends requests as fast as possible until it is stopped.
 type load struct {
 	asked, failed atomic.Int64
 	done          chan struct{}
@@ -100,7 +100,8 @@ func (l *load) stop() {
 	l.wg.Wait()
 }
 
-// openLog is what the program does: a log, and what opens it anew.
+// openLog does the same as the program: it opens the log, and returns a function that
+// opens it again.
 func openLog(t *testing.T, c *config.Config) (*logging.Log, Options) {
 	t.Helper()
 	open := func(c *config.Config) logging.Options {
@@ -315,8 +316,8 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"], health: {type: none}}}`, dir, a
 	}
 }
 
-// TestOperatorAllOrNothing: when the last thing that a reload opens cannot be had,
-// nothing of the rest is in use either.
+// TestOperatorAllOrNothing: if the last listener or file that a reload opens is not
+// available, the reload changes nothing else either.
 func TestOperatorAllOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -363,8 +364,8 @@ routes: [{respond: {status: %d}}]`
 	}
 }
 
-// TestReloadReportsFiles: a reload that puts nothing but new content of files into
-// use says so.
+// TestReloadReportsFiles: a reload that changes only the content of files is logged as
+// such.
 func TestReloadReportsFiles(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	write := func(text string) {
@@ -386,8 +387,8 @@ func TestReloadReportsFiles(t *testing.T) {
 	}
 }
 
-// TestAdminAnswersRequestsInFlight: a request under way on an admin listener that
-// moves is answered.
+// TestAdminAnswersRequestsInFlight: a request in flight on an admin listener that moves
+// is answered.
 func TestAdminAnswersRequestsInFlight(t *testing.T) {
 	dir := t.TempDir()
 	of := func(name string) *config.Config {

@@ -12,9 +12,8 @@ import (
 	"testing"
 )
 
-// leadsBack is an address that leads to another one, which is set later: what a port
-// that is forwarded, or a name, does to a configuration. It counts connections
-// that are used.
+// leadsBack is an address that forwards to another one, which is set later, like a
+// forwarded port or a name in a configuration. It counts used connections.
 type leadsBack struct {
 	addr string
 	to   atomic.Pointer[string]

@@ -19,8 +19,8 @@ import (
 // goodgate for measurements, with the configuration in its value.
 const measuring = "GOODGATE_TEST_MEASURED"
 
-// measured is a process of goodgate that tells how much memory it has. It has no
-// clients of its own in it, and nothing that earlier ones have left.
+// measured is a goodgate process that reports its memory. It contains no clients, and
+// no memory of earlier ones.
 type measured struct {
 	address string
 	in      io.Writer

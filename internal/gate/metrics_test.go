@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// TestMetrics: what the gate does is counted: requests, connections, changes of
-// upstreams, and the state of its pools.
+// TestMetrics: the gate counts requests, connections, changes of upstreams, and exports
+// the state of its pools.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))

@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
-// TestMirror: the other pool gets what clients ask for, reloads keep what was found, and
-// an application that hangs keeps nobody from ending.
+// TestMirror: the other pool gets the clients' requests, reloads keep the results, and
+// an application that hangs does not delay the end.
 func TestMirror(t *testing.T) {
 	hanging := make(chan struct{}, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ routes: [{name: shop, pool: v1, mirror: {pool: v2, timeout: 10m}}]`, app(t, "v1"
 	get(t, "http://"+r.addrs[0]+"/hang")
 	<-hanging
 	found("shop: 1 sent, 1 same, 0 different, 1 running")
-	r.reload(t, parse(t, strings.Replace(yaml, "timeout: 10m", "timeout: 5m", 1))) // ends it, and begins anew
+	r.reload(t, parse(t, strings.Replace(yaml, "timeout: 10m", "timeout: 5m", 1))) // ends it, and starts again
 	found("shop: 0 sent, 0 same, 0 different, 0 running")
 	get(t, "http://"+r.addrs[0]+"/hang")
 	<-hanging

@@ -64,14 +64,14 @@ func odd(t *testing.T, file string, change func(*x509.Certificate)) tls.Certific
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// Who has no good certificate of client_ca's authorities is not served: over
-// HTTP/1.1 and HTTP/3, by TLS 1.2 and 1.3, where one is required and where one is
-// optional, and by no session of another listener.
+// A client without a valid certificate of client_ca's authorities is not served: over
+// HTTP/1.1 and HTTP/3, with TLS 1.2 and 1.3, whether a certificate is required or
+// optional, and not with a session of another listener.
 func TestClientCertificates(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("site.example", "127.0.0.1"))
 	file := ca.File(dir)
-	shows := func(c tls.Certificate) *tls.Config { // whatever the server asks for
+	shows := func(c tls.Certificate) *tls.Config { // whatever the server requests
 		return &tls.Config{InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }}
 	}
 	client := func(change func(*x509.Certificate)) *tls.Config { return shows(odd(t, file, change)) }
@@ -130,8 +130,8 @@ pools: {app: {upstreams: [%q]}}`, cert, key, file, file, app(t, "hello"))), Opti
 	}
 }
 
-// A reload takes over who may come: a client whose authority was taken out of
-// client_ca gets in neither anew nor by its session of before.
+// A reload replaces the authorities of clients: a client whose authority was removed
+// from client_ca is rejected, with a new handshake and with its earlier session.
 func TestReloadOfClientCA(t *testing.T) {
 	ca, staff, dir := certtest.NewAuthority(t, "authority"), certtest.NewAuthority(t, "staff"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("site.example"))

@@ -39,7 +39,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 		schema, err := c.Compile("api.json#/paths/" + strings.ReplaceAll(path, "/", "~1") + "/get/responses/200/content/application~1json/schema")
 		if err != nil {
-			continue // it is not asked by GET, or its answer is no JSON
+			continue // not a GET, or the answer is not JSON
 		}
 		answer, status := askAdmin(t, sock, "", "GET", path)
 		if status != http.StatusOK {

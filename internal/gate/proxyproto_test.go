@@ -24,7 +24,7 @@ import (
 type told struct {
 	*httptest.Server
 	mu    sync.Mutex // protects local
-	local int        // connections that were made for nobody
+	local int        // connections without a client
 }
 
 type connKey struct{}
@@ -63,7 +63,7 @@ func tellsClients(t *testing.T, tls bool) *told {
 	return up
 }
 
-// rawAddr is the real peer of a connection, whatever its header says.
+// rawAddr is the real peer of a connection, independent of its header.
 func rawAddr(c net.Conn) string {
 	if s, ok := c.(*tls.Conn); ok {
 		c = s.NetConn()
@@ -80,8 +80,8 @@ func seen(t *testing.T) string {
 	return up.URL
 }
 
-// say sends the header of the PROXY protocol and a request of somebody who would
-// be believed on a unix socket. It returns the answer, "" if there is none.
+// say sends a header of the PROXY protocol and a request from a peer that would be
+// trusted on a unix socket. It returns the answer, "" without one.
 func say(t *testing.T, addr string, h *proxyproto.Header) string {
 	t.Helper()
 	c := dialClient(t, addr)
@@ -131,8 +131,8 @@ pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
 	}
 }
 
-// A header that comes in pieces is read, one by one byte as well
-// (varnishcache/varnish-cache#2151), and what follows it in the same packet, too.
+// A header may arrive in pieces, even byte by byte (varnishcache/varnish-cache#2151).
+// The bytes after it in the same packet are read, too.
 func TestProxyProtocolInPieces(t *testing.T) {
 	r := start(t, parse(t, fmt.Sprintf(`
 listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1]}]
@@ -150,7 +150,7 @@ pools: {app: {upstreams: [%q]}}`, seen(t))), Options{})
 			for _, to := range append(pieces, len(text)) {
 				io.WriteString(c, text[from:to])
 				from = to
-				time.Sleep(20 * time.Millisecond) // a packet of its own
+				time.Sleep(20 * time.Millisecond) // a separate packet
 			}
 			c.SetReadDeadline(time.Now().Add(5 * time.Second))
 			res, err := http.ReadResponse(c.r, nil)
@@ -317,7 +317,7 @@ func dialClient(t *testing.T, addr string) *client {
 	return &client{c, bufio.NewReader(c)}
 }
 
-// ask sends a request, on behalf of another client if one is named.
+// ask sends a request, on behalf of another client if from is set.
 func (c *client) ask(t *testing.T, behalf string) string {
 	t.Helper()
 	if behalf != "" {

@@ -40,8 +40,8 @@ func (r *running) reload(t *testing.T, c *config.Config) []string {
 	return texts
 }
 
-// TestReloadUnderLoad wants every request answered while everything that can
-// change does, and nothing left behind. The long run: -reloads 1000.
+// TestReloadUnderLoad checks that every request is answered while all possible settings
+// change, and that nothing is left behind. The long run: -reloads 1000.
 func TestReloadUnderLoad(t *testing.T) {
 	one, two, three := app(t, "one"), app(t, "two"), app(t, "three")
 	extra := filepath.Join(t.TempDir(), "extra.sock")
@@ -160,8 +160,8 @@ pools: {app: {policy: %s, upstreams: [%q, %s], sticky: {cookie: c}}}`
 	}
 }
 
-// TestReloadAllOrNothing tries configurations that cannot be had, and wants
-// nothing to have changed.
+// TestReloadAllOrNothing tries configurations that cannot be applied, and checks that
+// nothing has changed.
 func TestReloadAllOrNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -249,7 +249,7 @@ func dialUnix(t *testing.T, path string) *wire {
 	return &wire{c, bufio.NewReader(c)}
 }
 
-// get says the status of the answer, and whether the connection stays.
+// get returns the status of the answer, and whether the connection stays.
 func (w *wire) get(t *testing.T) string {
 	t.Helper()
 	io.WriteString(w, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -265,8 +265,8 @@ func (w *wire) get(t *testing.T) string {
 	return fmt.Sprint(res.StatusCode, " keep")
 }
 
-// TestReloadLeavesTunnels wants an upgraded connection to live on, and to be
-// known still when the process ends.
+// TestReloadLeavesTunnels checks that an upgraded connection survives a reload, and is
+// still known when the process ends.
 func TestReloadLeavesTunnels(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, rw, err := w.(http.Hijacker).Hijack()
@@ -299,15 +299,15 @@ func TestReloadLeavesTunnels(t *testing.T) {
 	say("after a reload")
 	g.stop()
 	eventually(t, "the socket to be gone", func() bool { _, err := os.Stat(sock); return err != nil }, func() string { return "" })
-	say("after the grace of requests") // it has a time of its own
+	say("after the grace of requests") // it has a separate time limit
 	close(g.now)
 	if _, err := c.r.ReadByte(); err == nil {
 		t.Error("the tunnel survived the end")
 	}
 }
 
-// TestShutdownReason wants a request that waits for an upstream when the
-// grace ends to be answered, not cut off.
+// TestShutdownReason checks that a request that waits for an upstream when the grace
+// time ends is answered, not cut off.
 func TestShutdownReason(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	g := start(t, parse(t, fmt.Sprintf(`

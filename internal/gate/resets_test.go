@@ -18,8 +18,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestResets: requests that are cancelled at once are counted, and end their
-// connection when that is most of what happens on it.
+// TestResets: immediately cancelled requests are counted, and end their connection if
+// they are most of its traffic.
 func TestResets(t *testing.T) {
 	t.Parallel()
 	began := make(chan bool, 1000)
@@ -27,7 +27,7 @@ func TestResets(t *testing.T) {
 		if r.URL.Path == "/slow" {
 			select {
 			case began <- true:
-			default: // nobody looks during a flood
+			default: // no check during a flood
 			}
 			<-r.Context().Done()
 		}
@@ -128,7 +128,7 @@ func TestResetsRule(t *testing.T) {
 		return &proxy.Record{Start: at(begins), Duration: at(ends).Sub(at(begins)), Reason: why}
 	}
 	for name, tc := range map[string]struct {
-		every, at, reset, took int // of so many requests, from which on one is reset after so long
+		every, at, reset, took int // number of requests, and the times from and after which they are reset
 		want                   int
 		ends                   bool
 	}{

@@ -18,7 +18,7 @@ import (
 // quick is a health check that finds out fast.
 const quick = `health: {interval: 20ms, fast_interval: 20ms, timeout: 1s, rise: 1, fall: 1}`
 
-// availabilityScenes are about the upstreams that take requests.
+// availabilityScenes are about the availability of upstreams.
 func availabilityScenes() []scene {
 	return []scene{
 		{"drained by an operator", word{"notice", situation.Drained, false, "An operator has drained the upstream", "1 of 2 upstreams in the pool can take requests.", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
@@ -153,7 +153,7 @@ func playRestart(s *stage) {
 	s.get(4)
 }
 
-// playHalfDead has a name lead to an address that answers and to one that does not.
+// playHalfDead has a name with an address that answers and one that does not.
 func playHalfDead(s *stage) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -168,7 +168,7 @@ func playHalfDead(s *stage) {
 	s.available(1)
 }
 
-// playHang has an upstream stop reacting while its kernel goes on to accept.
+// playHang has an upstream hang while its kernel still accepts connections.
 func playHang(s *stage) {
 	var stopped atomic.Bool
 	let := make(chan struct{})

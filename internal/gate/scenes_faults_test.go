@@ -102,7 +102,7 @@ func slowBy(d time.Duration) func(s *stage) string {
 	}
 }
 
-// playCertificate has one of two upstreams show a certificate.
+// playCertificate has one of two upstreams with a faulty certificate.
 func playCertificate(issue func(*certtest.Authority) tls.Certificate, trusted bool, keys string) func(*stage) {
 	return func(s *stage) {
 		authority := certtest.NewAuthority(s.t, "test")
@@ -120,8 +120,8 @@ func playCertificate(issue func(*certtest.Authority) tls.Certificate, trusted bo
 	}
 }
 
-// playKeepAliveRace has an upstream close a connection at its second request, which comes
-// after a pause.
+// playKeepAliveRace has an upstream close a connection at its second request, after a
+// pause.
 func playKeepAliveRace(s *stage) {
 	races := s.raw(func(c net.Conn, n int) {
 		if n > 0 {
@@ -136,8 +136,8 @@ func playKeepAliveRace(s *stage) {
 	s.get(1)
 }
 
-// playBlame has one upstream restart, which is hidden, while another answers 502 to POSTs.
-// Both were blamed for what clients saw.
+// playBlame has one upstream restart, which is hidden, while another one answers 502 to
+// POSTs. An earlier version blamed both for the clients' errors.
 func playBlame(s *stage) {
 	s.run(`pools: {app: {upstreams: [%q, %q, %q], `+unchecked+`}}`, s.fine(), s.dead(), s.failing(502))
 	s.get(9)

@@ -122,8 +122,8 @@ func playLeaving(s *stage) {
 	s.until("the clients to be gone", func(a *admin.Status) bool { return a.Pools[0].Minute.Refused == clients && a.Pools[0].InFlight == 0 })
 }
 
-// playHedges has one of two upstreams late, so that the other answers first. This was
-// counted as errors that were hidden, in a pool in which none had failed.
+// playHedges has one of two upstreams late, so that the other one answers first. An
+// earlier version counted this as hidden errors, although the pool had none.
 func playHedges(s *stage) {
 	let := make(chan struct{})
 	late := s.serve(func(_ http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// otherScenes are neighbours of those in the other files: the same, met in another way.
+// otherScenes are variants of the scenes in the other files.
 func otherScenes() []scene {
 	return []scene{
 		{"the only one is dead and nobody checks", word{"error", situation.Refused, false, "The upstream refuses connections", "Clients saw 2 errors from it", "Start the application"}, func(s *stage) {

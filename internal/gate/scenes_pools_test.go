@@ -23,7 +23,7 @@ import (
 
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// loadScenes are about how much, and how fast.
+// loadScenes are about load and rates.
 func loadScenes() []scene {
 	return []scene{
 		{"one is slow", word{"warning", situation.Slow, false, "The upstream answers slowly", " took 1.0 s or longer", "waits for"}, func(s *stage) {

@@ -63,8 +63,8 @@ func TestSituations(t *testing.T) {
 	}
 }
 
-// notPlayed are the situations that need more than a test can do in its own process, and
-// where they are tested instead.
+// notPlayed are the situations that a test cannot create in its own process, with the
+// tests that cover them.
 var notPlayed = map[situation.ID]string{
 	situation.RolledBack:      "TestRollback",
 	situation.Faults:          "TestFaultsShow",
@@ -107,8 +107,8 @@ type stage struct {
 	url string
 }
 
-// run starts a gate. Its file has a listener and an admin listener besides the given
-// text.
+// run starts a gate. Its file has a listener and an admin listener in addition to the
+// given text.
 func (s *stage) run(yaml string, args ...any) {
 	s.t.Helper()
 	s.runWith("listeners: [\"127.0.0.1:0\"]\n"+fmt.Sprintf(yaml, args...), Options{})
@@ -152,7 +152,8 @@ func (s *stage) expect(want word) {
 	}
 }
 
-// wellFormed wants sentences: no gap of the table left open, no two full stops.
+// wellFormed checks that texts are sentences: no unfilled gap of the table, and no two
+// full stops.
 func wellFormed(t *testing.T, text string) {
 	t.Helper()
 	for _, bad := range []string{"{", "..", ". after", ": .", "  ", "%!"} {
@@ -165,7 +166,7 @@ func wellFormed(t *testing.T, text string) {
 	}
 }
 
-// get makes so many requests, one after the other, and returns the last status.
+// get sends n requests, one after the other, and returns the last status.
 func (s *stage) get(n int) (status int) { return s.send("GET", "/", n) }
 
 func (s *stage) send(method, path string, n int) (status int) {
@@ -187,7 +188,7 @@ func (s *stage) send(method, path string, n int) (status int) {
 	return status
 }
 
-// together makes n requests at once, and does not wait for them until the test ends.
+// together sends n concurrent requests, and does not wait for them until the test ends.
 func (s *stage) together(n int) {
 	var all sync.WaitGroup
 	for range n {
@@ -203,7 +204,7 @@ func (s *stage) until(what string, ok func(*admin.Status) bool) {
 	eventually(s.t, what, func() bool { all = s.status(); return ok(all) }, func() string { return fmt.Sprintf("%+v", all) })
 }
 
-// available waits until so many upstreams of the first pool take requests.
+// available waits until a number of upstreams of the first pool are available.
 func (s *stage) available(n int) {
 	s.t.Helper()
 	s.until(fmt.Sprint(n, " upstreams"), func(a *admin.Status) bool { return len(a.Pools[0].Upstreams) > 0 && a.Pools[0].Available == n })

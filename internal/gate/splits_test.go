@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/split"
 )
 
-// splitYAML has a route between two applications, with more keys of the split.
+// splitYAML has a route between two applications, with additional keys of the split.
 func splitYAML(state, v1, v2, weights, more string) string {
 	return fmt.Sprintf(`
 listeners: ["127.0.0.1:0"]

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// message is a request or a response as it was on the wire, read by somebody who
-// forgives nothing: what it takes has one meaning only.
+// message is a request or a response on the wire, read by a strict parser: every
+// message that it accepts has one meaning only.
 type message struct {
 	start  string
 	fields [][2]string
@@ -38,8 +38,8 @@ func (m *message) status() int {
 	return code
 }
 
-// readStrict reads a message. bodiless tells of a response whether it has no
-// body whatever its fields say. The error is io.EOF when nothing came at all.
+// readStrict reads a message. bodiless reports whether a response has no body
+// regardless of its fields. The error is io.EOF if there are no bytes.
 func readStrict(br *bufio.Reader, bodiless func(*message) bool) (*message, error) {
 	m := &message{}
 	for {

@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// ask makes one request with a client of its own and says the protocol and the
-// answer, or "failed".
+// ask sends one request with a new client and returns the protocol and the answer, or
+// "failed".
 func ask(t *testing.T, url string, c *tls.Config, protocols func(*http.Protocols)) string {
 	t.Helper()
 	tr := &http.Transport{TLSClientConfig: c, Protocols: new(http.Protocols), DisableKeepAlives: true}

@@ -62,8 +62,7 @@ pools: {app: {upstreams: [%q], tls: {%s}, health: {type: none}, hold: {for: 0s},
 	}
 }
 
-// The client's address comes from the PROXY protocol of configured peers, and from nobody
-// else.
+// Only configured peers may set the client's address with the PROXY protocol.
 func TestProxyProtocolIn(t *testing.T) {
 	up := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header.Get("X-Forwarded-For")) }))
 	r := start(t, parse(t, fmt.Sprintf(`

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// hang starts an upgrade to a program that never serves, and returns once it is
-// under way, with what becomes of it.
+// hang starts an upgrade to a program that never serves, and returns when it is in
+// progress, with a channel for the result.
 func (r *running) hang(t *testing.T) <-chan error {
 	t.Helper()
 	program, err := exec.LookPath("sleep")
@@ -19,7 +19,7 @@ func (r *running) hang(t *testing.T) <-chan error {
 	ended := make(chan error, 1)
 	go func() { ended <- r.gate.Upgrade(program, []string{"600"}) }()
 	eventually(t, "the upgrade to begin", func() bool {
-		if !r.gate.mu.TryLock() { // a mutex that is held so long is the fault
+		if !r.gate.mu.TryLock() { // a mutex held for so long is the fault
 			return false
 		}
 		defer r.gate.mu.Unlock()
@@ -28,9 +28,9 @@ func (r *running) hang(t *testing.T) <-chan error {
 	return ended
 }
 
-// While a new process fails to serve, nothing can be replaced, and attempts return the
-// reason. The gate can be shut down at any time: its clients are asked to leave, and the
-// new process ends.
+// While a new process fails to serve, another upgrade or reload is refused with the
+// reason. The gate can be shut down at any time: its clients are asked to leave, and
+// the new process ends.
 func TestUpgradeThatHangs(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	c := parse(t, fmt.Sprintf("listeners: [\"unix:%s\"]\nshutdown: {lame_duck: 10m}\npools: {app: {upstreams: [%q]}}", sock, app(t, "one")))

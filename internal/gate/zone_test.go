@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// TestZoneLive has a gate learn its zone, and another one by a reload, from the configuration
-// and from a file.
+// TestZoneLive checks that a gate learns its zone, and another one after a reload, from
+// the configuration and from a file.
 func TestZoneLive(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "zone")
 	write := func(text string) {

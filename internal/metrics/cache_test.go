@@ -35,7 +35,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// BenchmarkCacheFill has as many keys come as a pool of 10,000 upstreams brings.
+// BenchmarkCacheFill adds as many keys as a pool of 10,000 upstreams has.
 func BenchmarkCacheFill(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -263,7 +263,7 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// TestObserveAllocatesNothing holds the plain case.
+// TestObserveAllocatesNothing checks the common case.
 func TestObserveAllocatesNothing(t *testing.T) {
 	m := New(Build{})
 	r := plain()

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestNames holds the conventions of names, and that docs/metrics.md lists them.
+// TestNames checks the naming conventions, and that docs/metrics.md lists all names.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	m := New(Build{Version: "1"})

@@ -20,7 +20,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestEveryRowIsWhole: each has its words, with no gap that nobody fills.
+// TestEveryRowIsWhole: each row has its texts, and every gap in them has a value.
 func TestEveryRowIsWhole(t *testing.T) {
 	full := Facts{Pool: "app", Upstream: "a:1", Name: "a", Error: "refused", File: "f.pem", When: "today", Status: 503, N: 1, Of: 2}
 	seen := map[ID]bool{}
@@ -53,7 +53,7 @@ func TestEveryRowIsWhole(t *testing.T) {
 	}
 }
 
-// before returns what is said to have happened, without the explanation after a colon.
+// before returns the description of the event, without the explanation after a colon.
 func before(s string) string {
 	s, _, _ = strings.Cut(s, ":")
 	return s
@@ -174,7 +174,7 @@ func TestOfState(t *testing.T) {
 	}
 }
 
-// fail has the upstream's only attempt fail.
+// fail makes the upstream's only attempt fail.
 func fail(u *balancer.Upstream) {
 	for range 2 {
 		m := balancer.Member{Upstream: u}

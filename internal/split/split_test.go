@@ -17,7 +17,7 @@ import (
 
 var begin = time.Unix(1_700_000_000, 0)
 
-// lab drives a split by a clock of its own.
+// lab drives a split with its own clock.
 type lab struct {
 	*Split
 	t   *testing.T
@@ -35,8 +35,8 @@ func newLab(t *testing.T, o Options) *lab {
 	return &lab{Split: New(o, begin), t: t, now: begin, r: rand.New(rand.NewPCG(3, 4))}
 }
 
-// run serves 100 requests a second for so long, of which some fail on the second
-// pool, and follows the orders.
+// run serves 100 requests per second for a time, lets some fail on the second pool, and
+// follows the orders.
 func (l *lab) run(d time.Duration, fails float64, slower float64) {
 	for end := l.now.Add(d); l.now.Before(end); l.now = l.now.Add(time.Second) {
 		for range 100 {
@@ -160,7 +160,7 @@ func TestSchedule(t *testing.T) {
 	bad.want("no step while one is worse", "declared 95/5")
 }
 
-// TestNoEvidence has requests that say nothing about a side.
+// TestNoEvidence has requests without information about a side.
 func TestNoEvidence(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, Options{Guard: true})

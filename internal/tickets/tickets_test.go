@@ -30,7 +30,7 @@ func (c client) resumes(server *tls.Config) bool {
 	defer far.Close()
 	s := tls.Server(far, server)
 	go func() {
-		s.Write([]byte("x")) // what comes after TLS 1.3's tickets
+		s.Write([]byte("x")) // the bytes after TLS 1.3's tickets
 	}()
 	conn := tls.Client(near, c.config)
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
@@ -100,8 +100,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestAdd wants rings that exchange their keys to come to the same ones, and to seal with
-// the newest.
+// TestAdd checks that rings that exchange their keys converge, and seal with the newest
+// one.
 func TestAdd(t *testing.T) {
 	now := time.Now()
 	a, b := New(nil), New(nil)

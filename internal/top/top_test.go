@@ -134,8 +134,8 @@ func sick() *admin.Status {
 	}}}}
 }
 
-// TestCauseIsReadable wants the whole of what is wrong, and what to do, on the smallest
-// usual screen without a key, and on a smaller one with Enter.
+// TestCauseIsReadable checks that the whole cause and the remedy are visible on the
+// smallest usual screen without a key, and on a smaller one with Enter.
 func TestCauseIsReadable(t *testing.T) {
 	m := shown(t)
 	m.status = sick()
@@ -178,7 +178,7 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// TestHostile: whatever answers on the admin address is shown as text.
+// TestHostile: every answer of the admin address is shown as text.
 func TestHostile(t *testing.T) {
 	const hostile = "\x1b]0;owned\a\r\n\u009b31m\u202e\xff"
 	m := shown(t)
@@ -197,7 +197,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestWhyDown: the column says what is wrong, not the end of a long error.
+// TestWhyDown: the column has the cause, not the end of a long error.
 func TestWhyDown(t *testing.T) {
 	for _, test := range []struct {
 		u    admin.Upstream

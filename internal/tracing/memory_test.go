@@ -21,8 +21,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestMemory ends requests, of which clients have chosen all that they may, while
-// the receiver of spans takes none. Each kept its whole header.
+// TestMemory ends requests with the largest values that clients can choose, while the
+// receiver accepts no spans. An earlier version kept each whole header.
 func TestMemory(t *testing.T) {
 	const bound = queueSize * 4 << 10
 	stuck := make(chan struct{})

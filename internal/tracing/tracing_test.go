@@ -203,8 +203,8 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestSampling: what is not recorded still goes on with an ID of its own, and
-// says so.
+// TestSampling: a request that is not recorded continues with its own ID, and is marked
+// as not recorded.
 func TestSampling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -235,7 +235,7 @@ func TestSampling(t *testing.T) {
 	}
 }
 
-// TestUntrusted: who is not trusted cannot have every request recorded.
+// TestUntrusted: an untrusted client cannot force every request to be recorded.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
 	tracer := unsent(t, 0)
@@ -257,7 +257,7 @@ func TestUntrusted(t *testing.T) {
 	}
 }
 
-// TestEscaped: what the client saw as a gateway error is an error in the trace.
+// TestEscaped: a gateway error for the client is an error in the trace.
 func TestEscaped(t *testing.T) {
 	t.Parallel()
 	rc := newReceiver(t)
@@ -271,7 +271,8 @@ func TestEscaped(t *testing.T) {
 	}
 }
 
-// TestReceiverFails: the log says so once, and requests do not mind.
+// TestReceiverFails: the log reports a failing receiver once, and requests are not
+// affected.
 func TestReceiverFails(t *testing.T) {
 	t.Parallel()
 	rc := newReceiver(t)
@@ -305,7 +306,7 @@ func TestReceiverRedirects(t *testing.T) {
 	}
 }
 
-// BenchmarkNotRecorded is what tracing costs a request that is not chosen.
+// BenchmarkNotRecorded measures the cost of tracing for a request that is not recorded.
 func BenchmarkNotRecorded(b *testing.B) {
 	tracer := unsent(b, 0)
 	r := httptest.NewRequest("GET", "/", nil)

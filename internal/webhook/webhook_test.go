@@ -17,7 +17,7 @@ import (
 
 const secret = "0123456789abcdef"
 
-// hook is a server that answers as it is told, and then well.
+// hook is a server that gives prepared answers, and then successful ones.
 type hook struct {
 	*httptest.Server
 	answers []int
@@ -97,8 +97,8 @@ func TestSentAgain(t *testing.T) {
 	}
 }
 
-// TestGivenUp: what a server does not want is not sent again, what cannot be
-// sent is counted, and the log does not tell the address.
+// TestGivenUp: an event that a server rejects is not sent again, events that cannot be
+// sent are counted, and the log does not contain the address.
 func TestGivenUp(t *testing.T) {
 	h := startHook(t, 400)
 	var log bytes.Buffer
@@ -116,7 +116,7 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
-// TestFull: nobody waits for the queue, and what waits is sent at the end.
+// TestFull: a full queue blocks nobody, and waiting events are sent at the end.
 func TestFull(t *testing.T) {
 	h := startHook(t)
 	s := New(Options{URL: h.URL, Secret: secret})
@@ -149,7 +149,7 @@ type server func(*http.Request) *http.Response
 
 func (s server) RoundTrip(r *http.Request) (*http.Response, error) { return s(r), nil }
 
-// A receiver that asks for a pause of years does not silence what comes after.
+// A receiver that asks for a pause of years does not stop later events.
 func TestLongRetryAfter(t *testing.T) {
 	for _, asked := range []string{"1", "60", "31536000", "9223372036854775807", "10000000000", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -171,8 +171,8 @@ func TestLongRetryAfter(t *testing.T) {
 	}
 }
 
-// A redirect is not followed: it would take the event, and what signs it, to an
-// address that nobody has configured.
+// Redirects are not followed: they would send the event and its signature to an address
+// that is not configured.
 func TestRedirect(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		synctest.Test(t, func(t *testing.T) {

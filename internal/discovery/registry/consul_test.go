@@ -95,7 +95,8 @@ func TestBlockingIndex(t *testing.T) {
 	}
 }
 
-// TestConsulFiltered has a token that may not see everything. Its answer is no set.
+// TestConsulFiltered has a token with incomplete permissions. Its answer is not used as
+// a set.
 func TestConsulFiltered(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

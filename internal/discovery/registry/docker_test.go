@@ -149,8 +149,8 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// TestContainerStops has a container be sent signals. One that ends it drains it until it is
-// gone; another does not.
+// TestContainerStops sends signals to a container. A signal that ends it drains it
+// until it is gone; another one does not.
 func TestContainerStops(t *testing.T) {
 	t.Parallel()
 	e, url := newEngine(t)
@@ -179,7 +179,7 @@ func TestContainerStops(t *testing.T) {
 	}
 	other := `{"Type": "container", "Action": "rename", "Actor": {"ID": "b"}}`
 	ask("", discovery.Serving)
-	e.events <- signal("1") // tells it to read its configuration again
+	e.events <- signal("1") // makes it read its configuration again
 	e.events <- `{"Type": "container", "Action": "exec_start: sh", "Actor": {"ID": "a"}}`
 	ask(other, discovery.Serving)
 	ask(signal("15"), discovery.Terminating)
@@ -194,7 +194,7 @@ func TestContainerStops(t *testing.T) {
 	ask(`{"Type": "container", "Action": "start", "Actor": {"ID": "a"}}`, discovery.Serving)
 }
 
-// TestStopEnds has a container go on that was sent a signal to end.
+// TestStopEnds has a container continue after a signal to end.
 func TestStopEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &dockerEvents{stopping: map[string]time.Time{}}

@@ -17,7 +17,7 @@ import (
 // member is one of etcd, as its JSON gateway's documentation says how it behaves.
 type member struct {
 	keys   []string // key=value
-	watch  string   // what a watch says
+	watch  string   // events of a watch
 	token  string   // that is good; "" = none is needed
 	stale  bool     // other tokens get 400 (they are of before a change of roles), not 401
 	denied bool     // the token's role may read nothing
@@ -85,7 +85,7 @@ func TestEtcdKeys(t *testing.T) {
 	}
 }
 
-// TestEtcdWatch has a watch say different things.
+// TestEtcdWatch has a watch send different events.
 func TestEtcdWatch(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -117,7 +117,7 @@ func TestEtcdWatch(t *testing.T) {
 	}
 }
 
-// TestEtcdMembers has members fail: the next is asked, and stays the one that is.
+// TestEtcdMembers has members fail: the next one is used, and stays in use.
 func TestEtcdMembers(t *testing.T) {
 	t.Parallel()
 	one, two := &member{broken: true}, &member{keys: []string{"/web/1=http://10.0.0.1"}}
@@ -164,7 +164,8 @@ func TestEtcdLogin(t *testing.T) {
 	}
 }
 
-// TestEtcdLoginRefused has a role that may not read the prefix, no user, and a wrong password.
+// TestEtcdLoginRefused has a role without permission for the prefix, no user, and a
+// wrong password.
 func TestEtcdLoginRefused(t *testing.T) {
 	t.Parallel()
 	m := &member{token: "one"}

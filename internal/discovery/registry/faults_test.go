@@ -16,7 +16,7 @@ import (
 
 const secret = "s3cr3t"
 
-// askers are one of each kind, at an address.
+// askers are one source of each kind, at an address.
 func askers(address string) map[string]discovery.Asker {
 	a := Access{Address: address, Token: secret}
 	list := a
@@ -35,7 +35,7 @@ func askers(address string) map[string]discovery.Asker {
 	}
 }
 
-// faults are servers that are no good. Those with ends end when the client leaves only.
+// faults are faulty servers. Those with ends end only when the client leaves.
 var faults = map[string]struct {
 	serve http.HandlerFunc
 	ends  bool
@@ -111,8 +111,8 @@ func indexed(w http.ResponseWriter) {
 	w.Header().Set("X-Nomad-Index", "7")
 }
 
-// TestFaults has each kind ask each server that is no good. It gives no set, ends with its
-// context, and tells no secret.
+// TestFaults runs each kind of source against each faulty server. It returns no set,
+// ends with its context, and reveals no secret.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for fault, f := range faults {
@@ -147,8 +147,8 @@ func closeAsker(t *testing.T, a discovery.Asker) {
 	}
 }
 
-// TestUnreachable has each kind ask where nobody listens, and where what listens says
-// something else.
+// TestUnreachable runs each kind of source against an unused address, and against a
+// server of another kind.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -35,8 +35,8 @@ func TestHTTPList(t *testing.T) {
 	}
 }
 
-// TestHTTPConditional follows what is asked of a server that has entity tags: it is told
-// which list is known, and how long it may wait, but not when a fresh answer is wanted.
+// TestHTTPConditional checks the requests to a server with entity tags: they contain
+// the known tag and the longest wait, except when a fresh answer is needed.
 func TestHTTPConditional(t *testing.T) {
 	t.Parallel()
 	const list = `["http://10.0.0.1:80"]`

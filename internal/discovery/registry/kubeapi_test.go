@@ -26,11 +26,11 @@ type kubeAPI struct {
 	version   int
 	oldest    int // versions below are forgotten
 	objects   map[string]map[string]any
-	history   []string      // events, of which the first has version 1
+	history   []string      // events; the first one has version 1
 	changed   chan struct{} // closed at a change
-	pageSize  int           // "" = what is asked for
+	pageSize  int           // "" = as requested
 	expire    bool          // the next continue token is one that is forgotten
-	requests  []string      // what was asked
+	requests  []string      // the requests
 	intercept func(w http.ResponseWriter, r *http.Request) bool
 	service   string // JSON of the Service; "" = there is none
 }
@@ -87,7 +87,7 @@ func (a *kubeAPI) asked() []string {
 	return slices.Clone(a.requests)
 }
 
-// through has f see each request first; it reports whether it has answered.
+// through passes each request to f first, which reports whether it has answered.
 func (a *kubeAPI) through(f func(w http.ResponseWriter, r *http.Request) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -182,7 +182,7 @@ func (a *kubeAPI) watch(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// kubeAt asks an API for the Service web, or for another by what change does.
+// kubeAt returns a source for the Service web at an API. change may select another one.
 func kubeAt(t *testing.T, a *kubeAPI, change func(*KubernetesOptions)) *Kubernetes {
 	o := KubernetesOptions{Service: "web", Wait: time.Minute, Connect: func() (Cluster, error) {
 		return Cluster{Access{Address: a.URL, Token: secret}, "shop"}, nil
@@ -195,7 +195,7 @@ func kubeAt(t *testing.T, a *kubeAPI, change func(*KubernetesOptions)) *Kubernet
 	return k
 }
 
-// addrs are the addresses of what an answer has, with the states that are not serving.
+// addrs returns the addresses in an answer, with the states other than serving.
 func addrs(f discovery.Found) string {
 	if f.Unchanged {
 		return "unchanged"

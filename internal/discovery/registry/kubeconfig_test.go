@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestKubeconfig reads kubeconfigs as kubectl writes them, and those that ask for what is
-// not done.
+// TestKubeconfig reads kubeconfigs in kubectl's form, and those with unsupported
+// features.
 func TestKubeconfig(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -87,7 +87,7 @@ func TestInCluster(t *testing.T) {
 	}
 }
 
-// TestKubeconfigOverTLS asks an API whose authority stands in the kubeconfig, below a path.
+// TestKubeconfigOverTLS uses an API whose authority is in the kubeconfig, below a path.
 func TestKubeconfigOverTLS(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)

@@ -43,7 +43,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// TestKubernetesPages reads a list in pages, of which the server forgets one.
+// TestKubernetesPages reads a list in pages, one of which the server forgets.
 func TestKubernetesPages(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)
@@ -59,8 +59,8 @@ func TestKubernetesPages(t *testing.T) {
 	}
 }
 
-// TestKubernetesExpiredWatch lists again when the server has forgotten where the watch was,
-// whether it says so at the begin of a watch or within.
+// TestKubernetesExpiredWatch lists again if the server has forgotten the version of a watch,
+// at the begin of a watch or later.
 func TestKubernetesExpiredWatch(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
@@ -89,8 +89,8 @@ func TestKubernetesExpiredWatch(t *testing.T) {
 	}
 }
 
-// TestKubernetesDrops has connections of watches break, in the middle of an event, too. The
-// next watch goes on from the last event or bookmark, without a list.
+// TestKubernetesDrops has connections of watches break, also in the middle of an event. The
+// next watch continues from the last event or bookmark, without a list.
 func TestKubernetesDrops(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)
@@ -114,8 +114,8 @@ func TestKubernetesDrops(t *testing.T) {
 	}
 }
 
-// TestKubernetesBadWatches has watches say what cannot be used. Each is an error, after which
-// a fresh question works again; none leads to a smaller set.
+// TestKubernetesBadWatches has watches send invalid events. Each is an error, after which a
+// new list works again. None leads to a smaller set.
 func TestKubernetesBadWatches(t *testing.T) {
 	t.Parallel()
 	const ok = `"metadata":{"name":"web-1","resourceVersion":"9"}`
@@ -168,8 +168,8 @@ func TestKubernetesUnknownEvents(t *testing.T) {
 	wantAsk(t, k, false, "unchanged")
 }
 
-// TestKubernetesToken has a token that is changed in its file: the next request has the new
-// one. A refusal says what is missing.
+// TestKubernetesToken changes a token in its file: the next request has the new one. A
+// refusal names the missing permission.
 func TestKubernetesToken(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)
@@ -257,8 +257,8 @@ func TestKubernetesEnds(t *testing.T) {
 	}
 }
 
-// TestKubernetesSilent has a watch on which nothing comes, not even its end: it is given up,
-// and the next one has the change.
+// TestKubernetesSilent has a watch without any bytes, not even its end: it is abandoned, and
+// the next one receives the change.
 func TestKubernetesSilent(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)
@@ -287,8 +287,8 @@ func TestKubernetesSilent(t *testing.T) {
 	t.Error("the change was not seen")
 }
 
-// TestKubernetesNoHead has a watch whose answer does not begin, as on an idle connection that
-// is dead: it is given up long before a watch would end.
+// TestKubernetesNoHead has a watch whose answer does not begin, as on a dead idle
+// connection: it is abandoned long before a watch would end.
 func TestKubernetesNoHead(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)
@@ -322,8 +322,8 @@ func TestKubernetesNoHead(t *testing.T) {
 	}
 }
 
-// TestKubernetesPoll runs the whole source: what is found stays while the API refuses, and
-// what has changed meanwhile is found afterwards.
+// TestKubernetesPoll runs the complete source: the last set stays while the API refuses,
+// and changes made meanwhile are found afterwards.
 func TestKubernetesPoll(t *testing.T) {
 	t.Parallel()
 	a := newKubeAPI(t)

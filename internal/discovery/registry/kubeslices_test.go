@@ -34,8 +34,8 @@ func v6(endpoints string) string {
 	return `{"addressType":"IPv6","ports":[{"name":"http","port":80,"protocol":"TCP"}],"endpoints":[` + endpoints + `]}`
 }
 
-// TestSliceConditions has every combination of conditions, beside an endpoint that is ready
-// and alone.
+// TestSliceConditions has every combination of conditions, together with a ready
+// endpoint and alone.
 func TestSliceConditions(t *testing.T) {
 	t.Parallel()
 	const drains, alone = "10.0.0.1:80(terminating)", "10.0.0.1:80"

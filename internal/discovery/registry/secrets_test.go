@@ -12,7 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// TestErrorsContainNoSecrets: a program that repeats what it was sent tells nobody the secrets.
+// TestErrorsContainNoSecrets: a program that repeats its input in its answers does not
+// reveal the secrets.
 func TestErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t<&>"

@@ -17,8 +17,8 @@ import (
 	"github.com/goodgate/goodgate/internal/fleet/redis"
 )
 
-// TestEightInstances floods eight instances on one server, and wants them to let in what
-// the rate says, at little cost.
+// TestEightInstances floods eight instances on one server, and checks that they admit
+// the rate at little cost.
 func TestEightInstances(t *testing.T) {
 	if os.Getenv("GOODGATE_LONG") == "" {
 		t.Skip("GOODGATE_LONG=1 runs this")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// parts is a reader whose reads bring at most so many bytes each, and that notes
-// how much room each had.
+// parts is a reader with a limit on the bytes per read. It records the room that each
+// read had.
 type parts struct {
 	sizes []int
 	rooms []int

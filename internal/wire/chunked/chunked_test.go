@@ -12,7 +12,7 @@ import (
 	"testing/iotest"
 )
 
-// errNotYet stands for a deadline of the reader below.
+// errNotYet is the deadline error of the reader below.
 var errNotYet = errors.New("not yet")
 
 // own matches what this package reads in another way than httputil, which refuses
@@ -42,7 +42,7 @@ func FuzzChunks(f *testing.F) {
 			"interrupted": &stutter{in: in},
 		} {
 			got, err := decode(r, int(size)+1)
-			// What is seen in the bytes beforehand is what reading them finds.
+			// A look at the buffered bytes gives the same result as reading them.
 			rest, ended, checked := new(Reader).Ahead(in)
 			if (ended != (err == nil) || ended && !bytes.HasSuffix(in, rest)) || checked != nil && (err == nil || err.Error() != checked.Error()) ||
 				checked == nil && err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !strings.Contains(err.Error(), "takes more than") {
@@ -73,8 +73,8 @@ func decode(r io.Reader, size int) ([]byte, error) {
 	}
 }
 
-// TestSizes holds which lines begin a chunk: blanks before an extension are allowed
-// (valyala/fasthttp#2193, python-hyper/h11#143).
+// TestSizes checks which lines may begin a chunk: blanks before an extension are
+// allowed (valyala/fasthttp#2193, python-hyper/h11#143).
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	for in, ok := range map[string]bool{

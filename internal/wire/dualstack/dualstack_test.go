@@ -19,7 +19,7 @@ const (
 
 var errRefused = errors.New("refused")
 
-// network has what becomes of connections by address: after a time an error, nil for
+// network has the results of connections by address: after a time an error, or nil for
 // a connection.
 type network struct {
 	after map[string]time.Duration

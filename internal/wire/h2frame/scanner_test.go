@@ -52,7 +52,7 @@ func TestScanner(t *testing.T) {
 	}
 }
 
-// Frames are the same however the bytes come.
+// Frames are the same for any division of the bytes.
 func FuzzScanner(f *testing.F) {
 	f.Add([]byte("\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x00"), 3)
 	f.Add([]byte("\x00\x00\x00\x04\x00\x00\x00\x00\x00"), 1)

@@ -20,7 +20,7 @@ func parsed(t testing.TB, block string) *Head {
 	return h
 }
 
-// lines returns the fields as they go on the wire.
+// lines returns the fields in the form of the wire.
 func lines(h *Head) string { return string(appendFields(nil, h)) }
 
 func appendFields(b []byte, h *Head) []byte {
@@ -163,7 +163,7 @@ func FuzzHead(f *testing.F) {
 	})
 }
 
-// removeHopByHop is what httputil.ReverseProxy does.
+// removeHopByHop is the code of httputil.ReverseProxy.
 func removeHopByHop(h http.Header) {
 	for _, v := range h["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {

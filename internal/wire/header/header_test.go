@@ -35,8 +35,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestRead: a block ends at the same byte however its bytes are split, and whatever its
-// size compared with the buffer. Read takes nothing after it.
+// TestRead: a block ends at the same byte for any division of its bytes and any size of
+// the buffer. Read takes no byte after it.
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, block := range []string{

@@ -31,7 +31,7 @@ func afterOne(t *testing.T, serve func(*net.TCPConn, *bufio.Reader), change ...f
 	return tr
 }
 
-// TestHeaderBoundOnAnIdleConnection holds that the time limit includes the wait that
+// TestHeaderBoundOnAnIdleConnection checks that the time limit includes the wait that
 // comes with the write.
 func TestHeaderBoundOnAnIdleConnection(t *testing.T) {
 	t.Parallel()

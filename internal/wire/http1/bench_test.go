@@ -150,7 +150,7 @@ func BenchmarkSend(b *testing.B) {
 	})
 }
 
-// TestSendAllocates holds that a plain call costs one allocation: the head of its
+// TestSendAllocates checks that a plain call costs one allocation: the head of its
 // response.
 func TestSendAllocates(t *testing.T) {
 	for name, response := range map[string]string{

@@ -15,8 +15,8 @@ type script struct {
 	bytes  bool // every byte is its own write
 	excess bool // it sends more than the response; http.Transport may read that as the next one
 
-	// differs says why the outcome is not http.Transport's, and what it is; empty = the
-	// same outcome.
+	// differs describes the difference of the outcome from http.Transport's; empty =
+	// the same outcome.
 	differs string
 	kind    Kind // of our error, if fails
 	fails   bool

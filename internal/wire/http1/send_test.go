@@ -67,7 +67,7 @@ func TestSendsFieldsUnchanged(t *testing.T) {
 	f("close twice", "Host: a\r\nConnection: x, Close\r\n", Request{Close: true}, "GET / HTTP/1.1\r\nHost: new.example\r\nConnection: x, Close\r\n")
 }
 
-// bufferedBody has its own rest.
+// bufferedBody returns its own rest.
 type bufferedBody struct {
 	io.ReadCloser
 	rest []byte

@@ -15,7 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/memnet"
 )
 
-// told notes each call of Slow, and returns a context.
+// told records each call of Slow, and returns a context.
 type told struct {
 	start time.Time
 	after []time.Duration

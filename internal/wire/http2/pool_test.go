@@ -26,7 +26,7 @@ type upstream struct {
 	mu   sync.Mutex // protects the fields below
 	all  int
 	open int
-	most int // open at once
+	most int // open at the same time
 }
 
 // serve runs f for each connection, counted from 1, after its preface was read.
@@ -173,7 +173,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	f("one request each", Options{Single: true}, 10) // the upstream may see the end of some later than the beginning of others
 }
 
-// Nobody waits for a stream for ever, and who gives up leaves his turn to others.
+// No request waits forever for a stream, and a request that gives up leaves its turn to
+// others.
 func TestWaitForStreamEnds(t *testing.T) {
 	o := Options{MaxConns: 1, Wait: 3 * time.Second}
 	bubble(t, o, func(_ int, fr *http2.Framer) {
@@ -237,9 +238,9 @@ func TestCloseEndsWaiting(t *testing.T) {
 	})
 }
 
-// A transport that is retired cuts nobody: requests under way end as they would, those
-// that wait and those that still come are served, and each connection ends with the
-// last request on it.
+// A retired transport aborts no requests: those in flight end normally, those that wait
+// and those that still arrive are served, and each connection ends with its last
+// request.
 func TestRetire(t *testing.T) {
 	f := func(name string, o Options) {
 		t.Run(name, func(t *testing.T) {
@@ -326,8 +327,8 @@ func TestRetireDead(t *testing.T) {
 	})
 }
 
-// A connection that takes longer to make than idle ones are kept serves what it
-// was made for.
+// A connection that takes longer to establish than the idle timeout still serves its
+// request.
 func TestKeepAliveShorterThanHandshake(t *testing.T) {
 	bubble(t, Options{KeepAlive: time.Millisecond}, func(_ int, fr *http2.Framer) {
 		time.Sleep(time.Second)
@@ -348,8 +349,8 @@ func TestKeepAliveShorterThanHandshake(t *testing.T) {
 	})
 }
 
-// The limit of streams may be lowered between the choice of a connection and the
-// request's header: net/http then waits for a stream, without a bound of its own.
+// The limit on streams may be lowered between the choice of a connection and the
+// request's header. net/http then waits for a stream without a limit.
 func TestLimitLoweredTooLate(t *testing.T) {
 	bubble(t, Options{Idle: 3 * time.Second}, func(_ int, fr *http2.Framer) {
 		fr.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1})
@@ -380,9 +381,9 @@ func TestLimitLoweredTooLate(t *testing.T) {
 	})
 }
 
-// An upstream that only writes, and takes no answers to its pings, is given up.
-// This is on real sockets: in a bubble time stands still for who waits for a lock
-// of net/http's.
+// An upstream that only writes, and reads no answers to its pings, is abandoned. This
+// test uses real sockets: in a bubble, time stands still while a goroutine waits for a
+// lock of net/http's.
 func TestUpstreamThatReadsNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -411,8 +412,7 @@ func TestUpstreamThatReadsNothing(t *testing.T) {
 	}
 }
 
-// An upstream that has hung up before a word could be said is at fault, and nobody
-// else.
+// If an upstream hangs up before it has sent anything, the failure counts only for it.
 func TestHangsUpBeforePreface(t *testing.T) {
 	tr := New(Options{Dial: func(context.Context) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -426,7 +426,7 @@ func TestHangsUpBeforePreface(t *testing.T) {
 	}
 }
 
-// hooked is a context that calls f once, when a call is begun with it.
+// hooked is a context that calls f once, at the begin of a call with it.
 type hooked struct {
 	context.Context
 	f func()

@@ -19,9 +19,9 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// TestWithoutRequest: a connection on which nothing is asked is closed, also when
-// a request is begun and its header never ends, which quic-go waits for, or when
-// what comes is to be read past and has no end.
+// TestWithoutRequest: a connection without requests is closed, also if a request begins
+// and its header never ends, which quic-go waits for, or if a stream to skip is
+// endless.
 func TestWithoutRequest(t *testing.T) {
 	t.Parallel()
 	for what, begin := range map[string]func(*bench, *quic.Conn){
@@ -71,8 +71,8 @@ func TestWithoutRequest(t *testing.T) {
 	}
 }
 
-// TestKeepalive: a connection is closed some time after its last request, and not
-// while one is under way.
+// TestKeepalive: a connection is closed some time after its last request, and not while
+// one is in flight.
 func TestKeepalive(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -92,9 +92,9 @@ func TestKeepalive(t *testing.T) {
 	b.until("the connection to be closed", func() bool { return b.open.Load() == 0 })
 }
 
-// TestCanceledRequests: a client that cancels requests as fast as it makes them
-// has no more of them running than it may have at once: quic-go gives it no room
-// for another before a request that was canceled has ended.
+// TestCanceledRequests: a client that cancels requests as fast as it sends them has at
+// most its allowed number of them running: quic-go admits no other request before a
+// cancelled one has ended.
 func TestCanceledRequests(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -158,8 +158,8 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestShortOfMemory: no connection is let in while memory is short, and again
-// afterwards.
+// TestShortOfMemory: no connection is accepted while memory is short, and again after
+// that.
 func TestShortOfMemory(t *testing.T) {
 	t.Parallel()
 	var short atomic.Bool
@@ -233,8 +233,8 @@ func TestMissingBody(t *testing.T) {
 	}
 }
 
-// TestClientWithoutRoomForHeader: a client that gives no room for the header does not hold the
-// request, neither with an informational response nor with a flush.
+// TestClientWithoutRoomForHeader: a client without flow control credit for the header
+// does not block the request, neither with an informational response nor with a flush.
 func TestClientWithoutRoomForHeader(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

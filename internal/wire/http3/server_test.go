@@ -43,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	return &bench{t: t, ca: ca, cert: ca.Issue("127.0.0.1"), socket: socket}
 }
 
-// serve starts a server on the socket; what the options lack is generous.
+// serve starts a server on the socket. Missing options are generous.
 func (b *bench) serve(o Options) *Server {
 	b.t.Helper()
 	o.TLS = &tls.Config{Certificates: []tls.Certificate{b.cert}}
@@ -134,8 +134,8 @@ func (b *bench) ended(c *quic.Conn) string {
 
 var hello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 
-// TestSuccession: a server takes over from another while a request is under way,
-// and the other's connection goes on until that has ended.
+// TestSuccession: a server takes over from another one while a request is in flight,
+// and the old connection continues until the request has ended.
 func TestSuccession(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -185,7 +185,7 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
-// TestRequests: what a request looks like to the handler.
+// TestRequests checks the request that the handler gets.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -32,8 +32,8 @@ func byHead(tb testing.TB) func(ResponseWriter, *message.Request) {
 	}
 }
 
-// BenchmarkGet counts what the server allocates for a plain GET. The client
-// allocates nothing.
+// BenchmarkGet counts the server's allocations for a plain GET. The client allocates
+// nothing.
 func BenchmarkGet(b *testing.B) {
 	b.Run("Serve", func(b *testing.B) {
 		exchange := asking(b, serve(b, Options{KeepAlive: time.Minute, Header: time.Minute, Serve: byHead(b)}))
@@ -55,7 +55,7 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// TestGetAllocates holds that a plain GET costs one allocation, its head.
+// TestGetAllocates checks that a plain GET costs one allocation, its head.
 func TestGetAllocates(t *testing.T) {
 	exchange := asking(t, serve(t, Options{KeepAlive: time.Minute, Header: time.Minute, Serve: byHead(t)}))
 	if n := testing.AllocsPerRun(1000, exchange); n > 1 {
@@ -89,8 +89,9 @@ func asking(tb testing.TB, addr net.Addr) func() {
 	}
 }
 
-// BenchmarkIdle tells how much memory a client takes that has asked once and waits,
-// when its connection has given up its stack. The clients' sockets take none of it.
+// BenchmarkIdle measures the memory per client that has sent one request and waits,
+// after its connection has given up its stack. It does not include the clients'
+// sockets.
 func BenchmarkIdle(b *testing.B) {
 	const clients = 1000
 	for _, asked := range []bool{false, true} {

@@ -41,7 +41,7 @@ func serveOn(t testing.TB, l net.Listener, o Options) *Server {
 	return s
 }
 
-// answer is what a client makes of a response.
+// answer is a client's interpretation of a response.
 type answer struct {
 	Status   int
 	Proto    string
@@ -54,8 +54,8 @@ type answer struct {
 	Failed   bool // the body
 }
 
-// converse sends requests at once, and returns the answers and whether the
-// connection was closed behind them.
+// converse sends pipelined requests, and returns the answers and whether the connection
+// was closed after them.
 func converse(t *testing.T, addr net.Addr, requests []string) (list []answer, closed bool) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr.String())
@@ -195,13 +195,12 @@ func typed(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/plain")
 
 func behave(w http.ResponseWriter, r *http.Request) { behaviours[r.URL.Path](w, r) }
 
-// better are the cases in which this server does what net/http's does not: it sends
-// no informational response to HTTP/1.0 (RFC 9110, section 15.2), tells the length
-// where it is known, and sends trailer fields that nobody announced.
+// better are the intended differences from net/http: this server sends no informational
+// response to HTTP/1.0 (RFC 9110, section 15.2), sends the length if it is known, and
+// sends trailer fields that were not announced.
 var better = []string{"HTTP/1.0 early", "HTTP/1.0 trailer", "GET /trailer-unannounced", "HEAD /abort-late", "HEAD /too-much"}
 
-// TestLikeNetHTTP holds that a client sees of this server what it sees of that of
-// net/http.
+// TestLikeNetHTTP checks that clients cannot distinguish this server from net/http's.
 func TestLikeNetHTTP(t *testing.T) {
 	own := serve(t, Options{Handler: http.HandlerFunc(behave)})
 	byHead := serve(t, Options{Serve: behaveByHead})

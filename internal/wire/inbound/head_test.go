@@ -18,9 +18,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// FuzzHead holds that a head which is accepted means to net/http what it means
-// here: whoever reads the same bytes by the standard's rules sees the same
-// request.
+// FuzzHead checks that an accepted head has the same meaning for net/http: any parser
+// that follows the standard reads the same request from the same bytes.
 func FuzzHead(f *testing.F) {
 	for _, seed := range corpus(f) {
 		f.Add(seed)
@@ -108,8 +107,8 @@ func corpus(t testing.TB) (list []string) {
 	return list
 }
 
-// TestHeadInParts holds that a head is the same however it arrives, and whatever
-// its size is in relation to the reader's.
+// TestHeadInParts checks that a head is the same for any division of its bytes, and for
+// any size relative to the reader's buffer.
 func TestHeadInParts(t *testing.T) {
 	for _, size := range []int{10, 4000, 4090, 4096, 5000, 9000} {
 		want := "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", size) + "\r\n\r\n"
@@ -128,8 +127,8 @@ func TestHeadInParts(t *testing.T) {
 	}
 }
 
-// TestRefusals holds what is refused, with which status, and that the reason does
-// not tell what may be secret.
+// TestRefusals checks which requests are refused, with which status, and that the
+// reason reveals no secret.
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		head   string
@@ -168,7 +167,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestUnderstood holds that header fields keep their order and bytes.
+// TestUnderstood checks that header fields keep their order and bytes.
 func TestUnderstood(t *testing.T) {
 	const fields = "Host: a\r\nX: 1\r\ny:\r\nCONTENT-length: 2\r\nx:\t2 \r\nZ: \xff\"\r\nContent-Length: 2\r\n\r\n"
 	r, err := understand("PUT /a%2fb?c HTTP/1.1\r\n" + fields)
@@ -184,8 +183,8 @@ func TestUnderstood(t *testing.T) {
 	}
 }
 
-// FuzzTarget holds that the targets which are read without net/url mean what they
-// mean to it.
+// FuzzTarget checks that targets parsed without net/url have the same meaning for
+// net/url.
 func FuzzTarget(f *testing.F) {
 	for _, seed := range []string{"/", "/a/b?c=d", "/a?", "/a??", "/?a#b", "/a;b,c=1&$+:@~-._", "//a/b", "/a%2f", "/a b", "/a?\x7f", "/é", "/a!", "*", "a", ""} {
 		f.Add(seed)
@@ -201,7 +200,7 @@ func FuzzTarget(f *testing.F) {
 	})
 }
 
-// TestPlainTargets holds that usual targets are read without an allocation.
+// TestPlainTargets checks that usual targets are parsed without an allocation.
 func TestPlainTargets(t *testing.T) {
 	var u url.URL
 	for _, uri := range []string{"/", "/index.html", "/api/v1/items/42?page=2&q=%C3%A9", "/a-b_c~d/@me;v=1,2:3?"} {

@@ -24,8 +24,8 @@ func pause(t *testing.T, c net.Conn, br *bufio.Reader) {
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 }
 
-// awaiting is a handler that returns whenever it would have to wait for the body.
-// It answers with what came, and what ended that.
+// awaiting is a handler that returns instead of waiting for the body. It answers with
+// the received bytes and the error.
 func awaiting(w http.ResponseWriter, r *http.Request) {
 	var got []byte
 	var goOn func(failed error)
@@ -63,8 +63,8 @@ func awaiting(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestAwaitBody holds that a handler that returns to wait for a body gets all of it,
-// however that comes, and that the next request begins where it ends.
+// TestAwaitBody checks that a handler that returns to wait for a body gets all of it,
+// in any parts, and that the next request begins after it.
 func TestAwaitBody(t *testing.T) {
 	t.Parallel()
 	addr := serve(t, Options{Handler: http.HandlerFunc(awaiting)})
@@ -118,7 +118,7 @@ func TestAwaitBody(t *testing.T) {
 	})
 }
 
-// TestAwaitBodyIsCut holds that the server's end ends a wait for a body.
+// TestAwaitBodyIsCut checks that the end of the server ends a wait for a body.
 func TestAwaitBodyIsCut(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,8 +12,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// TestRoom holds that a request gets the room of one before it only if nobody can
-// still use that, and that it finds nothing of it there.
+// TestRoom checks that a request reuses the memory of an earlier one only if nothing
+// can refer to it any more, and that this memory is empty.
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	secret := "Secret: " + strings.Repeat("s", 100) + "\r\n"

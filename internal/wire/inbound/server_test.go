@@ -55,8 +55,8 @@ func hear(t *testing.T, br *bufio.Reader) string {
 
 const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
-// TestClientGone holds that the end of the client ends the context of its request,
-// once somebody has asked for that, with and without a body.
+// TestClientGone checks that the end of the client ends the context of its request,
+// after the first call of Done, with and without a body.
 func TestClientGone(t *testing.T) {
 	for _, request := range []string{get, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"} {
 		began, ended := make(chan bool), make(chan error)
@@ -76,8 +76,8 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestHalfClose holds that a client which shuts down its side with its request has the
-// answer, and one that is asked for a sign of life is reset if it has left
+// TestHalfClose checks that a client that shuts down its side after its request gets
+// the answer, and that a client that has left resets the connection when it is probed
 // (elastic/elasticsearch#11466, httpwg/http-core#22, haproxy/haproxy#811,
 // envoyproxy/envoy#2066).
 func TestHalfClose(t *testing.T) {
@@ -111,7 +111,7 @@ func TestHalfClose(t *testing.T) {
 	} {
 		clients = append(clients, halfClose(request))
 	}
-	if got := hear(t, halfClose("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")); got != "102 " { // the last that is asked
+	if got := hear(t, halfClose("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")); got != "102 " { // the last request
 		t.Errorf("got %q instead of an interim response", got)
 	}
 	close(answer)
@@ -126,8 +126,8 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
-// TestHalfCloseThenReset holds that a client which shuts down its side first, and then
-// resets the connection, has left.
+// TestHalfCloseThenReset checks that a client that shuts down its side first, and then
+// resets the connection, counts as gone.
 func TestHalfCloseThenReset(t *testing.T) {
 	t.Parallel()
 	asked, ended := make(chan bool), make(chan bool)
@@ -148,8 +148,8 @@ func TestHalfCloseThenReset(t *testing.T) {
 	<-ended
 }
 
-// TestWatchedClientSendsMore holds that the byte which the watch has read is the first
-// of the next request, and that a watch leaves no deadline behind.
+// TestWatchedClientSendsMore checks that the byte read by the watch is the first one of
+// the next request, and that a watch leaves no deadline behind.
 func TestWatchedClientSendsMore(t *testing.T) {
 	asked := make(chan bool)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -172,8 +172,8 @@ func TestWatchedClientSendsMore(t *testing.T) {
 	}
 }
 
-// TestContextAfterwards holds that a context which nobody asked about in time has
-// ended with its request.
+// TestContextAfterwards checks that a context without an earlier call of Done has ended
+// with its request.
 func TestContextAfterwards(t *testing.T) {
 	contexts := make(chan context.Context, 3)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { contexts <- r.Context() })})
@@ -193,7 +193,7 @@ func TestContextAfterwards(t *testing.T) {
 	<-derived.Done()
 }
 
-// TestBaseContext holds that the server's context ends requests with its cause.
+// TestBaseContext checks that the server's context ends requests with its cause.
 func TestBaseContext(t *testing.T) {
 	base, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("enough")
@@ -219,8 +219,8 @@ func TestBaseContext(t *testing.T) {
 	}
 }
 
-// TestExpect holds that a client which waits to be asked for its body is asked when
-// that is read, and not at all when it is not.
+// TestExpect checks that a client that waits for 100 Continue gets it when the handler
+// reads the body, and not if it does not.
 func TestExpect(t *testing.T) {
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/no" {
@@ -247,8 +247,9 @@ func TestExpect(t *testing.T) {
 	}
 }
 
-// TestHijack holds that a handler which takes the connection gets what the client
-// has sent early, can close its side alone, and is out of the server's account.
+// TestHijack checks that a handler that takes over the connection gets the client's
+// early bytes, can close its side alone, and that the server no longer tracks the
+// connection.
 func TestHijack(t *testing.T) {
 	var states sync.Map
 	done := make(chan bool)
@@ -285,7 +286,7 @@ func TestHijack(t *testing.T) {
 	}
 }
 
-// TestPanic holds that a handler's panic ends its connection and nothing else.
+// TestPanic checks that a handler's panic ends only its connection.
 func TestPanic(t *testing.T) {
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/panic" {
@@ -301,8 +302,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestRefuse holds that what is no request is told, answered, and the last on its
-// connection, and that a client which still sends reads the answer.
+// TestRefuse checks that bytes that are no request are reported and answered, and are
+// the last on their connection, and that a client that still sends can read the answer.
 func TestRefuse(t *testing.T) {
 	var told atomic.Value
 	addr := serve(t, Options{MaxHeader: 10000, Refuse: func(w ResponseWriter, r *message.Request, status int, err error) {
@@ -329,8 +330,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// TestTLS holds that both protocols are spoken by TLS, HTTP/2 in the clear too, and
-// that a client which does not speak TLS is told.
+// TestTLS checks that the server speaks both protocols over TLS, and HTTP/2 also
+// without TLS, and that a client that does not speak TLS gets an answer.
 func TestTLS(t *testing.T) {
 	pair := certtest.NewAuthority(t, "test").Issue("localhost")
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -391,8 +392,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestBodyAfterwards holds that a body which somebody still reads when the handler
-// has returned ends, with the connection.
+// TestBodyAfterwards checks that a body that is still read after the handler has
+// returned ends, with the connection.
 func TestBodyAfterwards(t *testing.T) {
 	late := make(chan error)
 	addr := serve(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -418,9 +419,9 @@ func TestBodyAfterwards(t *testing.T) {
 	}
 }
 
-// TestTruncatedAnswer holds that a connection ends with an answer that the client did
-// not take in time, also when the handler does not mind: what followed would be
-// taken for the rest of it.
+// TestTruncatedAnswer checks that a connection ends after an answer that the client did
+// not read in time, also if the handler ignores the error: further bytes would look
+// like the rest of the answer.
 func TestTruncatedAnswer(t *testing.T) {
 	const size = 32 << 20 // more than the sockets hold
 	over, body := make(chan error, 2), make([]byte, size)

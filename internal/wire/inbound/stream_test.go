@@ -9,20 +9,22 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/streamtest"
 )
 
-// streamServer is a server whose answers tell what it has read.
+// streamServer is a server whose answers describe the requests that it has read.
 func streamServer(t testing.TB) *streamtest.Listener {
 	l := streamtest.NewListener()
 	serveOn(t, l, Options{Handler: http.HandlerFunc(streamtest.Tell), MaxHeader: 64 << 10, Log: slog.New(slog.DiscardHandler)})
 	return l
 }
 
-// lenient matches what is read here as RFC 9112 wants or allows it and net/http
-// refuses: blanks before the extension of a chunk, and empty lines before requests.
+// lenient matches input that this server accepts, as RFC 9112 requires or allows, and
+// net/http refuses: blanks before the extension of a chunk, and empty lines before
+// requests.
 var lenient = regexp.MustCompile(`[ \t];|\n\n|\n\r\n|^[\r\n]`)
 
-// FuzzStreamRequests holds that net/http's server reads the same requests out of a
-// stream, with the same bodies and trailers and in the same order, unless the stream
-// is refused here earlier. How the stream comes in makes no difference.
+// FuzzStreamRequests checks that net/http's server reads the same requests from a
+// stream, with the same bodies and trailers and in the same order, unless this server
+// refuses the stream earlier. The division of the stream into reads makes no
+// difference.
 func FuzzStreamRequests(f *testing.F) {
 	own := streamServer(f)
 	l := streamtest.NewListener()
@@ -46,8 +48,8 @@ func FuzzStreamRequests(f *testing.F) {
 	})
 }
 
-// FuzzStreamNode is FuzzStreamRequests with Node.js. Either may refuse what the
-// other reads, since goodgate writes each request anew.
+// FuzzStreamNode is FuzzStreamRequests with Node.js. Either server may refuse requests
+// that the other one reads, because goodgate writes each request anew.
 func FuzzStreamNode(f *testing.F) {
 	compareStreams(f, streamtest.StartNode(f).Socket, func(saw []string) []string { return saw })
 }

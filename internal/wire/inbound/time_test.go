@@ -33,7 +33,7 @@ func inBubble(t *testing.T, o Options) (s *Server, open func() (net.Conn, *bufio
 	}
 }
 
-// TestBounds holds the bounds on time, exactly.
+// TestBounds checks the exact time limits.
 func TestBounds(t *testing.T) {
 	const header, keep = 7 * time.Second, 60 * time.Second
 	for name, c := range map[string]struct {
@@ -77,7 +77,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestDeadlines holds that a handler's own bounds count, and only for its request.
+// TestDeadlines checks that a handler's own deadlines apply, and only to its request.
 func TestDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, open := inBubble(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,9 +102,9 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
-// TestShutdown holds what the end of a server means for connections: one without
-// a request ends at once, one with a request after its answer, and a new one has
-// a moment to bring its first.
+// TestShutdown checks the effect of a shutdown on connections: an idle one ends at
+// once, one with a request after its answer, and a new one has a moment for its first
+// request.
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, open := inBubble(t, Options{
@@ -122,7 +122,7 @@ func TestShutdown(t *testing.T) {
 		old, oldBR := open()
 		say(t, old, get)
 		hear(t, oldBR)
-		time.Sleep(10 * time.Second) // it has given its stack up by now
+		time.Sleep(10 * time.Second) // it has given up its stack by now
 		slow, slowBR := open()
 		say(t, slow, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
 		fresh, freshBR := open()
@@ -156,8 +156,8 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// TestShutdownInTime holds that Shutdown waits no longer than it may, and that
-// Close ends what is left.
+// TestShutdownInTime checks that Shutdown waits no longer than allowed, and that Close
+// ends the remaining connections.
 func TestShutdownInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := make(chan bool)
@@ -181,8 +181,8 @@ func TestShutdownInTime(t *testing.T) {
 	})
 }
 
-// A body that somebody still reads when the last answer has been sent does not keep
-// the connection: it may never come.
+// A body that is still read after the last answer does not keep the connection: its end
+// may never arrive.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -217,8 +217,8 @@ func TestUnreadBody(t *testing.T) {
 	})
 }
 
-// TestAge holds that a connection ends with the first answer after its age, and with
-// none before.
+// TestAge checks that a connection ends with the first answer after its maximum age,
+// and with none before.
 func TestAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// headWriter sends what a handler puts into the map as a head.
+// headWriter sends the fields that a handler puts into the map as a head.
 type headWriter struct {
 	ResponseWriter
 	begun bool
@@ -27,7 +27,7 @@ func (w *headWriter) WriteHeader(status int) {
 				head.Add(strings.ToUpper(name), v)
 			}
 		}
-		clear(fields) // what is set from now on is a trailer
+		clear(fields) // fields set from now on are trailers
 		w.WriteHead(status, "", head)
 		return
 	}
@@ -48,7 +48,7 @@ func behaveByHead(w ResponseWriter, r *message.Request) {
 	behave(&headWriter{ResponseWriter: w}, r.HTTP())
 }
 
-// TestWriteHead holds what is sent of a head as it came, byte for byte.
+// TestWriteHead checks that a head is sent unchanged, byte for byte.
 func TestWriteHead(t *testing.T) {
 	t.Parallel()
 	const dated = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -123,7 +123,7 @@ func TestWriteHead(t *testing.T) {
 	}
 }
 
-// TestDate holds that a response without a date gets one, also behind a head.
+// TestDate checks that a response without a date gets one, also after a head.
 func TestDate(t *testing.T) {
 	t.Parallel()
 	addr := serve(t, Options{Serve: func(w ResponseWriter, r *message.Request) { w.WriteHead(204, "", &header.Head{}) }})

@@ -36,8 +36,8 @@ func sockets(t *testing.T) (conns [2]*net.TCPConn, raws [2]syscall.RawConn) {
 	return conns, raws
 }
 
-// TestMove holds that bytes go from one socket to the other in order, that what a
-// socket does not take stays in the pipe, and how ends and deadlines are told.
+// TestMove checks that bytes go from one socket to the other in order, that bytes that
+// a socket does not accept stay in the pipe, and how ends and deadlines are reported.
 func TestMove(t *testing.T) {
 	from, fromRaw := sockets(t)
 	to, toRaw := sockets(t)
@@ -99,7 +99,7 @@ func TestMove(t *testing.T) {
 	pool.Put(p)
 }
 
-// TestPut holds that a pipe with bytes in it is not lent again.
+// TestPut checks that a pipe that still has bytes is not reused.
 func TestPut(t *testing.T) {
 	from, raw := sockets(t)
 	pool := Pool{Max: 1}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestAskTCP holds that what the other side has acknowledged is counted, and that its
-// RST is seen.
+// TestAskTCP checks that bytes acknowledged by the peer are counted, and that the
+// peer's RST is reported.
 func TestAskTCP(t *testing.T) {
 	t.Parallel()
 	here, there, raw := pair(t, "tcp", "127.0.0.1:0")
@@ -41,8 +41,8 @@ func TestAskTCP(t *testing.T) {
 	})
 }
 
-// TestReset holds that a reset is left for a read by Quiet, and not by Readable. This
-// is why there are two questions.
+// TestReset checks that Quiet leaves a reset for the next read, and Readable does not.
+// This is why there are two functions.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	for _, peek := range []bool{false, true} {

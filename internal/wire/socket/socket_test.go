@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// shortConn takes so many bytes of a write.
+// shortConn accepts a limited number of bytes per write.
 type shortConn struct {
 	net.Conn
 	takes int
@@ -19,7 +19,7 @@ func (c shortConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestWrite holds that what was written is taken off, also of a write that fails.
+// TestWrite checks that written bytes are removed, also after a failed write.
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -46,7 +46,7 @@ func arrived(t *testing.T, here net.Conn, raw syscall.RawConn) {
 	}
 }
 
-// TestQuestions holds what is told of a socket that is empty, has bytes, and has ended.
+// TestQuestions checks the results for a socket that is empty, has bytes, or has ended.
 func TestQuestions(t *testing.T) {
 	t.Parallel()
 	f := func(network, addr string) {
@@ -85,7 +85,8 @@ func TestQuestions(t *testing.T) {
 	f("unix", filepath.Join(t.TempDir(), "s"))
 }
 
-// TestWriteNow holds that a full socket is told as such, after the bytes it took.
+// TestWriteNow checks that a full socket is reported as such, after the bytes that it
+// accepted.
 func TestWriteNow(t *testing.T) {
 	t.Parallel()
 	_, there, raw := pair(t, "tcp", "127.0.0.1:0")
