@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // command runs goodgate to its end, in a folder, and returns its output and exit code.
 func command(t *testing.T, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	var out, err output
+	var out, err logtest.Buffer
 	c := exec.CommandContext(t.Context(), built.goodgate, args...)
 	c.Dir, c.Stdout, c.Stderr = dir, &out, &err
 	e := c.Run()

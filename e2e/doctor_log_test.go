@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 // readLog runs the doctor with a log as standard input.
 func readLog(t *testing.T, log string, args ...string) (text string, code int) {
 	t.Helper()
-	var out output
+	var out logtest.Buffer
 	c := exec.CommandContext(t.Context(), built.goodgate, append([]string{"doctor", "--log", "-"}, args...)...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(log), &out, &out
 	c.Run() // the exit code has the result

@@ -11,39 +11,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // bound is how long anything may take that should happen soon.
 const bound = 15 * time.Second
-
-// output collects a process' output.
-type output struct {
-	mu  sync.Mutex // protects buf
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
 
 // process is a program under the test's control.
 type process struct {
 	t      *testing.T
 	name   string
 	cmd    *exec.Cmd
-	out    output
+	out    logtest.Buffer
 	exited chan struct{}     // closed when it has ended
 	dull   func(string) bool // lines of its output that say nothing about a failure; nil = none
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // terminal opens a pseudo terminal and returns its two ends.
@@ -41,7 +43,7 @@ var escapes = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // onTerminal starts goodgate with a terminal, and returns its output and a writer for
 // its input.
-func onTerminal(t *testing.T, env []string, args ...string) (*output, *os.File, *exec.Cmd) {
+func onTerminal(t *testing.T, env []string, args ...string) (*logtest.Buffer, *os.File, *exec.Cmd) {
 	t.Helper()
 	control, tty := terminal(t)
 	c := exec.Command(built.goodgate, args...)
@@ -51,7 +53,7 @@ func onTerminal(t *testing.T, env []string, args ...string) (*output, *os.File, 
 		t.Fatal(err)
 	}
 	tty.Close()
-	var out output
+	var out logtest.Buffer
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -76,7 +78,7 @@ func TestLogOnTerminal(t *testing.T) {
 	a := startApp(t, "go", "a")
 	address, admin := freeAddress(t), freeAddress(t)
 	out, _, _ := onTerminal(t, nil, "run", "--listen", address, "--to", a.url(), "--admin", admin)
-	has := func(out *output, what string) func() bool {
+	has := func(out *logtest.Buffer, what string) func() bool {
 		return func() bool { return strings.Contains(escapes.ReplaceAllString(out.String(), ""), what) }
 	}
 	waitFor(t, "the first line", has(out, "proxying http://"+address+" -> "+a.url()+"; dashboard http://"+admin+"/"))

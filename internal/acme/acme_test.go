@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,38 +13,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	xacme "golang.org/x/crypto/acme"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 const day = 24 * time.Hour
 
-// journal is a log that a test reads while managers write it.
-type journal struct {
-	mu   sync.Mutex // protects text
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // begin starts a manager of hosts that asks a, which may know it from before.
-func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *journal) {
+func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *logtest.Buffer) {
 	t.Helper()
-	var log journal
+	var log logtest.Buffer
 	m, err := New(Options{
 		Directory: base + "/dir", Hosts: hosts, Email: "ops@example.com", Cache: dir,
 		Try: func() []string { return []string{TLSALPN01, HTTP01} },

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	xacme "golang.org/x/crypto/acme"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // common is what some managers share. One that is dead keeps its claims until their
@@ -34,7 +36,7 @@ type common struct {
 type memberOf struct {
 	*common
 	manager *Manager
-	log     journal
+	log     logtest.Buffer
 	dead    bool
 }
 

@@ -14,26 +14,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
-
-// lines has the text written to it since the last take.
-type lines struct {
-	mu   sync.Mutex // protects text
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.text.Reset()
-	return l.text.String()
-}
 
 func drainOf(upstream string) Change {
 	return Change{Subject: Subject{Kind: State, Pool: "app", Upstream: upstream}, Value: json.RawMessage(`"drain"`), By: "ci", Why: "patch day"}
@@ -153,7 +136,7 @@ func TestExpiry(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	synctest.Test(t, func(t *testing.T) {
 		b := Open(Options{File: file})
-		var events lines
+		var events logtest.Buffer
 		b.Follow(func(e Event) { fmt.Fprintln(&events, e.What, e.Change.Upstream) })
 		go b.Run(t.Context())
 		for upstream, d := range map[string]time.Duration{"a:1": time.Hour, "b:1": time.Second, "c:1": 0, "d:1": 48 * time.Hour} {
@@ -164,14 +147,14 @@ func TestExpiry(t *testing.T) {
 			mustPut(t, b, c)
 		}
 		synctest.Wait()
-		events.take()
+		events.Take()
 		for _, step := range []struct {
 			wait time.Duration
 			want string
 		}{{time.Second - 1, ""}, {1, "expired b:1\n"}, {time.Hour - time.Second - 1, ""}, {1, "expired a:1\n"}} {
 			time.Sleep(step.wait)
 			synctest.Wait()
-			if got := events.take(); got != step.want {
+			if got := events.Take(); got != step.want {
 				t.Errorf("after %v more: %q, want %q", step.wait, got, step.want)
 			}
 		}
@@ -298,7 +281,7 @@ level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value="
 
 // A fault on purpose ends with the process: neither the file nor a successor has it.
 func TestFaultsDoNotOutliveTheProcess(t *testing.T) {
-	var log lines
+	var log logtest.Buffer
 	file := filepath.Join(t.TempDir(), "state.json")
 	b := Open(Options{File: file})
 	mustPut(t, b, drainOf("10.0.0.1:80"))
@@ -315,7 +298,7 @@ func TestFaultsDoNotOutliveTheProcess(t *testing.T) {
 	if got := subjects(next); !slices.Equal(got, want) {
 		t.Errorf("from the process before: got %q, want %q", got, want)
 	}
-	if text := log.take(); strings.Count(text, "what=\"taken back\"") != 2 || !strings.Contains(text, "fault=abort") {
+	if text := log.Take(); strings.Count(text, "what=\"taken back\"") != 2 || !strings.Contains(text, "fault=abort") {
 		t.Errorf("the log does not say that the faults have ended:\n%s", text)
 	}
 	for _, bad := range []Subject{{Kind: Fault, Route: "shop"}, {Kind: Fault, Fault: "abort"}, {Kind: Split, Route: "shop", Fault: "abort"}} {

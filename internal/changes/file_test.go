@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 const goodEntry = `{"id":"abc","kind":"state","pool":"app","upstream":"a:1","value":"drain","by":"ci","at":"2026-01-02T03:04:05Z"}`
@@ -78,7 +80,7 @@ func TestUnwritableFile(t *testing.T) {
 	}
 	file := filepath.Join(blocker, "state.json")
 	synctest.Test(t, func(t *testing.T) {
-		var log lines
+		var log logtest.Buffer
 		b := Open(Options{File: file, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		go b.Run(t.Context())
 		mustPut(t, b, drainOf("a:1"))
@@ -88,7 +90,7 @@ func TestUnwritableFile(t *testing.T) {
 		}
 		time.Sleep(5 * retryEvery)
 		synctest.Wait()
-		if text := log.take(); strings.Count(text, "level=ERROR") != 2 { // once for reading, once for writing
+		if text := log.Take(); strings.Count(text, "level=ERROR") != 2 { // once for reading, once for writing
 			t.Errorf("the log has %s", text)
 		}
 		if err := os.Remove(blocker); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // TestCauseInTheLog: the record of an upstream that goes says why, also when it was a live
@@ -11,7 +13,7 @@ import (
 // nothing else.
 func TestCauseInTheLog(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Buffer
 	a := startApp(t, "127.0.0.1:0")
 	s := &stage{t: t}
 	s.runWith(fmt.Sprintf(`
@@ -21,7 +23,7 @@ pools: {app: {policy: round_robin, upstreams: [%q, %q], health: {interval: 30s, 
 	s.available(2)
 	a.Close()
 	s.get(4)
-	log.waitFor(t, `msg="upstream unavailable" pool=app upstream=`+a.Addr+` left=1 probes=down breaker=closed operator=ready cause="The upstream refuses connections" reason=connect_refused`)
+	log.WaitFor(t, `msg="upstream unavailable" pool=app upstream=`+a.Addr+` left=1 probes=down breaker=closed operator=ready cause="The upstream refuses connections" reason=connect_refused`)
 	s.order(s.status().Pools[0].Upstreams[1].Address, "drain")
-	log.waitFor(t, `operator=drain cause="An operator has drained the upstream"`)
+	log.WaitFor(t, `operator=drain cause="An operator has drained the upstream"`)
 }

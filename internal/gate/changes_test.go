@@ -17,6 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/discovery"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 func changeOf(kind changes.Kind, upstream, value string) changes.Change {
@@ -232,7 +233,7 @@ func TestChangesDuringUpgrade(t *testing.T) {
 // The API records changes in the book, and reports the differences from the file.
 func TestChangesByAPI(t *testing.T) {
 	dir := t.TempDir()
-	var log logLines
+	var log logtest.Buffer
 	g := start(t, parse(t, fmt.Sprintf(twoUpstreams, filepath.Join(dir, "state.json"), `"http://127.0.0.1:1", "http://127.0.0.1:2"`)+
 		"\nadmin: {address: \"unix:"+dir+"/s\", token: 0123456789abcdef, tokens: [{name: ci, token: fedcba9876543210}]}"), Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	c := admin.Client{Address: "unix:" + dir + "/s", Token: "fedcba9876543210", User: "eve"}
@@ -260,7 +261,7 @@ func TestChangesByAPI(t *testing.T) {
 	if got, want := g.look(), "127.0.0.1:1 1 drain, 127.0.0.1:2 1 ready, 127.0.0.1:3 2 ready"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if put, back := log.with("what=put"), log.with("what=\"taken back\""); !strings.Contains(put, "kind=added") || !strings.Contains(put, "by=ci") || !strings.Contains(back, "kind=removed") || log.with("fedcba") != "" {
+	if put, back := log.Line("what=put"), log.Line("what=\"taken back\""); !strings.Contains(put, "kind=added") || !strings.Contains(put, "by=ci") || !strings.Contains(back, "kind=removed") || log.Line("fedcba") != "" {
 		t.Errorf("the log has %s and %s", put, back)
 	}
 	for _, tc := range []struct {

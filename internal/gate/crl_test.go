@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/lab/certtest"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // visitHTTP2 sends a request over HTTP/2 and describes the result.
@@ -42,7 +43,7 @@ func TestClientCRL(t *testing.T) {
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
 	cert, key := ca.Files(dir, "site", ca.Issue("site.example"))
 	file, crl := ca.File(dir), ca.Revoke(dir, time.Hour)
-	var log logBuffer
+	var log logtest.Buffer
 	c := parse(t, fmt.Sprintf(`
 listeners: [{address: "127.0.0.1:0", http3: {enabled: true}, tls: {certificates: [{cert: %q, key: %q}], client_ca: %q, client_crl: %q, client_auth: optional}}]
 shutdown: {lame_duck: 0s}

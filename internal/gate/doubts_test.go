@@ -12,6 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
 	"github.com/goodgate/goodgate/internal/lab/dnstest"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // check and the start warn of a name that leads to goodgate's own listener, or that has
@@ -65,12 +66,12 @@ pools:
 	if got := Doubts(context.Background(), c); len(got) != 1 || !strings.Contains(got[0].String(), "pools.app.upstreams: app.test leads to 127.0.0.1:") {
 		t.Errorf("check: got %q", got)
 	}
-	var log logLines
+	var log logtest.Buffer
 	r := start(t, c, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if status, _, _ := lookAt(t, r.addrs[0]); status != 508 {
 		t.Errorf("got %d, want 508", status)
 	}
-	if got := log.with("own listener"); !slices.ContainsFunc(strings.Split(got, "\n"), func(l string) bool { return strings.Contains(l, "level=WARN") && strings.Contains(l, "app.test leads") }) {
+	if got := log.Line("own listener"); !slices.ContainsFunc(strings.Split(got, "\n"), func(l string) bool { return strings.Contains(l, "level=WARN") && strings.Contains(l, "app.test leads") }) {
 		t.Errorf("the log has %q", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goodgate/goodgate/internal/lab/dnstest"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // A name with an address of each family is one upstream, which is well by either of
@@ -37,7 +38,7 @@ func TestNameWithBothFamilies(t *testing.T) {
 			app.Start()
 			t.Cleanup(app.Close)
 			_, port, _ := net.SplitHostPort(ln.Addr().String())
-			var log logLines
+			var log logtest.Buffer
 			r := start(t, parse(t, fmt.Sprintf(`
 listeners: ["127.0.0.1:0"]
 shutdown: {lame_duck: 0s, grace: 0s}
@@ -51,13 +52,13 @@ pools:
 					t.Errorf("got %d, %q", status, body)
 				}
 			}
-			if found := log.with("upstreams found"); !strings.Contains(found, fmt.Sprint("count=", tc.upstreams)) {
+			if found := log.Line("upstreams found"); !strings.Contains(found, fmt.Sprint("count=", tc.upstreams)) {
 				t.Errorf("the log has %q, want %d upstreams", found, tc.upstreams)
 			}
 			if tc.warns { // about the address that fails its check, which may still be in flight
-				warned := func() bool { return log.with("level=WARN") != "" }
+				warned := func() bool { return log.Line("level=WARN") != "" }
 				eventually(t, "a warning", warned, func() string { return "none" })
-			} else if got := log.with("level=WARN"); got != "" {
+			} else if got := log.Line("level=WARN"); got != "" {
 				t.Errorf("the log has %q, want no warning", got)
 			}
 		})

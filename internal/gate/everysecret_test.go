@@ -25,6 +25,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 	"github.com/goodgate/goodgate/internal/assemble"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 	"github.com/goodgate/goodgate/internal/metrics"
 )
 
@@ -186,7 +187,7 @@ func TestEverySecret(t *testing.T) {
 		t.Errorf("only %d secrets were planted", n)
 	}
 	checkPlanted(t, planted, mark)
-	var log logBuffer
+	var log logtest.Buffer
 	var mistakes []string
 	for _, before := range []string{"label: web, address: ", "consul: {service: web, address: ", "nomad: {service: web, address: ", "endpoints: "} {
 		mistakes = append(mistakes, before+strconv.Quote(sink.URL), before+`"http://u:@@a.example/?key=@"`)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // told is an upstream that requires the PROXY protocol. It answers with the client in its
@@ -179,7 +181,7 @@ func TestProxyProtocolRefusalsAreLogged(t *testing.T) {
 		"no v2 of it": "\r\n\r\n\x00\r\nQUIT\n\xff\xff\xff\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log logLines
+			var log logtest.Buffer
 			r := start(t, parse(t, fmt.Sprintf(`
 listeners: [{address: "127.0.0.1:0", proxy_protocol: [127.0.0.1]}]
 shutdown: {lame_duck: 0s, grace: 0s}
@@ -191,36 +193,12 @@ pools: {app: {upstreams: [%q]}}`, seen(t))), Options{Logger: slog.New(slog.NewTe
 			if b, err := io.ReadAll(c.r); len(b) > 0 || timedOut(err) {
 				t.Errorf("got %q, %v, want a closed connection", b, err)
 			}
-			got := log.with("PROXY protocol")
+			got := log.Line("PROXY protocol")
 			if want := text != ""; (got != "") != want || want && !strings.Contains(got, "peer="+c.LocalAddr().String()) {
 				t.Errorf("the log has %q", got)
 			}
 		})
 	}
-}
-
-// logLines is a log that is looked at while it is written.
-type logLines struct {
-	mu   sync.Mutex // protects text
-	text strings.Builder
-}
-
-func (l *logLines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-// with returns the first line that has a word, "" without one.
-func (l *logLines) with(word string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.text.String()) {
-		if strings.Contains(line, word) {
-			return line
-		}
-	}
-	return ""
 }
 
 func timedOut(err error) bool {

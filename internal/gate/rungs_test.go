@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,8 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -86,41 +85,6 @@ pools:
 	}
 }
 
-// lockedBuffer is a log that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex // protects b
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) empty() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
-}
-
-// waitFor waits until the log has text, which it must within ten seconds.
-func (l *lockedBuffer) waitFor(t *testing.T, text string) {
-	t.Helper()
-	has := func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return strings.Contains(l.b.String(), text)
-	}
-	for range 1000 {
-		if has() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // gives up in the end, and passes no judgement
-	}
-	t.Fatalf("the log never said %q:\n%s", text, l.b.String())
-}
-
 // A probe over the wire learns that an upstream drains. Then the upstream gets no more
 // requests.
 func TestDrainStatus(t *testing.T) {
@@ -142,7 +106,7 @@ pools:
     slow_start: 0s
     health: {path: /ready, drain_status: 503, interval: 20ms, fast_interval: 20ms, fall: 100}
     upstreams: [%q, %q]`, leaving.URL, app(t, "staying")))
-	var log lockedBuffer
+	var log logtest.Buffer
 	g := start(t, c, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	expect := func(when, want string) {
 		t.Helper()
@@ -150,14 +114,14 @@ pools:
 			t.Errorf("%s: got %q, want %q", when, got, want)
 		}
 	}
-	log.waitFor(t, "left=2")
+	log.WaitFor(t, "left=2")
 	expect("before", "200 leaving")
 	ready.Store(503)
-	log.waitFor(t, `msg="upstream unavailable" pool=app upstream=`+leaving.Listener.Addr().String()+" left=1 probes=draining")
-	log.waitFor(t, `msg="upstream drains"`)
+	log.WaitFor(t, `msg="upstream unavailable" pool=app upstream=`+leaving.Listener.Addr().String()+" left=1 probes=draining")
+	log.WaitFor(t, `msg="upstream drains"`)
 	expect("while it drains", "200 staying /")
-	log.empty()
+	log.Take()
 	ready.Store(200)
-	log.waitFor(t, `msg="probes pass"`)
+	log.WaitFor(t, `msg="probes pass"`)
 	expect("afterwards", "200 leaving")
 }

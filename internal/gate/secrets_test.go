@@ -1,34 +1,16 @@
 package gate
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
-
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // protects buf
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // TestSecretsStayInside looks for what only a client or the operator may know
 // wherever goodgate writes something for others to read.
@@ -43,7 +25,7 @@ shutdown: {lame_duck: 0s}
 tracing: {endpoint: "http://127.0.0.1:1", headers: {Authorization: %s-trace}}
 pools:
   app: {upstreams: [%q, "http://127.0.0.1:1"], sticky: {cookie: app, secret: %s-sticky-0123456789abcdef}, retry: {attempts: 1}}`, sock, secret, secret, app(t, "app"), secret))
-	var log logBuffer
+	var log logtest.Buffer
 	g := start(t, c, Options{Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	send := func(target, host string) {
 		r, err := http.NewRequest("POST", "http://"+g.addrs[0]+target, strings.NewReader(secret))

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // With hold: 0s a request that came before the upstreams got no_upstream: the
@@ -57,11 +59,11 @@ func TestStartBoundsTheWaitForDNS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	var log lockedBuffer
+	var log logtest.Buffer
 	start(t, parse(t, fmt.Sprintf(`
 listeners: ["127.0.0.1:0"]
 shutdown: {lame_duck: 0s}
 pools: {app: {upstreams: ["http://app.test:80"], dns: {resolver: %q, timeout: 1m}}}`, silent.LocalAddr())),
 		Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	log.waitFor(t, "upstream lookup is slow")
+	log.WaitFor(t, "upstream lookup is slow")
 }
