@@ -35,6 +35,7 @@ import (
 //	takes Upgrade for one protocol, though it  offerUpgrades joins the fields; agree tells
 //	  is a list, maybe in several fields        httputil that the chosen protocols were asked for
 //	spells fields its own way                 respell restores the names in upgrade requests
+//	switches only connections, not streams    upgradeStream is a stream with Hijack
 //	keeps the connection after a 101 that     modifyResponse checks that the client asked
 //	  nobody asked for
 //	panics when a body breaks off             (*exchange).end is deferred; leasedBody records
@@ -90,6 +91,7 @@ func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	if x.request.Head != nil && len(out.Header["Upgrade"]) > 0 {
 		respell(out.Header, x.request.Head)
 	}
+	x.spellStream(out.Header)
 }
 
 // RoundTrip implements http.RoundTripper for httputil.
@@ -125,6 +127,9 @@ func (relay *httputilRelay) handleError(_ http.ResponseWriter, _ *http.Request, 
 // modifyResponse edits an answer by the rules of the route and the pool.
 func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x := relay.x
+	if err := x.checkStream(res); err != nil {
+		return err
+	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if err := x.checkUpgrade(res); err != nil {
 			return err
@@ -146,6 +151,8 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 		x.answer.prompt = res.ContentLength < 0 || relay.FlushInterval < 0
 		x.compress(res.StatusCode, res.ContentLength, res.Header)
 		moveHeader(x.writer.Header(), res)
+	} else if s := x.stream(); s != nil {
+		s.announce(x, res.Header)
 	}
 	return nil
 }

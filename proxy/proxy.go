@@ -141,6 +141,7 @@ func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.
 
 // serve takes a request from accept to account.
 func (p *Proxy) serve(w http.ResponseWriter, r *Request, l Listener) {
+	w, r = asUpgrade(w, r)
 	x := newExchange(p, w, r, l)
 	x.follow()
 	defer x.leaveOff() // also when httputil aborts the connection with a panic

@@ -33,6 +33,9 @@ var (
 // refusal returns why a request is not forwarded on any route, or nil. The upstream, or
 // another proxy on the way, might understand such a request differently.
 func refusal(r *Request) error {
+	if r.ConnectProtocol() != "" { // asUpgrade has removed the one that is forwarded
+		return errProtocol
+	}
 	switch r.Method {
 	case http.MethodConnect, http.MethodTrace, "TRACK": // TRACK is TRACE in IIS
 		return errNotAllowed
@@ -65,6 +68,8 @@ func refusalStatus(err error) int {
 		return http.StatusExpectationFailed
 	case errNotAllowed:
 		return http.StatusMethodNotAllowed
+	case errProtocol:
+		return http.StatusNotImplemented // RFC 9220, section 3
 	}
 	return 0
 }

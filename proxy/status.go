@@ -65,9 +65,14 @@ func (x *exchange) checkUpgrade(res *http.Response) error {
 	if isOffered(res.Header["Upgrade"], res.Request.Header["Upgrade"]) {
 		return nil
 	}
+	return x.malformed(errUpgrade)
+}
+
+// malformed is the error for an answer that breaks the rules of upgrades.
+func (x *exchange) malformed(err error) error {
 	last := x.record.last()
-	last.Reason, last.Err = reason.ResponseMalformed, errUpgrade
-	return &Error{Reason: reason.ResponseMalformed, Upstream: x.answer.from.Addr(), Sent: true, Err: errUpgrade}
+	last.Reason, last.Err = reason.ResponseMalformed, err
+	return &Error{Reason: reason.ResponseMalformed, Upstream: x.answer.from.Addr(), Sent: true, Err: err}
 }
 
 // proxyStatus returns the value of Proxy-Status (RFC 9209) for a reason.

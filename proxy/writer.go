@@ -40,6 +40,7 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 func (w *responseWriter) WriteHeader(status int) {
 	final := status >= 200
 	if final && w.status == 0 {
+		status = w.refusesStream(status)
 		h := w.Header()
 		if _, ok := h["Content-Type"]; !ok {
 			h["Content-Type"] = nil // else net/http guesses a type that the application has not given

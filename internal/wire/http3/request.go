@@ -8,12 +8,21 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/wire/message"
 )
+
+// version is the Proto of requests.
+const version = "HTTP/3.0"
 
 // adapt converts a request into the form of net/http's server.
 func (s *Server) adapt(w *writer, r *http.Request) {
-	r.Proto = "HTTP/3.0"     // quic-go puts an extended CONNECT's protocol there
 	delete(r.Header, "Host") // the same as r.Host
+	if r.Method == http.MethodConnect && r.Proto != version {
+		// An extended CONNECT (RFC 9220). The client waits for the answer before it sends.
+		r.Header[message.ProtocolField], r.Proto = []string{r.Proto}, version
+		return
+	}
 	switch {
 	case r.ContentLength == 0:
 		r.Body = http.NoBody

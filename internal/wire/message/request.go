@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/goodgate/goodgate/internal/wire/header"
 )
@@ -245,6 +246,19 @@ func (r *Request) BasicAuth() (user, password string, ok bool) {
 		return "", "", false
 	}
 	return r.alone(header.Authorization).BasicAuth()
+}
+
+// ProtocolField is the name under which net/http's servers pass on the pseudo-header field
+// :protocol of HTTP/2. No field of a client can have it.
+const ProtocolField = ":protocol"
+
+// ConnectProtocol returns the :protocol of an extended CONNECT (RFC 8441); empty without
+// one.
+func (r *Request) ConnectProtocol() string {
+	if r.ProtoMajor < 2 {
+		return ""
+	}
+	return strings.Join(r.inMap()[ProtocolField], ",")
 }
 
 // alone returns a request of net/http with only the fields n, for the parsers there.
