@@ -203,14 +203,14 @@ func (c *streamConn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	past := time.Unix(1, 0)
 	if !c.writing.TryLock() {
-		c.control.SetWriteDeadline(past) // in HTTP/2 this resets the stream
+		c.control.SetWriteDeadline(time.Now().Add(farewellBound)) // resets the stream if it passes
 		c.writing.Lock()
+		c.control.SetWriteDeadline(time.Time{})
 	}
 	c.writing.Unlock()
 	if !c.reading.TryLock() {
-		c.control.SetReadDeadline(past)
+		c.control.SetReadDeadline(time.Unix(1, 0))
 		c.reading.Lock()
 	}
 	c.reading.Unlock()

@@ -135,7 +135,8 @@ func (t *tunnel) leave() {
 		t.bye = time.AfterFunc(farewellBound, func() { t.Close() })
 	}
 	t.all.mu.Unlock()
-	for _, l := range []*lane{&t.farewell.toClient, &t.farewell.toUpstream} {
-		t.all.byes.Go(l.leave) // it may wait for a slow receiver, until bye fires
-	}
+	t.all.byes.Go(func() { // it may wait for a slow receiver, until bye fires
+		t.farewell.toClient.leave() // first: the upstream may end the tunnel at once
+		t.farewell.toUpstream.leave()
+	})
 }

@@ -27,7 +27,11 @@ func (x *exchange) give(a *attempt) *message.Response {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		if rwc, ok := res.Body.(io.ReadWriteCloser); ok {
 			x.deadline.lift() // a tunnel lives as long as both sides want
-			x.answer.tunnel = x.proxy.tunnels.open(rwc, a, x.delivery.pool.opts.Tunnel)
+			var door *atomic.Bool
+			if x.stream() != nil {
+				door = x.listener.Leaving
+			}
+			x.answer.tunnel = x.proxy.tunnels.open(rwc, a, x.delivery.pool.opts.Tunnel, door)
 			res.Body = x.answer.tunnel
 			return res
 		}

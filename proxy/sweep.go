@@ -71,6 +71,20 @@ func (p *Proxy) EndStreams() int {
 	return len(open)
 }
 
+// EndLeavingTunnels ends the WebSockets over HTTP/2 and HTTP/3 whose listener is leaving,
+// with a Close frame, and returns their number. They cannot outlive the listener's
+// connections.
+func (p *Proxy) EndLeavingTunnels() int {
+	p.tunnels.mu.Lock()
+	open := slices.Collect(maps.Keys(p.tunnels.set))
+	p.tunnels.mu.Unlock()
+	open = slices.DeleteFunc(open, func(t *tunnel) bool { return t.door == nil || !t.door.Load() })
+	for _, t := range open {
+		t.leave()
+	}
+	return len(open)
+}
+
 // enlist adds the stream to those that end with their upstream.
 func (b *leasedBody) enlist() {
 	if _, ok := b.ReadCloser.(*collected); ok {

@@ -44,6 +44,7 @@ type tunnel struct {
 	leaving  atomic.Bool // the tunnel must end
 	farewell *farewell   // nil = its protocol has no closing message
 	moved    atomic.Int64
+	door     *atomic.Bool          // Listener.Leaving of a client's stream; nil = a connection
 	cause    atomic.Pointer[error] // the error of the limit that ended it; nil = none
 	how      atomic.Uint32         // a TunnelEnd, set before the tunnel closes for another reason than TunnelClosed
 
@@ -57,9 +58,9 @@ type Tunnel struct {
 	Lifetime time.Duration // age of the connection; 0 = no limit
 }
 
-func (ts *tunnels) open(rwc io.ReadWriteCloser, a *attempt, bounds Tunnel) *tunnel {
+func (ts *tunnels) open(rwc io.ReadWriteCloser, a *attempt, bounds Tunnel, door *atomic.Bool) *tunnel {
 	t := &tunnel{
-		ReadWriteCloser: rwc, all: ts, lease: a.handOver(), bounds: bounds, count: &a.m.Link().(*endpointRef).tunnels, from: a.m.Upstream,
+		ReadWriteCloser: rwc, all: ts, lease: a.handOver(), bounds: bounds, door: door, count: &a.m.Link().(*endpointRef).tunnels, from: a.m.Upstream,
 	}
 	if strings.EqualFold(a.res.Only(header.Upgrade), "websocket") {
 		t.farewell = newFarewell(t)

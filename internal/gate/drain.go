@@ -33,11 +33,12 @@ func (g *Gate) drain(cause error, hurry <-chan struct{}) {
 	}
 	wait(c.LameDuck, hurry)
 	var wg sync.WaitGroup
-	streams := g.live.Load().EndStreams
+	streams, tunnels := g.live.Load().EndStreams, make(chan struct{})
 	for _, s := range present.servers {
-		wg.Go(func() { s.end(c, hurry, streams) })
+		wg.Go(func() { s.end(c, hurry, streams, tunnels) })
 	}
 	wg.Go(func() {
+		defer close(tunnels)
 		ctx, cancel := bounded(tunnelTime(c), hurry)
 		defer cancel()
 		g.live.Load().ShutdownTunnels(ctx)
@@ -71,10 +72,11 @@ func tunnelTime(c config.Shutdown) time.Duration {
 	return c.Tunnels
 }
 
-// end stops accepting, gives requests in flight the grace time, and then ends them. If
-// streams is not nil it first ends streams as their upstreams would. Then it aborts all
-// other requests; those without an answer get an error with the reason.
-func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() int) {
+// end stops accepting, gives requests in flight the grace time, and then ends them. First
+// it calls streams, which ends streams in the way of their protocol and returns their
+// number. Then it aborts all other requests; those without an answer get an error with
+// the reason. Only WebSockets over HTTP/2 and HTTP/3 may stay until tunnels is closed.
+func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() int, tunnels <-chan struct{}) {
 	s.entry.Close()
 	s.serving.stop()
 	s.release()
@@ -83,20 +85,30 @@ func (s *server) end(c config.Shutdown, hurry <-chan struct{}, streams func() in
 	if s.shutdown(ctx) == nil {
 		return
 	}
-	if streams != nil && streams() > 0 {
-		last, cancel := context.WithTimeout(context.Background(), lastWords)
-		defer cancel()
-		if s.shutdown(last) == nil {
-			return
-		}
+	if streams() > 0 && s.endsSoon() {
+		return
 	}
 	s.abort(proxy.ErrShuttingDown)
-	last, cancel := context.WithTimeout(context.Background(), lastWords)
-	defer cancel()
-	if s.shutdown(last) != nil {
+	ended := s.endsSoon()
+	select {
+	case <-tunnels:
+	default:
+		if !ended {
+			<-tunnels
+			ended = s.endsSoon()
+		}
+	}
+	if !ended {
 		s.http.Close()
 		s.http3.close()
 	}
+}
+
+// endsSoon reports whether all requests end within lastWords.
+func (s *server) endsSoon() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	return s.shutdown(ctx) == nil
 }
 
 // shutdown waits until no request is in flight, or until ctx ends.
@@ -109,9 +121,11 @@ func (s *server) shutdown(ctx context.Context) error {
 // asked to leave.
 func (g *Gate) retire(s *server, c config.Shutdown, stop <-chan struct{}) {
 	s.leaving.Store(true)
+	none := make(chan struct{})
+	close(none)
 	g.tasks.Go(func() {
 		wait(c.LameDuck, stop)
-		s.end(c, stop, nil)
+		s.end(c, stop, func() int { return g.live.Load().EndLeavingTunnels() }, none)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/wire/inbound"
+	_ "github.com/goodgate/goodgate/internal/wire/xconnect" // WebSockets over HTTP/2
 	"github.com/goodgate/goodgate/proxy"
 )
 
