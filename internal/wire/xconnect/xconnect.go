@@ -14,13 +14,15 @@ import (
 
 const setting = "http2xconnect="
 
-func init() {
-	debug := os.Getenv("GODEBUG")
+func init() { os.Setenv("GODEBUG", enabled(os.Getenv("GODEBUG"))) }
+
+// enabled returns a value of GODEBUG with the setting on, unless the operator has set it.
+func enabled(debug string) string {
 	switch {
-	case strings.Contains(debug, setting): // the operator's choice
+	case strings.Contains(debug, setting):
+		return debug
 	case debug == "":
-		os.Setenv("GODEBUG", setting+"1")
-	default:
-		os.Setenv("GODEBUG", debug+","+setting+"1")
+		return setting + "1"
 	}
+	return debug + "," + setting + "1"
 }
