@@ -2,13 +2,10 @@ package proxy_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
-	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +15,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/goodgate/goodgate/internal/lab/connecttest"
 	_ "github.com/goodgate/goodgate/internal/wire/xconnect"
 	"github.com/goodgate/goodgate/proxy"
 	"github.com/goodgate/goodgate/reason"
@@ -27,16 +25,6 @@ import (
 type socket struct {
 	*http.Response
 	to *io.PipeWriter // the client's bytes
-}
-
-// socketClient returns a client with one connection. It sends extended CONNECTs, which
-// net/http's client refuses.
-func (w *world) socketClient() *http2.Transport {
-	tr := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
-		return w.net.DialContext(ctx, "tcp", "front:80")
-	}}
-	w.tb.Cleanup(tr.CloseIdleConnections)
-	return tr
 }
 
 // openSocket asks for a WebSocket. Fields alternate between names and values.
@@ -49,7 +37,7 @@ func (w *world) openSocket(path string, fields ...string) *socket {
 	for i := 0; i < len(fields); i += 2 {
 		r.Header.Set(fields[i], fields[i+1])
 	}
-	res, err := w.socketClient().RoundTrip(r)
+	res, err := connecttest.HTTP2(w.tb, nil, w.dialer("front:80")).RoundTrip(r)
 	if err != nil {
 		w.tb.Fatal(err)
 	}

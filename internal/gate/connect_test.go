@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -11,11 +10,11 @@ import (
 	"testing"
 
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 	"golang.org/x/net/websocket"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/lab/certtest"
+	"github.com/goodgate/goodgate/internal/lab/connecttest"
 )
 
 // echoes is an application whose WebSockets repeat each byte.
@@ -52,14 +51,7 @@ func openSocket(t *testing.T, addr string, trust *tls.Config, quic bool) *socket
 		tr = t3
 	} else {
 		r.Header.Set(":protocol", "websocket")
-		t2 := &http2.Transport{AllowHTTP: true, TLSClientConfig: trust}
-		if trust == nil {
-			t2.DialTLSContext = func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, network, addr)
-			}
-		}
-		t.Cleanup(t2.CloseIdleConnections)
-		tr = t2
+		tr = connecttest.HTTP2(t, trust, new(net.Dialer).DialContext)
 	}
 	res, err := tr.RoundTrip(r)
 	if err != nil {
