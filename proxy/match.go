@@ -19,13 +19,14 @@ type Match struct {
 	Headers    map[string]string // name and value, or "*" for any value
 	Query      map[string]string // the same for decoded query parameters
 	Cookies    map[string]string // the same for cookies
-	Patterns   []Pattern         // patterns for values of headers, parameters and cookies
+	Patterns   []Pattern         // other conditions on values of headers, parameters and cookies
 	Scheme     string            // "http" or "https", by the client's connection
 	Listeners  []string          // names of the listeners
 	Clients    []netip.Prefix    // networks of the client; a client on a unix socket is in none
 
 	Ports       []int    // ports that the client connected to
 	ServerNames []string // TLS server names (SNI), in the form of Hosts; a client without TLS has none
+	All         []Match  // all of these must match
 	Any         []Match  // one of these must match
 	Not         []Match  // none of these may match
 

@@ -13,14 +13,13 @@ import (
 // prepare compiles the conditions.
 func (m *Match) prepare() {
 	m.glob = globOf(m.Path)
-	m.Any, m.Not = slices.Clone(m.Any), slices.Clone(m.Not)
-	for i := range m.Any {
-		m.Any[i].prepare()
+	for _, list := range []*[]Match{&m.All, &m.Any, &m.Not} {
+		*list = slices.Clone(*list)
+		for i := range *list {
+			(*list)[i].prepare()
+		}
 	}
-	for i := range m.Not {
-		m.Not[i].prepare()
-	}
-	m.more = len(m.Ports)+len(m.ServerNames)+len(m.Any)+len(m.Not) > 0
+	m.more = len(m.Ports)+len(m.ServerNames)+len(m.All)+len(m.Any)+len(m.Not) > 0
 }
 
 // globOf compiles a path that has a * elsewhere than at its end, nil for other paths. A *
@@ -55,6 +54,11 @@ func (m *Match) matchesMore(x *exchange, path string) bool {
 	}
 	if len(m.ServerNames) > 0 && (x.request.TLS == nil || !matchesNames(m.ServerNames, strings.TrimSuffix(x.request.TLS.ServerName, "."))) {
 		return false
+	}
+	for i := range m.All {
+		if !m.All[i].matches(x, path) {
+			return false
+		}
 	}
 	return (len(m.Any) == 0 || oneMatches(m.Any, x, path)) && !oneMatches(m.Not, x, path)
 }
@@ -99,7 +103,7 @@ func (m *Match) parts() iter.Seq[*Match] {
 		if !yield(m) {
 			return
 		}
-		for _, list := range [][]Match{m.Any, m.Not} {
+		for _, list := range [][]Match{m.All, m.Any, m.Not} {
 			for i := range list {
 				for part := range list[i].parts() {
 					if !yield(part) {

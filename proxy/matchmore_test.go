@@ -118,6 +118,19 @@ func TestMoreConditions(t *testing.T) {
 			{"not absent", proxy.Match{Not: []proxy.Match{{Headers: map[string]string{"X-A": "*"}}}}, "/", []func(*http.Request){field("X-A", "")}, false},
 			{"absent cookie", proxy.Match{Not: []proxy.Match{{Cookies: map[string]string{"a": "*"}}}}, "/", []func(*http.Request){field("Cookie", "b=1; a=2")}, false},
 			{"absent parameter", proxy.Match{Not: []proxy.Match{{Query: map[string]string{"a": "*"}}}}, "/?b=1&%61", nil, false},
+			{"header absent", proxy.Match{Patterns: []proxy.Pattern{{Name: "X-A", Absent: true}}}, "/", []func(*http.Request){field("X-B", "1")}, true},
+			{"header absent, but it is there", proxy.Match{Patterns: []proxy.Pattern{{Name: "X-A", Absent: true}}}, "/", []func(*http.Request){field("X-A", "")}, false},
+			{"parameter absent, but it is there", proxy.Match{Patterns: []proxy.Pattern{{Of: proxy.FromQuery, Name: "a", Absent: true}}}, "/?b=1&%61", nil, false},
+			{"cookie absent, but it is there", proxy.Match{Patterns: []proxy.Pattern{{Of: proxy.FromCookie, Name: "a", Absent: true}}}, "/", []func(*http.Request){field("Cookie", "b=1; a=2")}, false},
+			{"header prefix", proxy.Match{Patterns: []proxy.Pattern{{Name: "X-A", Prefix: "v2-"}}}, "/", []func(*http.Request){field("X-A", "v1-1"), field("X-A", "v2-1")}, true},
+			{"another header prefix", proxy.Match{Patterns: []proxy.Pattern{{Name: "X-A", Prefix: "v2-"}}}, "/", []func(*http.Request){field("X-A", "V2-1")}, false},
+			{"parameter prefix", proxy.Match{Patterns: []proxy.Pattern{{Of: proxy.FromQuery, Name: "a", Prefix: "b c"}}}, "/?a=b+cd", nil, true},
+			{"prefix of an absent cookie", proxy.Match{Patterns: []proxy.Pattern{{Of: proxy.FromCookie, Name: "a", Prefix: ""}}}, "/", nil, false},
+			{"all", proxy.Match{All: []proxy.Match{{Path: "/a/*"}, {Path: "*.png"}}}, "/a/b.png", nil, true},
+			{"not all", proxy.Match{All: []proxy.Match{{Path: "/a/*"}, {Path: "*.png"}}}, "/b/b.png", nil, false},
+			{"several alternatives, all met", proxy.Match{All: []proxy.Match{{Any: []proxy.Match{{Path: "/a"}, {Path: "/b"}}}, {Any: []proxy.Match{{Methods: []string{"PUT"}}, {Not: []proxy.Match{{Methods: []string{"PUT"}}}}}}}}, "/b", nil, true},
+			{"several alternatives, one not met", proxy.Match{All: []proxy.Match{{Any: []proxy.Match{{Path: "/a"}, {Path: "/b"}}}, {Any: []proxy.Match{{Methods: []string{"PUT"}}}}}}, "/b", nil, false},
+			{"four levels", proxy.Match{Any: []proxy.Match{{All: []proxy.Match{{Not: []proxy.Match{{Any: []proxy.Match{{Path: "/a"}}}}}}}}}, "/a", nil, false},
 			{"within two", proxy.Match{Any: []proxy.Match{{Path: "/a/*", Not: []proxy.Match{{Path: "/a/x"}}}}}, "/a/x", nil, false},
 		} {
 			ask := routed(t, many, proxy.Route{Name: "yes", Match: tc.match}, proxy.Route{Name: "no"})
@@ -131,6 +144,7 @@ func TestSpellingsOfConditions(t *testing.T) {
 	t.Parallel()
 	for what, open := range map[string]proxy.Match{
 		"not":     {Not: []proxy.Match{{Path: "/admin/*"}, {Path: "/admin"}}},
+		"all not": {All: []proxy.Match{{Any: []proxy.Match{{Not: []proxy.Match{{Path: "/admin*"}}}}}}},
 		"any not": {Any: []proxy.Match{{Not: []proxy.Match{{Path: "/admin*"}}}}},
 	} {
 		ask := routed(t, false, proxy.Route{Name: "open", Match: open}, proxy.Route{Name: "guarded"})

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
@@ -17,12 +18,14 @@ const (
 	FromCookie
 )
 
-// Pattern is a condition on a request's values with a name. One matching value is enough.
-// A request without a value does not match.
+// Pattern is a condition on a request's values with a name. One value that meets Prefix
+// and Regexp is enough. A request without a value does not match, unless Absent is set.
 type Pattern struct {
 	Of     Source
 	Name   string
-	Regexp *regexp.Regexp // matches a part of the value
+	Prefix string         // the beginning of the value
+	Regexp *regexp.Regexp // matches a part of the value; nil = any
+	Absent bool           // instead of Prefix and Regexp: there must be no value
 }
 
 // values yields the request's values with a name.
@@ -58,11 +61,14 @@ func (m *Match) matchesValues(r *Request) bool {
 
 func (p *Pattern) matches(r *Request) bool {
 	for v := range p.Of.values(r, p.Name) {
-		if p.Regexp.MatchString(v) {
+		if p.Absent {
+			return false
+		}
+		if strings.HasPrefix(v, p.Prefix) && (p.Regexp == nil || p.Regexp.MatchString(v)) {
 			return true
 		}
 	}
-	return false
+	return p.Absent
 }
 
 // oneIs reports whether one of the values is the wanted one. "" and "*" stand for any

@@ -87,20 +87,24 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 
 // Match returns the conditions of a validated route.
 func Match(all *config.Config, c config.Match) proxy.Match {
-	m := conditionsOf(all, c.Own())
-	for _, part := range c.Any {
-		m.Any = append(m.Any, conditionsOf(all, part))
+	return conditionsOf(all, c.Own())
+}
+
+func conditionsOfEach(all *config.Config, list []config.Conditions) (out []proxy.Match) {
+	for _, c := range list {
+		out = append(out, conditionsOf(all, c))
 	}
-	for _, part := range c.Not {
-		m.Not = append(m.Not, conditionsOf(all, part))
-	}
-	return m
+	return out
 }
 
 func conditionsOf(all *config.Config, c config.Conditions) proxy.Match {
 	m := proxy.Match{Hosts: c.Host, Path: c.Path, Methods: c.Methods, Headers: c.Headers, Query: c.Query, Cookies: c.Cookies, Scheme: scheme(c.Scheme), Clients: c.Client, Ports: c.Port, ServerNames: c.SNI}
 	m.HostRegexp, m.PathRegexp = expression(c.HostRegexp), expression(c.PathRegexp)
-	m.Patterns = slices.Concat(patterns(proxy.FromHeader, c.HeaderRegexp), patterns(proxy.FromQuery, c.QueryRegexp), patterns(proxy.FromCookie, c.CookieRegexp))
+	m.Patterns = slices.Concat(
+		patterns(proxy.FromHeader, c.HeaderPrefix, c.HeaderRegexp, c.HeaderAbsent),
+		patterns(proxy.FromQuery, c.QueryPrefix, c.QueryRegexp, c.QueryAbsent),
+		patterns(proxy.FromCookie, c.CookiePrefix, c.CookieRegexp, c.CookieAbsent))
+	m.All, m.Any, m.Not = conditionsOfEach(all, c.All), conditionsOfEach(all, c.Any), conditionsOfEach(all, c.Not)
 	for _, ref := range c.Listener {
 		address, _ := all.ListenerAddress(ref)
 		m.Listeners = append(m.Listeners, address)
@@ -110,9 +114,15 @@ func conditionsOf(all *config.Config, c config.Conditions) proxy.Match {
 
 // patterns returns the patterns sorted by name, so that equal configurations give equal
 // results.
-func patterns(of proxy.Source, c config.Expressions) (all []proxy.Pattern) {
-	for _, name := range slices.Sorted(maps.Keys(c)) {
-		all = append(all, proxy.Pattern{Of: of, Name: name, Regexp: regexp.MustCompile(c[name])})
+func patterns(of proxy.Source, prefixes map[string]string, expressions config.Expressions, absent []string) (all []proxy.Pattern) {
+	for _, name := range absent {
+		all = append(all, proxy.Pattern{Of: of, Name: name, Absent: true})
+	}
+	for _, name := range slices.Sorted(maps.Keys(prefixes)) {
+		all = append(all, proxy.Pattern{Of: of, Name: name, Prefix: prefixes[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(expressions)) {
+		all = append(all, proxy.Pattern{Of: of, Name: name, Regexp: regexp.MustCompile(expressions[name])})
 	}
 	return all
 }

@@ -65,15 +65,24 @@ routes:
       header_regexp: {x-a: "^h"}
       query_regexp: {q: "^q"}
       cookie_regexp: {k: "^k"}
+      header_prefix: {x-p: p}
+      query_prefix: {qp: p}
+      cookie_prefix: {kp: p}
+      header_absent: x-n
+      query_absent: [qn]
+      cookie_absent: kn
+      all: [{any: [{path: /a}, {not: [{header_absent: x-d}]}]}]
     pool: app
 pools: {app: {upstreams: ["http://127.0.0.1:1"]}}`)
 	m := Match(c, c.Routes[0].Match)
 	var got strings.Builder
 	got.WriteString(fmt.Sprint(m.HostRegexp, m.Query, m.Cookies))
 	for _, p := range m.Patterns {
-		got.WriteString(fmt.Sprint(" ", p.Of, p.Name, p.Regexp))
+		got.WriteString(fmt.Sprint(" ", p.Of, p.Name, p.Prefix, p.Regexp, p.Absent))
 	}
-	if want := "^h map[a[b]:1] map[c:*] 0X-A^h 1q^q 2k^k"; got.String() != want {
+	deep := m.All[0].Any[1].Not[0].Patterns[0]
+	got.WriteString(fmt.Sprint(" ", m.All[0].Any[0].Path, deep.Name, deep.Absent))
+	if want := "^h map[a[b]:1] map[c:*] 0X-N<nil> true 0X-Pp<nil> false 0X-A^h false 1qn<nil> true 1qpp<nil> false 1q^q false 2kn<nil> true 2kpp<nil> false 2k^k false /aX-Dtrue"; got.String() != want {
 		t.Errorf("got %q, want %q", got.String(), want)
 	}
 	for _, bad := range []string{`header_regexp: {"a b": x}`, `query: {"": x}`, `query_regexp: {a: "("}`, `cookies: {"a=b": x}`, `cookie_regexp: {a: ""}`} {

@@ -14,13 +14,19 @@ func (a *advisor) dropped() {
 	for i, r := range a.config.Routes {
 		path := index("routes", i)
 		a.droppedRates(path, r.Limits)
-		places, parts := r.Match.parts()
-		for i, m := range parts {
+		for _, m := range r.Match.parts() {
+			at := path + ".match" + m.at
 			for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
-				a.arrives(path+".match"+places[i]+".headers", name)
+				a.arrives(at+".headers", name)
+			}
+			for _, name := range slices.Sorted(maps.Keys(m.HeaderPrefix)) {
+				a.arrives(at+".header_prefix", name)
 			}
 			for _, name := range slices.Sorted(maps.Keys(m.HeaderRegexp)) {
-				a.arrives(path+".match"+places[i]+".header_regexp", name)
+				a.arrives(at+".header_regexp", name)
+			}
+			for _, name := range m.HeaderAbsent {
+				a.arrives(at+".header_absent", name)
 			}
 		}
 	}

@@ -7,16 +7,23 @@ import (
 	"strings"
 )
 
-// covers reports whether m matches every request that o matches. It compares nested conditions only for equality.
-func (m Match) covers(o Match) bool {
-	return m.Own().covers(o.Own()) &&
-		(len(m.Any) == 0 || reflect.DeepEqual(m.Any, o.Any)) &&
-		!slices.ContainsFunc(m.Not, func(c Conditions) bool {
-			return !slices.ContainsFunc(o.Not, func(d Conditions) bool { return reflect.DeepEqual(c, d) })
-		})
+// covers reports whether m matches every request that o matches.
+func (m Match) covers(o Match) bool { return m.Own().covers(o.Own()) }
+
+// covers compares nested conditions only for equality.
+func (m Conditions) covers(o Conditions) bool {
+	return m.coversOwn(o) &&
+		(len(m.Any) == 0 || reflect.DeepEqual(m.Any, o.Any)) && subset(m.All, o.All) && subset(m.Not, o.Not)
 }
 
-func (m Conditions) covers(o Conditions) bool {
+// subset reports whether all entries of m are among those of o.
+func subset(m, o []Conditions) bool {
+	return !slices.ContainsFunc(m, func(c Conditions) bool {
+		return !slices.ContainsFunc(o, func(d Conditions) bool { return reflect.DeepEqual(c, d) })
+	})
+}
+
+func (m Conditions) coversOwn(o Conditions) bool {
 	mayBeStar := len(o.Methods) == 0 || slices.Contains(o.Methods, "OPTIONS")
 	return coversHosts(m.Host, o.Host) && coversPath(m.Path, o.Path, mayBeStar) &&
 		(m.HostRegexp == "" || m.HostRegexp == o.HostRegexp) &&
@@ -25,6 +32,9 @@ func (m Conditions) covers(o Conditions) bool {
 		coversList(m.Methods, o.Methods) && coversList(m.Listener, o.Listener) && coversList(m.Port, o.Port) && coversHosts(m.SNI, o.SNI) &&
 		coversClients(m.Client, o.Client) && coversValues(m.Headers, o.Headers) &&
 		coversValues(m.Query, o.Query) && coversValues(m.Cookies, o.Cookies) &&
+		coversPrefixes(m.HeaderPrefix, o.HeaderPrefix, o.Headers) && coversPrefixes(m.QueryPrefix, o.QueryPrefix, o.Query) &&
+		coversPrefixes(m.CookiePrefix, o.CookiePrefix, o.Cookies) && coversAbsent(m.HeaderAbsent, o.HeaderAbsent) &&
+		coversAbsent(m.QueryAbsent, o.QueryAbsent) && coversAbsent(m.CookieAbsent, o.CookieAbsent) &&
 		coversExpressions(m.HeaderRegexp, o.HeaderRegexp) && coversExpressions(m.QueryRegexp, o.QueryRegexp) &&
 		coversExpressions(m.CookieRegexp, o.CookieRegexp)
 }
@@ -88,6 +98,22 @@ func coversExpressions(m, o Expressions) bool {
 		}
 	}
 	return true
+}
+
+// coversPrefixes compares prefixes with prefixes and with exact values.
+func coversPrefixes(m, o, exact map[string]string) bool {
+	for name, prefix := range m {
+		longer, ok := o[name]
+		value, is := exact[name]
+		if !(ok && strings.HasPrefix(longer, prefix)) && !(is && !anyValue(value) && strings.HasPrefix(value, prefix)) {
+			return false
+		}
+	}
+	return true
+}
+
+func coversAbsent(m, o []string) bool {
+	return !slices.ContainsFunc(m, func(name string) bool { return !slices.Contains(o, name) })
 }
 
 func coversValues(m, o map[string]string) bool {

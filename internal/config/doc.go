@@ -20,6 +20,7 @@
 //	          single: a scalar in place of the list is a list of one
 //	          required: the key must be given, a list or map with at least one entry
 //	          file: a relative file name starts at the folder of the configuration file
+//	          nested: the list contains structs of the type that it is in; descriptions do not descend
 //	          public: free text that anybody may read; without it the text is hidden as a secret, see told.go
 //
 // The main files:

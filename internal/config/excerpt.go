@@ -195,7 +195,7 @@ var fieldsNamed = sync.OnceValue(func() map[string][]field {
 				e = e.element()
 			}
 			inner := e.typ
-			if inner.Kind() == reflect.Struct && !isScalar(inner) {
+			if !f.nested && inner.Kind() == reflect.Struct && !isScalar(inner) {
 				for _, sub := range fieldsOf(inner) {
 					if sub.shorthand && isScalar(sub.typ) {
 						e = sub

@@ -28,6 +28,7 @@ type field struct {
 	shorthand        bool
 	single, required bool
 	file, public     bool
+	nested           bool // a list of a struct that contains the list: descriptions do not descend
 	partial          bool // for a struct: required keys may be missing
 }
 
@@ -47,6 +48,7 @@ func fieldsOf(t reflect.Type) []field {
 			format: sf.Tag.Get("format"), oneof: sf.Tag.Get("oneof"),
 			shorthand: slices.Contains(opts, "shorthand"), single: slices.Contains(opts, "single"),
 			required: slices.Contains(opts, "required"), file: slices.Contains(opts, "file"), public: slices.Contains(opts, "public"),
+			nested: slices.Contains(opts, "nested"),
 		}
 		f.def, f.hasDefault = sf.Tag.Lookup("default")
 		if enum := sf.Tag.Get("enum"); enum != "" {

@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Match holds the conditions of a route; a zero condition matches everything.
 type Match struct {
@@ -11,22 +14,31 @@ type Match struct {
 	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
 	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
+	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers with a value that must begin with this text."`
 	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	HeaderAbsent []string       `yaml:"header_absent" opt:"single" format:"header" example:"[X-Api-Key]" help:"Headers that must be absent."`
 	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
+	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters with a decoded value that must begin with this text."`
 	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
+	QueryAbsent  []string       `yaml:"query_absent" opt:"single" format:"parameter" example:"[preview]" help:"Query parameters that must be absent."`
 	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
+	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies with a value that must begin with this text."`
 	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
+	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
 	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
 
+	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold. This joins several lists of any."`
 	Any []Conditions `yaml:"any" help:"Lists of conditions: in addition to the conditions outside of any, all conditions of at least one list must hold."`
 	Not []Conditions `yaml:"not" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
 }
 
-// Conditions are an entry of Any and Not: the conditions of Match without nested ones,
-// which bounds their depth.
+// maxNesting bounds the levels of All, Any and Not.
+const maxNesting = 4
+
+// Conditions are an entry of All, Any and Not.
 type Conditions struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
 	Scheme       string         `yaml:"scheme" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
@@ -35,36 +47,60 @@ type Conditions struct {
 	PathRegexp   string         `yaml:"path_regexp" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" format:"method" help:"Request methods."`
 	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
+	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers with a value that must begin with this text."`
 	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	HeaderAbsent []string       `yaml:"header_absent" opt:"single" format:"header" example:"[X-Api-Key]" help:"Headers that must be absent."`
 	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
+	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters with a decoded value that must begin with this text."`
 	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
+	QueryAbsent  []string       `yaml:"query_absent" opt:"single" format:"parameter" example:"[preview]" help:"Query parameters that must be absent."`
 	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
+	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies with a value that must begin with this text."`
 	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
+	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
 	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
+
+	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold."`
+	Any []Conditions `yaml:"any" opt:"nested" help:"Lists of conditions: all conditions of at least one list must hold."`
+	Not []Conditions `yaml:"not" opt:"nested" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
 }
 
-// Own returns the conditions of m without the nested ones.
+// Own returns the conditions of m as an entry would have them.
 func (m Match) Own() Conditions {
 	return Conditions{
 		Host: m.Host, Scheme: m.Scheme, HostRegexp: m.HostRegexp, Path: m.Path, PathRegexp: m.PathRegexp, Methods: m.Methods,
-		Headers: m.Headers, HeaderRegexp: m.HeaderRegexp, Query: m.Query, QueryRegexp: m.QueryRegexp, Cookies: m.Cookies, CookieRegexp: m.CookieRegexp,
-		Listener: m.Listener, Client: m.Client, Port: m.Port, SNI: m.SNI,
+		Headers: m.Headers, HeaderPrefix: m.HeaderPrefix, HeaderRegexp: m.HeaderRegexp, HeaderAbsent: m.HeaderAbsent,
+		Query: m.Query, QueryPrefix: m.QueryPrefix, QueryRegexp: m.QueryRegexp, QueryAbsent: m.QueryAbsent,
+		Cookies: m.Cookies, CookiePrefix: m.CookiePrefix, CookieRegexp: m.CookieRegexp, CookieAbsent: m.CookieAbsent,
+		Listener: m.Listener, Client: m.Client, Port: m.Port, SNI: m.SNI, All: m.All, Any: m.Any, Not: m.Not,
 	}
 }
 
-// parts returns the conditions of m with their place in it.
-func (m Match) parts() (paths []string, parts []Conditions) {
-	paths, parts = []string{""}, []Conditions{m.Own()}
-	for i, c := range m.Any {
-		paths, parts = append(paths, index(".any", i)), append(parts, c)
+// part is a list of conditions within those of a route.
+type part struct {
+	at    string // its place, for example .any[0].not[1]
+	depth int    // 0 = the conditions of the route itself
+	Conditions
+}
+
+// parts returns the conditions and all nested ones, those of the route first.
+func (m Match) parts() []part { return part{Conditions: m.Own()}.with(nil) }
+
+// with appends p and its nested conditions to list.
+func (p part) with(list []part) []part {
+	list = append(list, p)
+	for _, nested := range []struct {
+		key  string
+		list []Conditions
+	}{{".all", p.All}, {".any", p.Any}, {".not", p.Not}} {
+		for i, c := range nested.list {
+			list = part{index(p.at+nested.key, i), p.depth + 1, c}.with(list)
+		}
 	}
-	for i, c := range m.Not {
-		paths, parts = append(paths, index(".not", i)), append(parts, c)
-	}
-	return paths, parts
+	return list
 }
 
 // isEmpty reports whether c matches every request.
@@ -72,17 +108,45 @@ func (c Conditions) isEmpty() bool { return c.covers(Conditions{}) && c.Path == 
 
 // conditions reports conditions that cannot hold, or have no effect.
 func (v *validator) conditions(path string, m Match) {
-	paths, parts := m.parts()
-	for i, at := range paths {
-		v.matchListeners(path+at+".listener", parts[i])
-		if i > 0 && parts[i].isEmpty() && !v.at.below(path+at) {
-			v.errorf(path+at, "has no conditions")
+	deep := false
+	for _, p := range m.parts() {
+		v.matchListeners(path+p.at+".listener", p.Conditions)
+		switch {
+		case p.depth > maxNesting:
+			if !deep {
+				v.errorf(path+p.at, "all, any and not are nested %d levels deep: the limit is %d", p.depth, maxNesting)
+			}
+			deep = true
+		case p.depth > 0 && p.isEmpty() && !v.at.below(path+p.at):
+			v.errorf(path+p.at, "has no conditions")
+		}
+	}
+}
+
+// contradictions warns of values that must be both present and absent.
+func (a *advisor) contradictions(path string, c Conditions) {
+	for _, of := range []struct {
+		key    string
+		absent []string
+		given  []map[string]string
+	}{
+		{"header_absent", c.HeaderAbsent, []map[string]string{c.Headers, c.HeaderPrefix, c.HeaderRegexp}},
+		{"query_absent", c.QueryAbsent, []map[string]string{c.Query, c.QueryPrefix, c.QueryRegexp}},
+		{"cookie_absent", c.CookieAbsent, []map[string]string{c.Cookies, c.CookiePrefix, c.CookieRegexp}},
+	} {
+		for _, name := range of.absent {
+			if slices.ContainsFunc(of.given, func(m map[string]string) bool { _, is := m[name]; return is }) {
+				a.warnf(path+"."+of.key, "never holds: another condition needs %s", name)
+			}
 		}
 	}
 }
 
 // conditions warns of a route that no request can match.
 func (a *advisor) conditions(path string, m Match) {
+	for _, p := range m.parts() {
+		a.contradictions(path+p.at, p.Conditions)
+	}
 	for i, c := range m.Not {
 		if c.covers(m.Own()) {
 			a.warnf(index(path+".not", i), "the route never matches: this excludes every request that meets the other conditions")

@@ -260,7 +260,7 @@ func elsewhere(name string) (paths []string) {
 				}
 				e = e.element()
 			}
-			if !isScalar(e.typ) {
+			if !isScalar(e.typ) && !f.nested {
 				walk(e.typ, at)
 			}
 		}

@@ -70,7 +70,7 @@ func writeGroup(b *strings.Builder, path, title string, t reflect.Type) {
 	}
 	b.WriteString("\n")
 	for _, f := range fields {
-		if f.isGroup() {
+		if f.isGroup() && !f.nested {
 			at, level := join(path, f.key), "###"
 			if path == "" {
 				level = "##"
@@ -118,6 +118,9 @@ func (f field) defaultCell() string {
 }
 
 func (f field) valuesCell(path string) string {
+	if f.nested {
+		path = "routes.match.any"
+	}
 	if f.isGroup() {
 		link := fmt.Sprintf("[%s](#%s)", path, strings.ReplaceAll(path, ".", ""))
 		switch f.typ.Kind() {

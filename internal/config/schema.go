@@ -25,7 +25,8 @@ func Schema() []byte {
 			"description": "Text with references: ${NAME} or ${NAME:-default} for environment variables, ${file:PATH} for the content of a file.",
 			"type":        "string", "pattern": `\$\{`,
 		},
-		"text": object{"type": []string{"string", "number", "boolean"}},
+		"conditions": structSchema(reflect.TypeFor[Conditions]()),
+		"text":       object{"type": []string{"string", "number", "boolean"}},
 	}
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
@@ -99,6 +100,9 @@ func (f field) shape() object {
 	t := f.typ
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if f.nested {
+		return object{"type": []string{"array", "null"}, "items": object{"$ref": "#/$defs/conditions"}}
 	}
 	switch {
 	case isScalar(t):

@@ -146,7 +146,7 @@ func collectKeys(t reflect.Type, path string, keys map[string]*exampleKey) {
 	for _, f := range fieldsOf(t) {
 		child := join(path, f.key)
 		keys[child] = &exampleKey{f: f}
-		if e := element(f.typ); !isScalar(e) {
+		if e := element(f.typ); !isScalar(e) && !f.nested {
 			collectKeys(e, general(child, f.typ), keys)
 		}
 	}
@@ -168,7 +168,7 @@ func walkExample(t *testing.T, n *yaml.Node, typ reflect.Type, path string, keys
 		}
 		checkDefault(t, value, k)
 		e, child := element(k.f.typ), general(join(path, key.Value), k.f.typ)
-		if isScalar(e) {
+		if isScalar(e) || k.f.nested {
 			continue
 		}
 		switch k.f.typ.Kind() {

@@ -45,6 +45,8 @@ func (f field) mayHide() bool {
 // holdsSecrets reports whether a part of a value of the type may be hidden.
 func (f field) holdsSecrets() bool {
 	switch t := f.typ; {
+	case f.nested:
+		return true // conditions on headers are among them
 	case isScalar(t):
 		return f.mayHide()
 	case t.Kind() == reflect.Struct:

@@ -29,7 +29,9 @@ func (p *planter) plant(path string, v reflect.Value, f field) {
 		}
 	case t.Kind() == reflect.Struct:
 		for _, sub := range fieldsOf(t) {
-			p.plant(join(path, sub.key), v.Field(sub.index), sub)
+			if !sub.nested {
+				p.plant(join(path, sub.key), v.Field(sub.index), sub)
+			}
 		}
 	case t.Kind() == reflect.Pointer:
 		v.Set(reflect.New(t.Elem()))
@@ -214,7 +216,7 @@ func walk(t reflect.Type, path []string, do func([]string, field)) {
 			e = e.element()
 			do(at, e)
 		}
-		if e.typ.Kind() == reflect.Struct && !isScalar(e.typ) {
+		if e.typ.Kind() == reflect.Struct && !isScalar(e.typ) && !f.nested {
 			walk(e.typ, at, do)
 		}
 	}

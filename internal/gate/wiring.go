@@ -97,6 +97,10 @@ func matchTold(m config.Match) string {
 	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
 		add("header", name) // not its value, which may be a secret
 	}
+	add("without header", strings.Join(m.HeaderAbsent, ", "))
+	if len(m.All) > 0 {
+		add("all", fmt.Sprintf("of %d", len(m.All)))
+	}
 	add("listener", strings.Join(m.Listener, ", "))
 	add("port", strings.Trim(fmt.Sprint(m.Port), "[]"))
 	add("sni", strings.Join(m.SNI, ", "))
