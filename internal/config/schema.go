@@ -101,7 +101,7 @@ func (f field) shape() object {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if f.nested {
+	if t == reflect.TypeFor[[]Conditions]() {
 		return object{"type": []string{"array", "null"}, "items": object{"$ref": "#/$defs/conditions"}}
 	}
 	switch {
