@@ -3,10 +3,13 @@ package goodgate_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/reason"
@@ -149,17 +152,23 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-var yamlBlock = regexp.MustCompile("(?ms)^```yaml[^\\n]*\\n(.*?)^```$")
+var (
+	yamlBlock = regexp.MustCompile("(?ms)^```yaml[^\\n]*\\n(.*?)^```$")
+	poolNamed = regexp.MustCompile(`\b(?:pool|fallback|mirror|forward): ?\{?(?:pool: )?([a-z][a-z0-9-]*)`)
+	fileValue = regexp.MustCompile(`\$\{file:[^}]*\}`)
+)
 
-// TestExamples: each complete configuration in the pages is good, without a warning, and
-// each recipe of the cookbook begins with one.
+// TestExamples: every configuration in the pages is good. A complete one has no warning
+// either; to a part the test adds the listeners and pools that it lacks. Each recipe of
+// the cookbook begins with a complete configuration.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("got pages %v, %v", pages, err)
 	}
-	set := func(string) (string, bool) { return "a secret of more than 16 bytes", true }
+	set := func(name string) (string, bool) { return "a secret of more than 16 bytes: " + name, true }
+	parts := 0
 	for _, path := range append(pages, "README.md") {
 		page, err := os.ReadFile(path)
 		if err != nil {
@@ -167,18 +176,63 @@ func TestExamples(t *testing.T) {
 		}
 		complete := 0
 		for _, block := range yamlBlock.FindAllSubmatch(page, -1) {
-			if text := string(block[1]); !strings.Contains(text, "listeners:") || !strings.Contains(text, "\npools:") {
-				continue
+			text, whole := completed(block[1])
+			if text == nil {
+				continue // another program's
 			}
-			complete++
-			_, warnings, err := config.Parse(path, block[1], set)
-			warnings = slices.DeleteFunc(warnings, func(w config.Warning) bool { return strings.Contains(w.Path, ".faults[") }) // each is meant to be noticed
+			_, warnings, err := config.Parse(path, text, set)
+			warnings = slices.DeleteFunc(warnings, func(w config.Warning) bool { return !whole || strings.Contains(w.Path, ".faults[") }) // each is meant to be noticed
 			if err != nil || len(warnings) > 0 {
-				t.Errorf("%s: %v, warnings %v in\n%s", path, err, warnings, block[1])
+				t.Errorf("%s: %v, warnings %v in\n%s", path, err, warnings, text)
+			}
+			if whole {
+				complete++
+			} else {
+				parts++
 			}
 		}
 		if recipes := strings.Count(string(page), "\n## "); path == "docs/cookbook.md" && complete != recipes {
 			t.Errorf("%s has %d recipes and %d complete configurations", path, recipes, complete)
 		}
 	}
+	if parts < 30 {
+		t.Errorf("found %d parts of a configuration, want at least 30", parts)
+	}
+}
+
+// completed returns a configuration with the listeners and pools that a part of one
+// lacks, and reports whether it lacked none. It returns nil for other texts.
+func completed(example []byte) (text []byte, whole bool) {
+	var keys map[string]any
+	if yaml.Unmarshal(example, &keys) != nil || len(keys) == 0 {
+		return nil, false
+	}
+	known := reflect.TypeFor[config.Config]()
+	names := []string{"include", "defaults"}
+	for i := range known.NumField() {
+		names = append(names, known.Field(i).Tag.Get("yaml"))
+	}
+	for key := range keys {
+		if !slices.Contains(names, key) {
+			return nil, false
+		}
+	}
+	text = fileValue.ReplaceAll(example, []byte("a secret of a file"))
+	text = regexp.MustCompile(`(?m)^include:.*$`).ReplaceAll(text, nil)
+	_, listens := keys["listeners"]
+	_, pools := keys["pools"]
+	if !listens {
+		text = append(text, "listeners: [\":8080\"]\n"...)
+	}
+	if !pools {
+		named := map[string]bool{"app": true}
+		for _, m := range poolNamed.FindAllSubmatch(text, -1) {
+			named[string(m[1])] = true
+		}
+		text = append(text, "pools:\n"...)
+		for name := range named {
+			text = append(text, "  "+name+": {upstreams: [\"http://127.0.0.1:3000\"]}\n"...)
+		}
+	}
+	return text, listens && pools
 }
