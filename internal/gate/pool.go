@@ -405,11 +405,11 @@ func (p *pool) found(f balancer.Finding) {
 	p.journal.Found(p.name, f)
 	switch {
 	case f.Kind == balancer.Alike && f.Over:
-		p.log.Info("upstreams no longer fail in the same way")
+		p.log.Info("upstreams no longer fail alike")
 	case f.Kind == balancer.Alike:
-		p.log.Warn("most upstreams fail in the same way, so goodgate ejects none. Check what they share", "failing", int(f.Own), "of", int(f.Others))
+		p.log.Warn("most upstreams fail alike: goodgate ejects none. Check what they share", "failing", int(f.Own), "of", int(f.Others))
 	case f.Kind == balancer.FailsMore:
-		p.log.Warn("upstream fails more often than the others: its breaker may open",
+		p.log.Warn("upstream fails more than the others: its breaker may open",
 			"upstream", f.Upstream.Addr(), "failures", percent(f.Own), "others", percent(f.Others))
 	case f.Over:
 		p.log.Info("upstream is no longer slow, or is tried again", "upstream", f.Upstream.Addr())
