@@ -32,6 +32,8 @@ var proseRules = []struct {
 	{regexp.MustCompile(`(?i)\bthose (that|which|who) (are|were) (there|left)\b`), "use existing or remaining"},
 	{regexp.MustCompile(`(?i), such as[.,;:)]`), "finish the list"},
 	{regexp.MustCompile(`(?i), (neither|nor)[.;]`), "put the negation first"},
+	{regexp.MustCompile(`(?i)\bsurely\b`), "say how certain: \"with statistical certainty\""},
+	{regexp.MustCompile(`(?i)\b(in vain|for want of|under way|by nature)\b`), "use the usual words: without success, for lack of, in progress or in flight, always"},
 }
 
 var codeSpan = regexp.MustCompile("`[^`\n]*`")
