@@ -99,6 +99,12 @@ var otherStyles = []style{
 		front GET example.com /api/x X-User: root
 		front GET example.com /api/x Cookie: session=abc; b=c
 		front GET example.com /a/b?c=d`, 0},
+	{"modern.caddyfile", `
+		front GET localhost /
+		front GET localhost /quiet/x
+		front GET localhost /hashed?user=a
+		front GET localhost /hashed?user=a
+		front GET localhost /hashed`, 0},
 	{"values.yaml", `
 		front GET abc.example.com /
 		front GET ABC.example.com /

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Caddy converts Caddy's JSON configuration; file is where the text is from.
@@ -199,6 +200,7 @@ func (c *caddy) listeners(s *tree, plain string) {
 		for _, w := range s.all("listener_wrappers") {
 			c.wrapper(w, l)
 		}
+		c.connections(s, l)
 	}
 	c.trusted(s)
 }
@@ -250,6 +252,19 @@ func (c *caddy) wrapper(w *tree, l *listener) {
 	default:
 		c.refuse(w.at, kind, "what it decides about connections would not be decided")
 		w.use()
+	}
+}
+
+// connections converts what a server says of connections with clients.
+func (c *caddy) connections(s *tree, l *listener) {
+	if d := s.span(time.Nanosecond, "read_header_timeout"); d > 0 {
+		l.settings = with(l.settings, "timeouts.header", min(max(d, 10*time.Millisecond), 10*time.Minute).String())
+	}
+	if d := s.span(time.Nanosecond, "idle_timeout"); d > 0 {
+		l.settings = with(l.settings, "timeouts.keepalive", min(max(d, 100*time.Millisecond), time.Hour).String())
+	}
+	if n := bytesOf(s.str("max_header_bytes")); n > 0 {
+		l.settings = with(l.settings, "max_header", size(min(max(n, 1<<10), 16<<20)))
 	}
 }
 
@@ -316,7 +331,7 @@ func (c *caddy) serve(s *tree, plain string) {
 		c.note(r.at, "handle_errors", "is left out: goodgate answers its own errors by one page (errors.html)")
 	}
 	s.get("errors").use()
-	for _, key := range []string{"timeouts", "read_timeout", "read_header_timeout", "write_timeout", "idle_timeout", "max_header_bytes", "keepalive_interval"} {
+	for _, key := range []string{"timeouts", "read_timeout", "write_timeout", "keepalive_interval"} {
 		if t := s.of[key]; t != nil {
 			c.note(t.at, key, "is left out: see timeouts and max_header of a listener")
 			t.use()

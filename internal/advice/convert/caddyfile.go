@@ -316,6 +316,15 @@ func (a *adapter) serverOptions(d *caddyfile.Directive) {
 				list = append(list, one)
 			}
 			t.set(o.Name, &tree{at: o.At, items: list})
+		case "timeouts":
+			for _, in := range o.Block {
+				key, known := map[string]string{"read_header": "read_header_timeout", "idle": "idle_timeout", "read_body": "read_timeout", "write": "write_timeout"}[in.Name]
+				if known {
+					t.set(key, &tree{at: in.At, text: in.Arg(0)})
+				}
+			}
+		case "max_header_size":
+			t.set("max_header_bytes", &tree{at: o.At, text: o.Arg(0)})
 		case "name", "trusted_proxies_strict", "log_credentials", "metrics", "trace", "strict_sni_host", "enable_full_duplex":
 		default:
 			a.note(o.At, o.Name, "is left out: see the listeners of goodgate")

@@ -133,6 +133,7 @@ var shorthands = strings.NewReplacer(
 	"{orig_uri}", "{http.request.orig_uri}", "{orig_path}", "{http.request.orig_uri.path}", "{orig_?query}", "{http.request.orig_uri.prefixed_query}",
 	"{uri}", "{http.request.uri}", "{path}", "{http.request.uri.path}", "{query}", "{http.request.uri.query}", "{?query}", "{http.request.uri.prefixed_query}",
 	"{remote}", "{http.request.remote}", "{remote_host}", "{http.request.remote.host}", "{remote_port}", "{http.request.remote.port}", "{scheme}", "{http.request.scheme}",
+	"{tls_client_subject}", "{http.request.tls.client.subject}", "{tls_client_issuer}", "{http.request.tls.client.issuer}", "{tls_client_fingerprint}", "{http.request.tls.client.fingerprint}",
 	"{uuid}", "{http.request.uuid}", "{client_ip}", "{http.vars.client_ip}", "{upstream_hostport}", "{http.reverse_proxy.upstream.hostport}",
 )
 

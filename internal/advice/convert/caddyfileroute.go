@@ -41,6 +41,9 @@ func (a *adapter) block(list []*caddyfile.Directive, sorted bool, outer matchers
 		if strings.HasPrefix(d.Name, "@") {
 			continue
 		}
+		if d.Name == "handle_errors" && a.errorPages(d, list) {
+			continue
+		}
 		for _, r := range a.directive(d, known) {
 			name := d.Name
 			if name == "handle_path" {
@@ -153,7 +156,7 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 		return route(object(d.At, append([]any{"handler", kind}, pairs...)...))
 	}
 	switch d.Name {
-	case "tls", "bind", "log", "skip_log", "log_skip", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
+	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
 		return nil
 	case "handle_errors":
 		a.note(d.At, d.Name, "is left out: goodgate answers its own errors by one page (errors.html)")
@@ -190,6 +193,8 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	case "try_files":
 		a.note(d.At, d.Name, "is left out: goodgate serves no files")
 		return nil
+	case "skip_log", "log_skip":
+		return handler("vars", "log_skip", "true")
 	case "vars":
 		return handler("vars", "sets", "true")
 	case "push", "templates", "tracing", "log_append", "map", "metrics", "acme_server", "intercept", "file_server", "timeouts":

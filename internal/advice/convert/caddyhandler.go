@@ -76,6 +76,10 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 	case "encode":
 		c.encode(h, &d)
 		next(d)
+	case "vars":
+		d.unlogged = d.unlogged || h.on("log_skip")
+		c.passed(h, kind)
+		next(d)
 	default:
 		c.passed(h, kind)
 		next(d)

@@ -68,10 +68,7 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 	c.usable(p, h.place(), c.ownAddresses())
 	c.balancing(h, p)
 	c.health(h, p)
-	if passive != nil {
-		c.note(passive.at, "passive health checks", "goodgate's breaker leaves an upstream out by its own measures")
-		passive.use()
-	}
+	c.passive(passive, p)
 	c.transport(h.get("transport"), p)
 	c.harmless(h, "flush_interval", "stream_timeout", "stream_close_delay", "stream_buffer_size", "stream_logs", "trusted_proxies", "verbose_logs", "proxy_status_name", "response_buffers", "request_buffers", "buffer_requests", "buffer_responses")
 	if len(p.servers) == 0 {
@@ -153,6 +150,10 @@ func (c *caddy) balancing(h *tree, p *pool) {
 		if f := policy.str("field"); isField(f) {
 			p.policy, p.hashOn = "hash", "header:"+f
 		}
+	case "query":
+		if key := cmp.Or(policy.str("key"), policy.str("field")); isParameter(key) {
+			p.policy, p.hashOn = "hash", "query:"+key
+		}
 	case "cookie":
 		p.policy = "sticky"
 		if p.cookie = cmp.Or(policy.str("name"), "lb"); !isToken(p.cookie) {
@@ -166,7 +167,10 @@ func (c *caddy) balancing(h *tree, p *pool) {
 	if n := b.num("retries"); n > 0 {
 		p.attempts = n + 1
 	}
-	for _, key := range []string{"try_duration", "try_interval", "retry_match"} {
+	if d := b.span(time.Nanosecond, "try_duration"); d > 0 {
+		p.hold = min(d, 10*time.Minute).String()
+	}
+	for _, key := range []string{"try_interval", "retry_match"} {
 		if t := b.get(key); t != nil {
 			c.note(t.at, "lb_"+strings.Replace(key, "retry", "retry", 1), "has no equivalent: goodgate tries again what is safe to send again (see retry and hold)")
 			t.use()
@@ -235,6 +239,33 @@ func (c *caddy) health(h *tree, p *pool) {
 		c.note(a.at, "health_upstream", "has no equivalent: each upstream is checked itself")
 	}
 	p.health = strings.Join(parts, ", ")
+}
+
+// passive converts passive checks, which Caddy makes only with a fail_duration.
+func (c *caddy) passive(t *tree, p *pool) {
+	if t == nil {
+		return
+	}
+	defer t.use()
+	out := t.span(time.Nanosecond, "fail_duration")
+	if out == 0 {
+		return
+	}
+	parts := []string{fmt.Sprintf("consecutive: %d", min(max(t.num("max_fails"), 1), 10_000)), fmt.Sprintf("open_for: %s, max_open_for: %s", min(max(out, 100*time.Millisecond), time.Hour), min(max(out, time.Minute), 24*time.Hour))}
+	statuses := t.strs("unhealthy_status")
+	if len(statuses) > 0 {
+		parts = append(parts, "statuses: "+list(statuses))
+	}
+	for _, s := range statuses {
+		if !isStatus(s) && !(len(s) == 3 && s[0] >= '1' && s[0] <= '5' && s[1:] == "xx") {
+			parts = parts[:2]
+		}
+	}
+	p.breaker = strings.Join(parts, ", ")
+	c.note(t.at, "passive health checks", "failures count in a row, and the last upstream always stays (see breaker)")
+	if t.get("unhealthy_latency") != nil {
+		c.note(t.at, "unhealthy_latency", "has no equivalent: goodgate compares the latency of upstreams (see outlier)")
+	}
 }
 
 func (c *caddy) transport(t *tree, p *pool) {

@@ -18,6 +18,8 @@ var shortName = regexp.MustCompile(`\{[\w?$]+\}`)
 // caddyVariables are Caddy's with what goodgate has for each.
 var caddyVariables = map[string]string{
 	"remote.host": "{client_ip}", "host": "{hostname}", "hostport": "{host}", "scheme": "{scheme}", "method": "{method}", "orig_method": "{method}", "uuid": "{request_id}",
+	"remote.port": "{client_port}", "local.port": "{server_port}", "proto": "{protocol}", "tls.server_name": "{tls.server_name}", "tls.proto": "{tls.protocol}", "tls.resumed": "{tls.resumed}",
+	"tls.client.subject": "{tls.client.subject}", "tls.client.issuer": "{tls.client.issuer}", "tls.client.fingerprint": "{tls.client.fingerprint}",
 	"orig_uri": "{uri}", "orig_uri.path": "{path}", "orig_uri.query": "{args}", "orig_uri.prefixed_query": "{query}",
 }
 

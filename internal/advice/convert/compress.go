@@ -18,6 +18,12 @@ func (r *route) compressing(encodings []string, least int) bool {
 	return true
 }
 
+// isMediaType reports whether compress.types can have a text.
+func isMediaType(text string) bool {
+	kind, sub, ok := strings.Cut(text, "/")
+	return ok && isToken(kind) && isToken(sub) && !strings.Contains(text, "*")
+}
+
 // compress converts Traefik's compress. Types that it would leave out, and encodings that
 // goodgate lacks, are noted.
 func (t *traefik) compress(m *tree, d *draft) {
@@ -40,7 +46,9 @@ func (t *traefik) compress(m *tree, d *draft) {
 	if slices.Contains(encodings, "br") {
 		t.note(m.at, "compress", "goodgate has gzip and zstd, and no Brotli")
 	}
-	if len(m.strs("includedContentTypes"))+len(m.strs("excludedContentTypes")) > 0 {
+	if types := m.strs("includedContentTypes"); len(types) > 0 && !slices.ContainsFunc(types, func(s string) bool { return !isMediaType(s) }) {
+		d.compress = strings.TrimSuffix(d.compress, "}") + ", types: " + list(slices.Compact(types)) + "}"
+	} else if len(types)+len(m.strs("excludedContentTypes")) > 0 {
 		t.note(m.at, "compress", "its types are left out: see compress.types")
 	}
 }

@@ -124,6 +124,7 @@ type pool struct {
 	response  time.Duration
 	keepalive time.Duration
 	age       time.Duration // of connections; 0 = no bound
+	hold      string        // duration; "" = the default
 	tunnel    time.Duration // silence of an upgraded connection; 0 = the default
 	queue     time.Duration // the longest wait; 0 = the default
 	slowStart time.Duration // 0 = the default
@@ -138,6 +139,7 @@ type pool struct {
 	protocol  string // "" = HTTP/1.1
 	cached    bool   // some of its routes use the cache
 	cookie    string // of policy sticky
+	stickyBy  string // more of its settings
 }
 
 type server struct {

@@ -17,7 +17,7 @@ var traefikProtecting = map[string]string{
 }
 
 // traefikNoted are middlewares that restrict nothing and have no equivalent.
-var traefikNoted = []string{"contentType", "errors", "grpcWeb", "circuitBreaker"}
+var traefikNoted = []string{"contentType", "grpcWeb", "circuitBreaker"}
 
 // middlewares gives a draft to each middleware of a list in turn, and what none answers
 // to next.
@@ -78,6 +78,8 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		t.forwardAuth(m, named, &d)
 	case "compress":
 		t.compress(m, &d)
+	case "errors":
+		t.errors(m, &d)
 	case "ratelimit":
 		t.rate(m, &d)
 	case "inflightreq":
@@ -95,7 +97,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		for _, name := range []string{"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"} {
 			d.dropRequest = withWord(d.dropRequest, name)
 		}
-		t.note(m.at, kind, "has no equivalent: a client's own fields are taken off, so that nobody can pretend them")
+		t.note(m.at, kind, "has no equivalent: a client's own fields are taken off, so that nobody can pretend them (see client_cert for the field Client-Cert)")
 	default:
 		if slices.ContainsFunc(traefikNoted, func(s string) bool { return strings.EqualFold(s, kind) }) {
 			t.note(m.at, kind, "has no equivalent and is left out")
@@ -104,6 +106,23 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		}
 	}
 	next(d)
+}
+
+// errors converts error pages: goodgate's own take the place of the answers with these
+// statuses.
+func (t *traefik) errors(m *tree, d *draft) {
+	for _, text := range m.strs("status") {
+		for status := range strings.SplitSeq(text, ",") {
+			if !isStatus(status) || status < "400" {
+				t.note(m.at, "errors "+status, "is no status of an error and is left out (see intercept)")
+				continue
+			}
+			d.intercept = withWord(d.intercept, status)
+		}
+	}
+	if len(d.intercept) > 0 {
+		t.note(m.at, "errors", "goodgate's own pages take the place of service %s: put the pages into a folder, by status (errors.dir)", m.str("service"))
+	}
 }
 
 // stripPrefix takes off the first of some prefixes that the path has.
@@ -237,35 +256,6 @@ func (t *traefik) redirectScheme(m *tree, d draft, next func(draft)) {
 	default:
 		t.redirects(scheme+"://{host}"+port+"{path}{query}", m.on("permanent"), d)
 	}
-}
-
-// fromHost recognises "^https?://HOST/(.*)", with or without a path.
-var fromHost = regexp.MustCompile(`^\^?(https\??|http|https|\(https\?\)|https\?)://((?:[\w-]|\\\.|\.)+)(?:/\(\.\*\)|\(\.\*\)|/\?\(\.\*\))\$?$`)
-
-var toHost = regexp.MustCompile(`^(https?://[\w.:-]+)(?:/)?\$\{?1\}?$`)
-
-func (t *traefik) redirectRegex(m *tree, d draft, next func(draft)) {
-	from, to := fromHost.FindStringSubmatch(m.str("regex")), toHost.FindStringSubmatch(m.str("replacement"))
-	if from == nil || to == nil {
-		t.refuse(m.at, "redirectRegex", "what it redirects would be answered")
-		next(d)
-		return
-	}
-	host := strings.ReplaceAll(from[2], `\.`, ".")
-	target := to[1] + "{path}{query}"
-	if !leads(target) || !isName(host) {
-		t.refuse(m.at, "redirectRegex", "what it redirects would be answered")
-		next(d)
-		return
-	}
-	c := conditions{hosts: []string{host}}
-	if from[1] == "http" || from[1] == "https" {
-		if plain, secure := t.plain(d); plain != secure && plain != (from[1] == "http") {
-			next(d)
-			return
-		}
-	}
-	t.split(d, []term{{has: c}}, Note{m.at, "redirectRegex", "what it redirects would be answered"}, func(d draft) { t.redirects(target, m.on("permanent"), d) }, next)
 }
 
 // countedByClient is what a limit counts by, "" when goodgate does not count by it.

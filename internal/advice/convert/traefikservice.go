@@ -23,6 +23,10 @@ func (t *traefik) service(r *router, name string, d draft) {
 		t.answered(d, answer{respond: true, status: 503})
 		return
 	}
+	if w := s.get("weighted"); w != nil && t.divided(w, &d) {
+		t.add(d.finished())
+		return
+	}
 	p := &pool{name: freeName(t.file.pools, name), attempts: d.attempts}
 	keep := t.gather(s, p, 1, false, 0)
 	t.usable(p, s.at, t.ownAddresses())
@@ -185,6 +189,16 @@ func (t *traefik) sticky(s *tree, p *pool) {
 	if !isToken(p.cookie) {
 		p.cookie = "goodgate"
 	}
+	p.stickyBy = ""
+	if s.on("cookie", "secure") {
+		p.stickyBy = ", secure: always"
+	}
+	if site := strings.ToLower(s.str("cookie", "sameSite")); slices.Contains([]string{"lax", "strict", "none"}, site) {
+		p.stickyBy += ", same_site: " + site
+	}
+	if age := s.num("cookie", "maxAge"); age > 0 {
+		p.stickyBy += fmt.Sprintf(", ttl: %ds", min(age, 8760*3600))
+	}
 	t.note(s.at, "sticky", "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
 	s.use()
 }
@@ -193,10 +207,14 @@ func (t *traefik) health(h *tree, p *pool) {
 	if h == nil {
 		return
 	}
+	if h.str("mode") == "grpc" {
+		p.health = "type: grpc, " + healthTimes(h)
+		return
+	}
 	path := cmp.Or(h.str("path"), "/")
 	plain, _, _ := strings.Cut(path, "?")
 	method := cmp.Or(h.str("method"), "GET")
-	if h.str("mode") == "grpc" || h.str("scheme") == "tcp" || !isPath(plain) || !isValue(path) || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
+	if h.str("scheme") == "tcp" || !isPath(plain) || !isValue(path) || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
 		t.note(h.at, "healthCheck", "cannot be said: the servers are asked whether they run")
 		return
 	}
@@ -204,9 +222,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	if !isStatus(status) {
 		status = "200-399"
 	}
-	interval := min(max(cmp.Or(h.span(time.Second, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
-	timeout := min(max(cmp.Or(h.span(time.Second, "timeout"), 5*time.Second), time.Millisecond), 10*time.Minute)
-	p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}, interval: %s, timeout: %s", method, quote(path), quote(status), interval, timeout)
+	p.health = fmt.Sprintf("method: %s, path: %s, expect: {status: %s}, %s", method, quote(path), quote(status), healthTimes(h))
 	if name := h.str("hostname"); isName(name) {
 		p.health += ", host: " + quote(name)
 	}
@@ -227,6 +243,17 @@ func (t *traefik) health(h *tree, p *pool) {
 	if scheme := h.str("scheme"); scheme == "http" || scheme == "https" {
 		p.health += ", scheme: " + scheme
 	}
+}
+
+// healthTimes are the times of a check.
+func healthTimes(h *tree) string {
+	interval := min(max(cmp.Or(h.span(time.Second, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
+	timeout := min(max(cmp.Or(h.span(time.Second, "timeout"), 5*time.Second), time.Millisecond), 10*time.Minute)
+	text := fmt.Sprintf("interval: %s, timeout: %s", interval, timeout)
+	if d := h.span(time.Second, "unhealthyInterval"); d > 0 {
+		text += fmt.Sprintf(", fast_interval: %s", min(max(d, 10*time.Millisecond), time.Hour))
+	}
+	return text
 }
 
 // transport converts how servers are spoken to.

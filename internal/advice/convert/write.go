@@ -159,7 +159,7 @@ func (p *pool) write(w *writer) {
 		w.line("    hash: {on: %s}", quote(p.hashOn))
 	}
 	if p.cookie != "" {
-		w.line("    sticky: {cookie: %s}", quote(p.cookie))
+		w.line("    sticky: {cookie: %s%s}", quote(p.cookie), p.stickyBy)
 	}
 	if p.cached {
 		w.line("    cache: true")
@@ -188,6 +188,9 @@ func (p *pool) write(w *writer) {
 	}
 	if t := p.timeouts(); t != "" {
 		w.line("    timeouts: {%s}", t)
+	}
+	if p.hold != "" {
+		w.line("    hold: {for: %s}", p.hold)
 	}
 	if p.slowStart > 0 {
 		w.line("    slow_start: %s", min(p.slowStart, time.Hour))
