@@ -100,10 +100,10 @@ func TestAlike(t *testing.T) {
 	}
 	f("the only one", false, counts{0, 5})
 	f("both", true, counts{0, 5}, counts{100, 2})
-	f("the other does well", false, counts{0, 5}, counts{100, 0})
-	f("nothing known of the other", false, counts{0, 5}, counts{})
+	f("the other is healthy", false, counts{0, 5}, counts{100, 0})
+	f("no results of the other", false, counts{0, 5}, counts{})
 	f("two of three", true, counts{0, 5}, counts{100, 3}, counts{100, 1})
 	f("one of three", false, counts{0, 5}, counts{100, 1}, counts{100, 1})
-	f("all but one that does well", false, counts{0, 5}, counts{0, 5}, counts{0, 5}, counts{5, 0})
-	f("all but one that is new", true, counts{0, 5}, counts{0, 5}, counts{0, 5}, counts{4, 0})
+	f("all but a healthy one", false, counts{0, 5}, counts{0, 5}, counts{0, 5}, counts{5, 0})
+	f("all but a new one", true, counts{0, 5}, counts{0, 5}, counts{0, 5}, counts{4, 0})
 }

@@ -65,10 +65,10 @@ func TestEarlyTrial(t *testing.T) {
 	f("nothing happens", true, func(*testing.T, *Pool, *Member) {}, Open)
 	f("probes fail", true, func(_ *testing.T, _ *Pool, last *Member) { last.ObserveProbe(Silent, Thresholds{}) }, HalfOpen)
 	f("refused", true, func(_ *testing.T, _ *Pool, last *Member) { last.Refused() }, HalfOpen)
-	f("says that it drains", true, func(_ *testing.T, _ *Pool, last *Member) { last.ObserveProbe(Drains, Thresholds{}) }, HalfOpen)
+	f("announces a drain", true, func(_ *testing.T, _ *Pool, last *Member) { last.ObserveProbe(Drains, Thresholds{}) }, HalfOpen)
 	f("drained by the operator", true, func(_ *testing.T, _ *Pool, last *Member) { last.SetOperator(Drain) }, HalfOpen)
 	f("drained, without probes", false, func(_ *testing.T, _ *Pool, last *Member) { last.SetOperator(Drain) }, HalfOpen)
-	f("fails, and only the floor keeps it", false, func(t *testing.T, _ *Pool, last *Member) { attempt(t, last, Failure) }, HalfOpen)
+	f("fails, and stays in use only because of the floor", false, func(t *testing.T, _ *Pool, last *Member) { attempt(t, last, Failure) }, HalfOpen)
 	f("succeeds", false, func(t *testing.T, _ *Pool, last *Member) { attempt(t, last, Success) }, Open)
 	f("leaves the pool", true, func(_ *testing.T, p *Pool, _ *Member) { p.Update(specsOf(1)) }, HalfOpen)
 	f("the other fails its probes too", true, func(_ *testing.T, p *Pool, last *Member) {

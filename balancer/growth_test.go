@@ -21,13 +21,13 @@ func TestGrowth(t *testing.T) {
 		{"the same when nothing was known before", 0, func(i int) window {
 			return window{waits: float64(20 + 40*i), end: float64(40 + 40*i), answers: 30, seconds: 0.1, low: time.Duration(100+100*i) * time.Millisecond}
 		}, true},
-		{"they are as fast as ever", 5, func(i int) window {
+		{"answers are as fast as before", 5, func(i int) window {
 			return window{waits: float64(20 + 40*i), end: float64(40 + 40*i), answers: 30, seconds: 0.1, low: 10 * time.Millisecond}
 		}, false},
 		{"more are answered", 5, func(i int) window {
 			return window{waits: float64(20 + 40*i), end: float64(40 + 40*i), answers: float64(60 * (1 + i)), seconds: 0.1, low: time.Duration(100+100*i) * time.Millisecond}
 		}, false},
-		{"it is slower, and the answers grow with what waits", 5, func(i int) window {
+		{"answers slow down with the number of waiting requests", 5, func(i int) window {
 			return window{waits: float64(20 + 40*i), end: float64(40 + 40*i), answers: float64(4 + 8*i), seconds: 0.1, low: time.Duration(100+100*i) * time.Millisecond}
 		}, false},
 		{"many at once", 5, func(i int) window {

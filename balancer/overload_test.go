@@ -55,7 +55,7 @@ var innocents = []struct {
 		}
 		p.open(0, 60*sec, 200, kind{takes: exponential(50 * ms)})
 	}},
-	{"long polls that clients give up", 60 * sec, three, func(p *plant) {
+	{"long polls abandoned by clients", 60 * sec, three, func(p *plant) {
 		p.closed(5*sec, 50*sec, 300, 100*ms, kind{takes: either(0.2, exponential(4*sec), exactly(60*sec)), waits: true, patient: 10 * sec})
 		p.open(0, 60*sec, 100, kind{takes: about(20 * ms)})
 	}},
@@ -73,7 +73,7 @@ var innocents = []struct {
 		p.open(10*sec, 40*sec, 400, kind{takes: about(10 * ms)})
 		p.open(10*sec, 40*sec, 100, kind{takes: exponential(10 * sec), patient: 100 * sec})
 	}},
-	{"reports beside short requests", 60 * sec, []int{60, 60, 60}, func(p *plant) {
+	{"reports among short requests", 60 * sec, []int{60, 60, 60}, func(p *plant) {
 		p.open(0, 60*sec, 20, kind{takes: lognormal(3 * sec)})
 		p.open(0, 60*sec, 100, kind{takes: exponential(20 * ms)})
 	}},
@@ -167,7 +167,7 @@ var innocents = []struct {
 		p.open(0, 30*sec, 200, kind{takes: exponential(20 * ms)})
 		p.closed(5*sec, 30*sec, 200, 0, kind{takes: exponential(20 * ms)})
 	}},
-	{"connections that come one by one", 30 * sec, []int{5, 5, 5}, func(p *plant) {
+	{"connections opened one by one", 30 * sec, []int{5, 5, 5}, func(p *plant) {
 		for i := range 200 {
 			p.closed(time.Duration(i)*50*ms, 30*sec, 1, 0, kind{takes: exponential(20 * ms)})
 		}
@@ -184,11 +184,11 @@ var innocents = []struct {
 	{"grows to three times as much", 60 * sec, three, func(p *plant) {
 		p.ramp(0, 60*sec, 150, 450, kind{takes: exponential(50 * ms)})
 	}},
-	{"three times as much at once", 30 * sec, three, func(p *plant) {
+	{"suddenly three times the load", 30 * sec, three, func(p *plant) {
 		p.open(0, 30*sec, 150, kind{takes: exponential(50 * ms)})
 		p.open(10*sec, 30*sec, 300, kind{takes: exponential(50 * ms)})
 	}},
-	{"ten times as much at once, of 1 s each", 30 * sec, []int{500, 500}, func(p *plant) {
+	{"suddenly ten times the load, with requests of 1 s", 30 * sec, []int{500, 500}, func(p *plant) {
 		p.open(0, 30*sec, 50, kind{takes: about(sec)})
 		p.open(10*sec, 30*sec, 450, kind{takes: about(sec)})
 	}},

@@ -237,7 +237,7 @@ func TestOverfull(t *testing.T) {
 	f("another has room", false, nil, Spec{Addr: "a:1", MaxInFlight: 2}, Spec{Addr: "b:1", MaxInFlight: 2})
 	f("another is out", true, func(p *Pool) { p.Members()[1].SetOperator(Drain) },
 		Spec{Addr: "a:1", MaxInFlight: 2}, Spec{Addr: "b:1", MaxInFlight: 2})
-	f("nobody available", false, func(p *Pool) { p.Members()[0].SetOperator(Drain) }, Spec{Addr: "a:1", MaxInFlight: 2})
+	f("no upstream available", false, func(p *Pool) { p.Members()[0].SetOperator(Drain) }, Spec{Addr: "a:1", MaxInFlight: 2})
 
 	p := newTestPool(t, Options{}, Spec{Addr: "a:1", MaxInFlight: 2})
 	acquire(t, &p.Members()[0], 2)

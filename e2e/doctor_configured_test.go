@@ -22,7 +22,7 @@ var configured = []setup{
 		return d
 	}, "socket_missing", "start the application"},
 
-	{"php-fpm has another socket now", func(p *plant) diagnosis {
+	{"php-fpm has a new socket", func(p *plant) diagnosis {
 		p.fastCGI(p.listenUnix("php8.3.sock"))
 		p.nginx(passed("include fastcgi_params; fastcgi_pass unix:$DIR/php7.4.sock"))
 		p.get()
@@ -129,7 +129,7 @@ var configured = []setup{
 		return d
 	}, "dns_not_found", "run the doctor where the proxy runs"},
 
-	{"a stopped member beside others", func(p *plant) diagnosis {
+	{"one stopped member of a group", func(p *plant) diagnosis {
 		other, stopped := neighbours(p)
 		p.appOn(other, fine)
 		p.nginx(group("keepalive_timeout 4s;", p.app(fine), stopped))
@@ -141,7 +141,7 @@ var configured = []setup{
 		return d
 	}, "nothing_listens", "start it again"},
 
-	{"stopped, after it had answered", func(p *plant) diagnosis {
+	{"stopped after earlier answers", func(p *plant) diagnosis {
 		other, stopped := neighbours(p)
 		p.appOn(other, fine)
 		ln, err := net.Listen("tcp", stopped)
@@ -157,7 +157,7 @@ var configured = []setup{
 		return p.doctorNginx()
 	}, "nothing_listens", "start it again"},
 
-	{"what listens nearby is nginx itself", func(p *plant) diagnosis {
+	{"nginx itself listens on the similar port", func(p *plant) diagnosis {
 		own, dead := neighbours(p)
 		own.Close()
 		p.nginx(strings.Replace(proxied("http://"+dead), "listen $LISTEN;", "listen $LISTEN; listen "+own.Addr().String()+";", 1))
@@ -169,7 +169,7 @@ var configured = []setup{
 		return d
 	}, "nothing_listens", "start the application"},
 
-	{"a site of its own, wrong port", func(p *plant) diagnosis {
+	{"a single site, wrong port", func(p *plant) diagnosis {
 		right, wrong := neighbours(p)
 		p.appOn(right, fine)
 		writeFile(p.T, p.dir, "shop", "upstream shop {\n server "+wrong+" weight=2;\n}\nserver {\n listen 127.0.0.1:8;\n location / { proxy_pass http://shop; }\n}\n")
@@ -178,7 +178,7 @@ var configured = []setup{
 		return d
 	}, "wrong_port", " weight=2;"},
 
-	{"what nginx -T prints, in a file", func(p *plant) diagnosis {
+	{"the output of nginx -T in a file", func(p *plant) diagnosis {
 		writeFile(p.T, p.dir, "dump", "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\n# configuration file /etc/nginx/nginx.conf:\nevents {}\nhttp {\n include conf.d/*.conf;\n include gone.conf;\n}\n\n"+
 			"# configuration file /etc/nginx/conf.d/a.conf:\nserver {\n location / {\n  proxy_pass http://"+p.address()+";\n }\n}\n")
 		d := p.doctor("--nginx", p.path("dump"))
@@ -200,7 +200,7 @@ var configured = []setup{
 		return d
 	}, "socket_missing", "start the application"},
 
-	{"logs that are no files", func(p *plant) diagnosis {
+	{"logs that are not files", func(p *plant) diagnosis {
 		file := writeFile(p.T, p.dir, "web.conf", "error_log stderr;\naccess_log /dev/stdout;\nserver { location / { proxy_pass http://"+p.address()+"; } }\n")
 		d := p.doctor("--nginx", file)
 		wantIn(p.T, "what is not known", strings.Join(d.Unknown, "\n"), "/dev/stdout is not a file; docker logs NAME")
@@ -217,7 +217,7 @@ var configured = []setup{
 		return p.doctorNginx()
 	}, "header_size", "proxy_busy_buffers_size 16k;"},
 
-	{"files and connections run out", func(p *plant) diagnosis {
+	{"no files and connections left", func(p *plant) diagnosis {
 		p.configure("worker_rlimit_nofile 512;", "worker_connections 1024;", proxied("http://"+p.app(fine)))
 		writeFile(p.T, p.dir, "error.log", strings.Repeat("2026/03/01 12:00:01 [alert] 1#1: *7 socket() failed (24: Too many open files) while connecting to upstream, client: 1.1.1.1\n", 4)+
 			strings.Repeat("2026/03/01 12:00:02 [crit] 1#1: accept4() failed (24: Too many open files)\n", 3))
@@ -243,7 +243,7 @@ var configured = []setup{
 		return p.doctorNginx()
 	}, "dns_failure", "name server"},
 
-	{"the header is too big for what the log alone tells", func(p *plant) diagnosis {
+	{"header too big, from the log alone", func(p *plant) diagnosis {
 		to := p.app(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == "POST" {
 				w.Header().Set("Set-Cookie", "s="+strings.Repeat("x", 40000))

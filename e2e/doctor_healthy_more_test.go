@@ -11,7 +11,7 @@ import (
 
 // wellToo are healthy setups with something that looks like a fault.
 var wellToo = map[string]func(*plant) diagnosis{
-	"a certificate of nginx's own, which the upstream wants": func(p *plant) diagnosis {
+	"a client certificate that the upstream requires": func(p *plant) diagnosis {
 		to := p.mutual()
 		p.nginx(proxied("https://"+to, "proxy_ssl_certificate $DIR/app.pem;", "proxy_ssl_certificate_key $DIR/app.pem;"))
 		p.get()
@@ -52,7 +52,7 @@ var wellToo = map[string]func(*plant) diagnosis{
 		p.get()
 		return p.doctorNginx()
 	},
-	"an application that wants an upgrade": func(p *plant) diagnosis {
+	"an application that requires an upgrade": func(p *plant) diagnosis {
 		to := p.app(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Upgrade") == "" {
 				w.WriteHeader(http.StatusUpgradeRequired)
@@ -95,7 +95,7 @@ var wellToo = map[string]func(*plant) diagnosis{
 		p.get()
 		return p.doctorNginx()
 	},
-	"who is not logged in": func(p *plant) diagnosis {
+	"an application that answers 401": func(p *plant) diagnosis {
 		auth := p.app(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 		p.nginx("server { listen $LISTEN; location / { auth_request /auth; proxy_pass http://" + p.app(fine) + "; } location = /auth { internal; proxy_pass http://" + auth + "; proxy_pass_request_body off; proxy_set_header Content-Length \"\"; } }")
 		p.get()

@@ -62,12 +62,12 @@ var healthy = map[string]func(*plant) diagnosis{
 		p.get()
 		return p.doctorNginx()
 	},
-	"a site of its own": func(p *plant) diagnosis {
+	"a single site": func(p *plant) diagnosis {
 		writeFile(p.T, p.dir, "shop", "map $http_upgrade $connection_upgrade { default upgrade; '' close; }\n"+
 			"server {\n listen 127.0.0.1:8;\n location / { proxy_pass http://"+p.app(fine)+"; }\n}\n")
 		return p.doctor("--nginx", p.path("shop"))
 	},
-	"locations of their own": func(p *plant) diagnosis {
+	"separate locations": func(p *plant) diagnosis {
 		writeFile(p.T, p.dir, "app.inc", "location /app/ {\n proxy_pass http://"+p.app(fine)+";\n}\n")
 		return p.doctor("--nginx", p.path("app.inc"))
 	},
@@ -77,7 +77,7 @@ var healthy = map[string]func(*plant) diagnosis{
 		writeFile(p.T, p.dir, "b.conf.bak", "server { location / { proxy_pass http://127.0.0.1:1; } }\n")
 		return p.doctor("--nginx", p.dir)
 	},
-	"what nginx -T prints": func(p *plant) diagnosis {
+	"the output of nginx -T": func(p *plant) diagnosis {
 		writeFile(p.T, p.dir, "app.conf", "upstream a { server "+p.app(fine)+"; }\n")
 		file := p.configure("", "", "include app.conf;\n"+proxied("http://a"))
 		out, err := exec.CommandContext(p.Context(), need(p.T, "nginx"), "-T", "-c", file, "-e", "stderr").CombinedOutput()
@@ -121,12 +121,12 @@ var healthy = map[string]func(*plant) diagnosis{
 		p.get()
 		return p.doctorNginx()
 	},
-	"a server that is down, and one for when others fail": func(p *plant) diagnosis {
+	"a down server and a backup server": func(p *plant) diagnosis {
 		p.nginx("upstream app { server " + p.app(fine) + " weight=2; server " + p.address() + " down; server " + p.app(fine) + " backup; }\n" + proxied("http://app"))
 		p.get()
 		return p.doctorNginx()
 	},
-	"an answer that is an error of the application's": func(p *plant) diagnosis {
+	"an application's own error": func(p *plant) diagnosis {
 		p.nginx(proxied("http://" + p.app(http.NotFound)))
 		p.get()
 		return p.doctorNginx()

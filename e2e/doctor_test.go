@@ -255,7 +255,7 @@ var setups = []setup{
 		return p.doctorNginx()
 	}, "dns_timeout", "resolver "},
 
-	{"the name has moved", func(p *plant) diagnosis {
+	{"the name has a new address", func(p *plant) diagnosis {
 		hosts := writeFile(p.T, p.dir, "hosts", "127.0.0.1 localhost\n127.80.251.1 app.moved\n")
 		p.namespace("-m", "mount --bind "+hosts+" /etc/hosts")
 		_, port, _ := net.SplitHostPort(p.app(fine))
@@ -273,21 +273,21 @@ var setups = []setup{
 		return p.doctorNginx()
 	}, "resolver_missing", "resolver "},
 
-	{"open files run out", func(p *plant) diagnosis {
+	{"no open files left", func(p *plant) diagnosis {
 		to := p.app(func(_ http.ResponseWriter, r *http.Request) { pause(r, time.Second) })
 		p.nginxWith("worker_rlimit_nofile 16;", "worker_connections 16;", proxied("http://"+to))
 		p.together(20, "/")
 		return p.doctorNginx()
 	}, "fd_limit", "worker_rlimit_nofile 16384;"},
 
-	{"worker connections run out", func(p *plant) diagnosis {
+	{"no worker connections left", func(p *plant) diagnosis {
 		to := p.app(func(_ http.ResponseWriter, r *http.Request) { pause(r, time.Second) })
 		p.nginxWith("", "worker_connections 8;", proxied("http://"+to))
 		p.together(20, "/")
 		return p.doctorNginx()
 	}, "worker_connections", "worker_connections 4096;"},
 
-	{"every server left out", func(p *plant) diagnosis {
+	{"every server ejected", func(p *plant) diagnosis {
 		p.nginx(group("", p.address()+" max_fails=1 fail_timeout=60s", p.address()+" max_fails=1 fail_timeout=60s"))
 		p.ask(6, "GET", "/", "")
 		d := p.doctorNginx()
@@ -373,7 +373,7 @@ var setups = []setup{
 		return p.doctorGoodgate(fmt.Sprintf("{upstreams: [%q], health: {path: /moved, expect: {status: 200}}}", "http://"+p.site("/up")))
 	}, "health_redirect", "pools.app.health.path: /up"},
 
-	{"health path asks for a password", func(p *plant) diagnosis {
+	{"health path requires a password", func(p *plant) diagnosis {
 		return p.doctorGoodgate(fmt.Sprintf("{upstreams: [%q], health: {path: /private}}", "http://"+p.site("/health")))
 	}, "health_auth", "pools.app.health.path: /health"},
 
@@ -393,7 +393,7 @@ var setups = []setup{
 		return p.haproxy("option httpchk GET /healthz", "server one "+p.site("/up")+" check inter 100ms fall 1")
 	}, "health_not_found", "option httpchk GET /up"},
 
-	{"somebody has the listener's address", func(p *plant) diagnosis {
+	{"another process has the listener's address", func(p *plant) diagnosis {
 		to := p.app(fine)
 		file := writeFile(p.T, p.dir, "goodgate.yaml", fmt.Sprintf("listeners: [%q]\npools:\n  app: {upstreams: [%q]}\n", p.app(fine), "http://"+to))
 		return p.doctor("--config", file)

@@ -21,7 +21,7 @@ var unusual = []setup{
 		return p.doctorNginx()
 	}, "tls_client_certificate", "proxy_ssl_certificate_key "},
 
-	{"a name is wanted in the handshake, and none is sent", func(p *plant) diagnosis {
+	{"the handshake requires a name, and nginx sends none", func(p *plant) diagnosis {
 		cert := p.certificate("app.pem", "app.internal", time.Now().Add(1000*time.Hour))
 		to := p.appOn(tls.NewListener(p.listen(), &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			if h.ServerName != "app.internal" {

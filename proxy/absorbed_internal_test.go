@@ -24,7 +24,7 @@ func TestAbsorb(t *testing.T) {
 		hidden   reason.Reason
 	}{
 		"nothing failed":            {attempts: []Attempt{answered}},
-		"no upstream was asked":     {},
+		"no attempt":                {},
 		"refused, then another":     {attempts: []Attempt{failed(reason.ConnectRefused), answered}, want: reason.ByRetry, hidden: reason.ConnectRefused},
 		"status, then another":      {attempts: []Attempt{failed(reason.UpstreamStatus), answered}, want: reason.ByRetry, hidden: reason.UpstreamStatus},
 		"cut off, then another":     {attempts: []Attempt{failed(reason.ResponseTruncated), answered}, want: reason.ByCommit, hidden: reason.ResponseTruncated},

@@ -89,10 +89,10 @@ func testReloadKeepsWhatIsKnown(t *testing.T) {
 	for old.budget.reserve.Allow() {
 	}
 	for name, change := range map[string]func(*Retry){
-		"nothing of it": func(*Retry) {},
-		"attempts":      func(r *Retry) { r.Attempts = 2 },
-		"budget":        func(r *Retry) { r.Budget = 0.3 },
-		"hedge":         func(r *Retry) { r.Hedge.Budget, r.Hedge.MinDelay = 0.2, time.Second },
+		"no change": func(*Retry) {},
+		"attempts":  func(r *Retry) { r.Attempts = 2 },
+		"budget":    func(r *Retry) { r.Budget = 0.3 },
+		"hedge":     func(r *Retry) { r.Hedge.Budget, r.Hedge.MinDelay = 0.2, time.Second },
 	} {
 		o := o
 		change(&o.Retry)

@@ -89,7 +89,7 @@ func TestServerGoesAway(t *testing.T) {
 		"hours":             {http.Header{"Connection": {"close"}, "Retry-After": {"7200"}}, 30 * time.Second},
 		"keeps connections": {http.Header{"Retry-After": {"5"}}, 0},
 		"does not say when": {http.Header{"Connection": {"close"}}, 0},
-		"a date gone by":    {http.Header{"Connection": {"close"}, "Retry-After": {"Fri, 31 Dec 1999 23:59:59 GMT"}}, 0},
+		"a past date":       {http.Header{"Connection": {"close"}, "Retry-After": {"Fri, 31 Dec 1999 23:59:59 GMT"}}, 0},
 		"nonsense":          {http.Header{"Connection": {"close"}, "Retry-After": {"soon"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,20 +79,20 @@ func TestEvidence(t *testing.T) {
 		quick  bool // takes less than 1.5 s
 		record string
 	}{
-		"it hangs":              {a: waitsForClose, hung: "a:80", quick: true, record: moved},
-		"it hangs, HEAD":        {method: "HEAD", a: waitsForClose, hung: "a:80", quick: true, record: moved},
-		"a report":              {a: long, record: alone},
-		"a report elsewhere":    {a: waitsForClose, b: long, hung: "a:80", record: moved},
-		"two hang":              {a: waitsForClose, b: waitsForClose, hung: "a:80 b:80", quick: true, record: "a:none:lost_race c:200:answered"},
-		"one hangs, one closes": {a: waitsForClose, b: after(3, ""), hung: "a:80", quick: true, record: "a:none:lost_race b:closed_before_response:hedged c:200:answered"},
-		"PUT":                   {method: "PUT", a: long, hung: "a:80", record: alone},
-		"POST":                  {method: "POST", a: long, hung: "a:80", record: alone},
-		"off":                   {change: func(s *setup) { s.pool.Retry.Hedge = proxy.Hedge{} }, a: long, hung: "a:80", record: alone},
-		"nobody probes":         {change: func(s *setup) { s.balancer.Checked = false }, a: long, record: alone},
-		"events":                {header: http.Header{"Accept": {"text/event-stream"}}, a: waitsForClose, hung: "a:80", quick: true, record: moved},
-		"late events":           {header: http.Header{"Accept": {"text/event-stream"}}, a: long, record: alone},
-		"an upgrade":            {header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"x"}}, a: long, hung: "a:80", record: alone},
-		"nothing to pay with":   {change: func(s *setup) { s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0, 0 }, a: long, hung: "a:80", record: alone},
+		"the upstream hangs":       {a: waitsForClose, hung: "a:80", quick: true, record: moved},
+		"the upstream hangs, HEAD": {method: "HEAD", a: waitsForClose, hung: "a:80", quick: true, record: moved},
+		"a report":                 {a: long, record: alone},
+		"a report elsewhere":       {a: waitsForClose, b: long, hung: "a:80", record: moved},
+		"two hang":                 {a: waitsForClose, b: waitsForClose, hung: "a:80 b:80", quick: true, record: "a:none:lost_race c:200:answered"},
+		"one hangs, one closes":    {a: waitsForClose, b: after(3, ""), hung: "a:80", quick: true, record: "a:none:lost_race b:closed_before_response:hedged c:200:answered"},
+		"PUT":                      {method: "PUT", a: long, hung: "a:80", record: alone},
+		"POST":                     {method: "POST", a: long, hung: "a:80", record: alone},
+		"off":                      {change: func(s *setup) { s.pool.Retry.Hedge = proxy.Hedge{} }, a: long, hung: "a:80", record: alone},
+		"no probes":                {change: func(s *setup) { s.balancer.Checked = false }, a: long, record: alone},
+		"events":                   {header: http.Header{"Accept": {"text/event-stream"}}, a: waitsForClose, hung: "a:80", quick: true, record: moved},
+		"late events":              {header: http.Header{"Accept": {"text/event-stream"}}, a: long, record: alone},
+		"an upgrade":               {header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"x"}}, a: long, hung: "a:80", record: alone},
+		"nothing to pay with":      {change: func(s *setup) { s.pool.Retry.Budget, s.pool.Retry.BudgetMin = 0, 0 }, a: long, hung: "a:80", record: alone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -341,10 +341,10 @@ func TestUselessFallback(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, rt := range map[string]proxy.Route{
-		"nothing in it": {Pool: pool, Fallback: &proxy.Fallback{}},
-		"two things":    {Pool: pool, Fallback: &proxy.Fallback{Pool: new(proxy.Pool), Respond: &proxy.Respond{}}},
-		"itself":        {Pool: pool, Fallback: &proxy.Fallback{Pool: pool}},
-		"for nothing":   {Respond: &proxy.Respond{}, Fallback: &proxy.Fallback{Respond: &proxy.Respond{}}},
+		"an empty one": {Pool: pool, Fallback: &proxy.Fallback{}},
+		"two things":   {Pool: pool, Fallback: &proxy.Fallback{Pool: new(proxy.Pool), Respond: &proxy.Respond{}}},
+		"itself":       {Pool: pool, Fallback: &proxy.Fallback{Pool: pool}},
+		"for nothing":  {Respond: &proxy.Respond{}, Fallback: &proxy.Fallback{Respond: &proxy.Respond{}}},
 	} {
 		if _, err := proxy.New(proxy.Options{Routes: []proxy.Route{rt}}); err == nil {
 			t.Errorf("%s: got no error", name)

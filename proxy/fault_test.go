@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 			{"abort", []proxy.Fault{{Share: 1, Abort: 429}}, "", true, 429, -1, false, 0, "abort", reason.FaultInjected, 0},
 			{"cut", []proxy.Fault{{Share: 1, Cut: 1000}}, "", true, 200, 1000, true, 0, "cut", reason.FaultInjected, 1},
 			{"cut of a stream", []proxy.Fault{{Share: 1, Cut: 1000}}, "", false, 200, 1000, true, 0, "cut", reason.FaultInjected, 1},
-			{"cut behind the end", []proxy.Fault{{Share: 1, Cut: size}}, "", true, 200, size, false, 0, "cut", reason.None, 1},
+			{"cut after the end", []proxy.Fault{{Share: 1, Cut: size}}, "", true, 200, size, false, 0, "cut", reason.None, 1},
 			{"throttle", []proxy.Fault{{Share: 1, Throttle: 1000}}, "", true, 200, size, false, 2900 * time.Millisecond, "throttle", reason.None, 1},
 			{"throttle of a stream", []proxy.Fault{{Share: 1, Throttle: 1000}}, "", false, 200, size, false, 2900 * time.Millisecond, "throttle", reason.None, 1},
 			{"all", []proxy.Fault{{Share: 1, Delay: time.Second}, {Share: 1, Throttle: 1000}, {Share: 1, Cut: 2000}}, "", true, 200, 2000, true, 2900 * time.Millisecond, "delay,cut,throttle", reason.FaultInjected, 1},

@@ -46,7 +46,7 @@ func TestNewcomerFails(t *testing.T) {
 		"the others say 404":    {a: broken, b: missing, status: 404, record: "a:500:retried b:404:answered", by: reason.ByRetry},
 		"a settled one fails":   {known: true, a: broken, b: fine, status: 500, record: "a:500:answered"},
 		"nothing is sent twice": {change: func(s *setup) { s.pool.Retry.Attempts = 1 }, a: broken, b: fine, status: 500, record: "a:500:no_attempts_left"},
-		"nobody else is there":  {change: func(s *setup) { s.upstreams = specs("a:80"); s.pool.Retry.Attempts = 2 }, a: broken, status: 500, record: "a:500:answered"},
+		"no other upstream":     {change: func(s *setup) { s.upstreams = specs("a:80"); s.pool.Retry.Attempts = 2 }, a: broken, status: 500, record: "a:500:answered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

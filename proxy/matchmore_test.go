@@ -104,7 +104,7 @@ func TestMoreConditions(t *testing.T) {
 			{"no port", proxy.Match{Ports: []int{81}}, "/", nil, false},
 			{"name", proxy.Match{ServerNames: []string{"a.example"}}, "/", []func(*http.Request){sni("A.example")}, true},
 			{"name below", proxy.Match{ServerNames: []string{"*.example"}}, "/", []func(*http.Request){sni("a.b.example")}, true},
-			{"another name, though the host is it", proxy.Match{ServerNames: []string{"example.com"}}, "/", []func(*http.Request){sni("other")}, false},
+			{"another server name with the right host", proxy.Match{ServerNames: []string{"example.com"}}, "/", []func(*http.Request){sni("other")}, false},
 			{"no TLS", proxy.Match{ServerNames: []string{"example.com"}}, "/", nil, false},
 			{"first alternative", proxy.Match{Any: []proxy.Match{{Path: "/a"}, {Path: "/b"}}}, "/a", nil, true},
 			{"second alternative", proxy.Match{Any: []proxy.Match{{Path: "/a"}, {Path: "/b"}}}, "/b", nil, true},

@@ -181,7 +181,7 @@ func TestSuppressedBodyIsNotSent(t *testing.T) {
 		"a fixed answer, 304":      {fixed(304), "GET", false},
 		"an application's, HEAD":   {setup{upstreams: specs("app:80")}, "HEAD", false},
 		"an application's":         {setup{upstreams: specs("app:80")}, "GET", true},
-		"nobody there, HEAD":       {setup{}, "HEAD", false},
+		"no upstream, HEAD":        {setup{}, "HEAD", false},
 		"a fallback's fixed":       {setup{route: proxy.Route{Fallback: &proxy.Fallback{Respond: &proxy.Respond{Body: "fixed"}}}}, "GET", true},
 		"a fallback's fixed, HEAD": {setup{route: proxy.Route{Fallback: &proxy.Fallback{Respond: &proxy.Respond{Body: "fixed"}}}}, "HEAD", false},
 	} {

@@ -173,9 +173,9 @@ func TestPrefetchFails(t *testing.T) {
 		status string // the client's; empty = none
 	}{
 		"nothing comes":         {head, 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
-		"it stops":              {head + "abc", 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
+		"the body stops":        {head + "abc", 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
 		"a large one":           {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n", 300 * time.Millisecond, nil, reason.RequestTimeout, "408"},
-		"the client is gone":    {head, time.Minute, func(c *net.TCPConn) { c.Close() }, reason.ClientGone, ""},
+		"the client has left":   {head, time.Minute, func(c *net.TCPConn) { c.Close() }, reason.ClientGone, ""},
 		"the client is cut off": {head + "abc", time.Minute, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }, reason.ClientGone, ""},
 		"the client ends":       {head + "abc", time.Minute, func(c *net.TCPConn) { c.CloseWrite() }, reason.ClientGone, ""},
 	} {

@@ -24,9 +24,9 @@ func TestProxyProtocolHeader(t *testing.T) {
 		{"IPv4", at("203.0.113.7:4711"), at("192.0.2.1:80"), "203.0.113.7:4711 192.0.2.1:80"},
 		{"IPv6", at("[2001:db8::7]:4711"), at("[2001:db8::1]:443"), "[2001:db8::7]:4711 [2001:db8::1]:443"},
 		{"IPv4 on a socket of both", at("[::ffff:203.0.113.7]:4711"), at("[::ffff:192.0.2.1]:80"), "203.0.113.7:4711 192.0.2.1:80"},
-		{"an IPv6 client told of over IPv4", at("[2001:db8::7]:0"), at("192.0.2.1:80"), "[2001:db8::7]:0 192.0.2.1:80"},
-		{"an IPv4 client told of over IPv6", at("203.0.113.7:0"), at("[2001:db8::1]:80"), "203.0.113.7:0 [2001:db8::1]:80"},
-		{"told of over a unix socket", at("203.0.113.7:0"), netip.AddrPort{}, "203.0.113.7:0 0.0.0.0:0"},
+		{"an IPv6 client, IPv4 connection", at("[2001:db8::7]:0"), at("192.0.2.1:80"), "[2001:db8::7]:0 192.0.2.1:80"},
+		{"an IPv4 client, IPv6 connection", at("203.0.113.7:0"), at("[2001:db8::1]:80"), "203.0.113.7:0 [2001:db8::1]:80"},
+		{"a unix socket", at("203.0.113.7:0"), netip.AddrPort{}, "203.0.113.7:0 0.0.0.0:0"},
 		{"IPv6 told of over a unix socket", at("[2001:db8::7]:0"), netip.AddrPort{}, "[2001:db8::7]:0 [::]:0"},
 		{"not known", netip.AddrPort{}, at("192.0.2.1:80"), "<nil> <nil>"},
 	} {

@@ -216,7 +216,7 @@ var scenarios = []reached{
 	{reason: reason.ResponseTimeout, name: "of the try", status: 504, blamed: true, change: func(s *setup) { s.pool.Retry.PerTry = time.Second }, app: scripted(waitsForClose)},
 	{reason: reason.ResponseTimeout, name: "of the request", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Request = time.Second }, app: scripted(waitsForClose)},
 	{reason: reason.ResponseTimeout, name: "of the route", status: 504, blamed: true, change: func(s *setup) { s.route.Timeout = time.Second }, app: scripted(waitsForClose)},
-	{reason: reason.ResponseTimeout, name: "takes no body", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second },
+	{reason: reason.ResponseTimeout, name: "reads no body", status: 504, blamed: true, change: func(s *setup) { s.pool.Timeouts.Idle = time.Second },
 		app: scripted(func(c *wire) {
 			c.header()
 			time.Sleep(time.Hour)

@@ -80,7 +80,7 @@ func TestSlowAnswerIsPrompt(t *testing.T) {
 	}{
 		{"small", 64 << 10, "Content-Length: %d", 10, false, 50 * time.Millisecond},
 		{"larger than the buffer", 1 << 10, "Content-Length: %d", 1000, false, 0},
-		{"larger than what pipes pass", 64 << 10, "Content-Length: %d", 20 << 10, false, 0},
+		{"larger than the limit for pipes", 64 << 10, "Content-Length: %d", 20 << 10, false, 0},
 		{"not held", 0, "Content-Length: %d", 10, false, 0},
 		{"of unknown length", 64 << 10, "X-Length: %d", 10, false, 50 * time.Millisecond},
 		{"small, HTTP/2", 64 << 10, "Content-Length: %d", 10, true, 50 * time.Millisecond},

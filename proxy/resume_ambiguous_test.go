@@ -24,7 +24,7 @@ func TestResumeOfAmbiguousAnswers(t *testing.T) {
 		first, rest string
 		want        bool
 	}{
-		"as it should be":                 {first, rest, true},
+		"unambiguous":                     {first, rest, true},
 		"the same coding":                 {first + "Content-Encoding: gzip\n", rest + "Content-Encoding: gzip\n", true},
 		"first: two tags":                 {first + "ETag: \"v2\"\n", rest, false},
 		"first: the same tag twice":       {first + tag, rest, false},

@@ -296,7 +296,7 @@ func TestRetryDecisions(t *testing.T) {
 		{name: "deadline", apps: silent, want: "a:response_timeout:retried b:response_timeout:out_of_time", status: 504,
 			change: func(s *setup) { s.pool.Timeouts.Request = 1500 * time.Millisecond }},
 		{name: "client left", apps: silent, want: "a:client_gone:clients_fault", change: func(s *setup) { s.pool.Retry.PerTry = time.Minute }, ask: leaves},
-		{name: "nobody left", apps: status(503), want: "a:503:nobody_left", status: 503, change: func(s *setup) {
+		{name: "no upstream left", apps: status(503), want: "a:503:nobody_left", status: 503, change: func(s *setup) {
 			s.upstreams = s.upstreams[:1]
 			s.balancer.Notify = nil
 		}, ask: func(w *world) answer {

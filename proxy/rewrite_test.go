@@ -167,7 +167,7 @@ func TestRoutes(t *testing.T) {
 		{"method", proxy.Match{Methods: []string{"GET", "HEAD"}}, []string{"GET x / -", "HEAD x / -"}, []string{"POST x / -"}},
 		{"header", proxy.Match{Headers: map[string]string{"x-a": "1"}}, []string{"GET x / 1", "GET x / 2,1"}, []string{"GET x / -", "GET x / 12"}},
 		{"any header", proxy.Match{Headers: map[string]string{"X-A": "*"}}, []string{"GET x / 1"}, []string{"GET x / -"}},
-		{"all of it", proxy.Match{Hosts: []string{"a", "b"}, Path: "/p*", Methods: []string{"PUT"}, Headers: map[string]string{"X-A": ""}},
+		{"all conditions", proxy.Match{Hosts: []string{"a", "b"}, Path: "/p*", Methods: []string{"PUT"}, Headers: map[string]string{"X-A": ""}},
 			[]string{"PUT b /path 1"}, []string{"PUT c /path 1", "PUT b /x 1", "GET b /path 1", "PUT b /path -"}},
 	} {
 		p, err := proxy.New(proxy.Options{Routes: []proxy.Route{

@@ -78,11 +78,11 @@ func TestHTTP2UnusualResponses(t *testing.T) {
 	f("a list of lengths", "POST", malformed, length("200", "4, 4"), false, "body")
 	f("no number", "POST", malformed, length("200", "x"), false, "body")
 	f("a sign", "POST", malformed, length("200", "+4"), false, "body")
-	f("a length that overflows", "POST", malformed, length("200", "9223372036854775808"), false, "body")
+	f("an overflowing length", "POST", malformed, length("200", "9223372036854775808"), false, "body")
 	f("too short", "POST", "502 response_truncated", length("200", "5"), false, "body")
 	f("too short, twice", "POST", "502 response_truncated", length("200", "5", "5"), false, "body")
-	f("nothing of it", "POST", "502 response_truncated", length("200", "5"), true, "")
-	f("nothing of it, twice", "POST", "502 response_truncated", length("200", "5", "5"), true, "")
+	f("no byte of the body", "POST", "502 response_truncated", length("200", "5"), true, "")
+	f("no byte of the body, twice", "POST", "502 response_truncated", length("200", "5", "5"), true, "")
 	f("too long", "POST", "502 response_malformed", length("200", "3"), false, "body")
 	f("too long, twice", "POST", "502 response_malformed", length("200", "3", "3"), false, "body")
 	for _, status := range []string{"", "0", "42", "099", "1000", "+200", "-200", "0200", "20", "2 0", "abc", "101", "+101"} {
@@ -159,12 +159,12 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 	f("no status", malformed, func(c *framed, stream uint32) { c.header(stream, true, "x", "y") })
 	f("two statuses", malformed, func(c *framed, stream uint32) { c.header(stream, true, ":status", "200", ":status", "204") })
 	f("pseudo field of requests", malformed, func(c *framed, stream uint32) { c.header(stream, true, ":status", "200", ":path", "/") })
-	f("pseudo field behind others", malformed, func(c *framed, stream uint32) { c.header(stream, true, "x", "y", ":status", "200") })
+	f("pseudo field after others", malformed, func(c *framed, stream uint32) { c.header(stream, true, "x", "y", ":status", "200") })
 	f("pseudo field in a trailer", "502 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
 		c.header(stream, true, ":status", "200")
 	})
-	f("trailer that does not end", "502 response_malformed", func(c *framed, stream uint32) {
+	f("endless trailer", "502 response_malformed", func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "200")
 		c.header(stream, false, "x", "y")
 	})
@@ -174,14 +174,14 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 			c.header(stream, false, ":status", "103")
 		}
 	})
-	f("header that is too large", malformed, func(c *framed, stream uint32) {
+	f("too large a header", malformed, func(c *framed, stream uint32) {
 		var b bytes.Buffer
 		e := hpack.NewEncoder(&b)
 		e.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
 		e.WriteField(hpack.HeaderField{Name: "x", Value: strings.Repeat("\x01", 300<<10)})
 		c.writeBlock(stream, b.Bytes())
 	})
-	f("header that is small packed", malformed, func(c *framed, stream uint32) {
+	f("too large a header, compressed", malformed, func(c *framed, stream uint32) {
 		var b bytes.Buffer
 		e := hpack.NewEncoder(&b)
 		e.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
@@ -201,8 +201,8 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 		}
 	})
 	f("data before the header", malformed, func(c *framed, stream uint32) { c.WriteData(stream, true, []byte("x")) })
-	f("data of a stream that nobody opened", malformed, func(c *framed, stream uint32) { c.WriteData(stream+100, true, []byte("x")) })
-	f("data behind the end", "200 none", func(c *framed, stream uint32) {
+	f("data on a stream never opened", malformed, func(c *framed, stream uint32) { c.WriteData(stream+100, true, []byte("x")) })
+	f("data after the end", "200 none", func(c *framed, stream uint32) {
 		c.header(stream, true, ":status", "200")
 		c.WriteData(stream, true, []byte("x"))
 	})
@@ -214,16 +214,16 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 			}
 		}
 	})
-	f("window that overflows", malformed, func(c *framed, stream uint32) {
+	f("overflowing window", malformed, func(c *framed, stream uint32) {
 		c.WriteWindowUpdate(0, 1<<31-1)
 		c.WriteWindowUpdate(0, 1<<31-1)
 	})
-	f("window of a stream that is not there", malformed, func(c *framed, stream uint32) { c.WriteWindowUpdate(stream+2, 1) })
+	f("window update of an unknown stream", malformed, func(c *framed, stream uint32) { c.WriteWindowUpdate(stream+2, 1) })
 	f("stream's window that overflows", malformed, func(c *framed, stream uint32) {
 		c.WriteWindowUpdate(stream, 1<<31-1)
 		c.WriteWindowUpdate(stream, 1<<31-1)
 	})
-	f("initial window that overflows", malformed, func(c *framed, stream uint32) {
+	f("overflowing initial window", malformed, func(c *framed, stream uint32) {
 		c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 31})
 	})
 	f("stream's window that overflows by a setting", malformed, func(c *framed, stream uint32) {
@@ -243,7 +243,7 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 	upload(100<<10, "window that never opens", "504 response_timeout", func(c *framed, stream uint32) {
 		c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	})
-	f("settings that change without end", "200 none", func(c *framed, stream uint32) {
+	f("endless settings", "200 none", func(c *framed, stream uint32) {
 		for i := range uint32(1000) {
 			c.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: i << 20}, streams(i), http2.Setting{ID: http2.SettingMaxFrameSize, Val: 16<<10 + i})
 		}
@@ -255,7 +255,7 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 		}
 		c.header(stream, true, ":status", "200")
 	})
-	f("resets of streams that are not there", "200 none", func(c *framed, stream uint32) {
+	f("resets of unknown streams", "200 none", func(c *framed, stream uint32) {
 		for i := range uint32(1000) {
 			c.WriteRSTStream(2*i+101, http2.ErrCodeCancel)
 		}
@@ -267,7 +267,7 @@ func TestHTTP2UnusualUpstreams(t *testing.T) {
 		}
 		c.header(stream, true, ":status", "200")
 	})
-	f("goaway that goes up", "503 stream_refused", func(c *framed, stream uint32) {
+	f("goaway with a higher stream", "503 stream_refused", func(c *framed, stream uint32) {
 		c.WriteGoAway(0, http2.ErrCodeNo, nil)
 		c.WriteGoAway(stream, http2.ErrCodeNo, nil)
 		c.wait()
@@ -361,7 +361,7 @@ func TestHTTP2RequestLengths(t *testing.T) {
 		f("one", "POST", "body", false, "200", "[4] [] body", "4")
 		f("two equal ones", "POST", "body", false, "200", "[4] [] body", "4", "4")
 		f("two", "POST", "body", false, "400", "", "4", "5")
-		f("two of which the second fits", "POST", "body", false, refused, "", "5", "4")
+		f("two lengths, the second right", "POST", "body", false, refused, "", "5", "4")
 		f("no number", "POST", "body", false, refused, "", "x")
 		f("a list", "POST", "body", false, refused, "", "4, 4")
 		f("a sign", "POST", "body", false, refused, "", "+4")

@@ -172,7 +172,7 @@ func TestHTTP2UselessConnections(t *testing.T) {
 		c.wait()
 	})
 	f("closed after the settings", "502", 80, func(c *framed) {})
-	f("closed on a settings that is none", "502", 80, func(c *framed) {
+	f("closed after invalid settings", "502", 80, func(c *framed) {
 		c.WriteRawFrame(http2.FrameSettings, 0, 0, []byte("odd"))
 		c.wait()
 	})

@@ -145,10 +145,10 @@ func TestACME(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"by TLS-ALPN-01", orderedByTLS}, {"by HTTP-01", orderedByHTTP}, {"by HTTP-01 when TLS-ALPN-01 fails", orderedByEither},
-		{"a restart and an upgrade order nothing", restarted}, {"a reload orders what is new", reloaded}, {"renewed", renewed},
-		{"a stranger's name is refused without an order", strangers}, {"a server that is down", serverDown},
-		{"a server that is not trusted", notTrusted}, {"a host that is not issued for", blocked},
-		{"a server that has forgotten everything", forgotten}, {"by an account that belongs to another", bound},
+		{"a restart and an upgrade order nothing", restarted}, {"a reload orders for new hosts", reloaded}, {"renewed", renewed},
+		{"an unknown name is refused without an order", strangers}, {"a server that is down", serverDown},
+		{"a server that is not trusted", notTrusted}, {"a host that the server rejects", blocked},
+		{"a server that has forgotten everything", forgotten}, {"with an account bound to an external one", bound},
 	}
 	passed := 0
 	for _, c := range cases {

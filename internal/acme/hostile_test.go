@@ -22,7 +22,7 @@ func TestUselessCertificates(t *testing.T) {
 		back time.Duration // how long ago that began
 	}{
 		{"expired", day, 2 * day},
-		{"a clock that is months ahead", 90 * day, 100 * day},
+		{"a clock that is months fast", 90 * day, 100 * day},
 		{"due, but good for a week", 90 * day, 83 * day},
 		{"for a second only", time.Second, 0},
 		{"without a lifetime", 0, 0},

@@ -21,9 +21,9 @@ func TestAuthors(t *testing.T) {
 		by      string // empty = refused
 		note    string
 	}{
-		{"no token is asked for", nil, nil, 0, "local", ""},
+		{"no token required", nil, nil, 0, "local", ""},
 		{"the same, by a socket", nil, nil, 1000, "local (uid 1000)", ""},
-		{"who says to be another", nil, []string{"Goodgate-User", "admin"}, 1000, "local (uid 1000)", "admin"},
+		{"a claim to be another user", nil, []string{"Goodgate-User", "admin"}, 1000, "local (uid 1000)", "admin"},
 		{"the main token", tokens, []string{"Authorization", "Bearer 0123456789abcdef"}, 0, "admin", ""},
 		{"a named token", tokens, []string{"Authorization", "Bearer fedcba9876543210", "Goodgate-User", "eve"}, 0, "ci", "eve"},
 		{"a named token by a socket", tokens, []string{"Authorization", "Bearer fedcba9876543210"}, 1000, "ci", ""},

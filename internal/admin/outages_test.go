@@ -107,7 +107,7 @@ func TestClientsLeave(t *testing.T) {
 		"few leave":             {several(9, left), ""},
 		"they leave a stream":   {several(30, begun), ""},
 		"they leave while held": {several(30, held), ""},
-		"nobody leaves":         {several(30, ok), ""},
+		"no client leaves":      {several(30, ok), ""},
 	} {
 		all := outage(2000, test.records...)
 		switch {

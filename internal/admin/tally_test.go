@@ -116,13 +116,13 @@ func TestCulprit(t *testing.T) {
 		r    proxy.Record
 		want int
 	}{
-		"answered":              {proxy.Record{Attempts: []proxy.Attempt{refused, {Upstream: "b", Status: 200}}}, -1},
-		"the last one's error":  {proxy.Record{Reason: reason.UpstreamStatus, Upstream: "b", Attempts: []proxy.Attempt{refused, status}}, 1},
-		"nobody could be asked": {proxy.Record{Reason: reason.HoldExpired}, -1},
-		"none could be reached": {proxy.Record{Reason: reason.HoldExpired, Attempts: []proxy.Attempt{refused}}, 0},
-		"broke off later":       {proxy.Record{Reason: reason.ResponseTruncated, Upstream: "b", Attempts: []proxy.Attempt{refused, {Upstream: "b", Status: 200}}}, 1},
-		"overloaded":            {proxy.Record{Reason: reason.Overloaded, Attempts: []proxy.Attempt{refused}}, -1},
-		"the client left":       {proxy.Record{Reason: reason.ClientGone, Attempts: []proxy.Attempt{refused}}, -1},
+		"answered":                   {proxy.Record{Attempts: []proxy.Attempt{refused, {Upstream: "b", Status: 200}}}, -1},
+		"the last one's error":       {proxy.Record{Reason: reason.UpstreamStatus, Upstream: "b", Attempts: []proxy.Attempt{refused, status}}, 1},
+		"no upstream could be tried": {proxy.Record{Reason: reason.HoldExpired}, -1},
+		"no upstream was reachable":  {proxy.Record{Reason: reason.HoldExpired, Attempts: []proxy.Attempt{refused}}, 0},
+		"broke off later":            {proxy.Record{Reason: reason.ResponseTruncated, Upstream: "b", Attempts: []proxy.Attempt{refused, {Upstream: "b", Status: 200}}}, 1},
+		"overloaded":                 {proxy.Record{Reason: reason.Overloaded, Attempts: []proxy.Attempt{refused}}, -1},
+		"the client left":            {proxy.Record{Reason: reason.ClientGone, Attempts: []proxy.Attempt{refused}}, -1},
 	} {
 		if got := culprit(&c.r); got != c.want {
 			t.Errorf("%s: got attempt %d, want %d", name, got, c.want)

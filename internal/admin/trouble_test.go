@@ -36,11 +36,11 @@ func TestTroubles(t *testing.T) {
 			Pool{Available: 2, Upstreams: []Upstream{up("bad", minuteOf(10, 3, 0, situation.Refused, 0, now, 0)), good}},
 			[]string{"warning bad connect_refused Nothing listens on bad. 3 of 10 attempts in the last minute failed this way, at 21:04:00. No client saw an error from it."},
 		},
-		"a restart that is over": {
+		"a completed restart": {
 			Pool{Available: 2, Upstreams: []Upstream{back, good}},
 			[]string{"notice bad connect_refused 1 of 2,481 attempts in the last minute failed this way, at 21:03:12. No client saw an error from it. It has been available again since 21:03:13."},
 		},
-		"errors of one are not the other's": {
+		"errors count only for their upstream": {
 			Pool{Available: 3, Minute: LastMinute{Sums: Sums{Requests: 3585, Escaped: 21}}, Upstreams: []Upstream{back, up("node", minuteOf(900, 21, 21, situation.AnswersError, 502, now, 0)), good}},
 			[]string{"error node upstream_status 21 of 900 attempts in the last minute got this answer, at 21:04:00. Clients saw 21 errors from it.", "notice bad connect_refused No client saw an error from it."},
 		},
@@ -69,7 +69,7 @@ func TestTroubles(t *testing.T) {
 			[]string{"error  all_fail_alike All 2 upstreams of pool app fail in the same way, which points to a shared cause: the upstream answers 503 itself. 20 of 20 attempts in the last minute failed, at 21:04:00. Clients saw 7 errors from them, and the others were hidden."},
 		},
 		"a name that is not found": {Pool{SourceError: "no such host"}, []string{"error  lookup_failed Looking up the upstreams of pool app failed: no such host."}},
-		"a name that is no longer found": {
+		"a name that was found before": {
 			Pool{SourceError: "no such host", Available: 1, Upstreams: []Upstream{good}},
 			[]string{"warning  lookup_failed goodgate uses the upstreams found before (1)."},
 		},

@@ -1,5 +1,5 @@
-// Package certs holds a listener's TLS certificates, by name and read again
-// when their files change, and the revocation lists of its clients' certificates.
+// Package certs has a listener's TLS certificates, by name, and the revocation lists
+// for its clients' certificates. It reads certificates again when their files change.
 package certs
 
 import (
@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// File is where one certificate comes from.
+// File has the sources of one certificate.
 type File struct {
 	Cert string // PEM: the certificate, then its chain
 	Key  string // PEM
-	OCSP string // DER: a response that is stapled; empty = none
+	OCSP string // DER: the response to staple; empty = none
 }
 
-// checkEvery is how often the files are looked at.
+// checkEvery is the interval of the file checks.
 const checkEvery = 2 * time.Second
 
 // Store is a set of certificates. It is safe for concurrent use.
@@ -30,19 +30,19 @@ type Store struct {
 	files []File
 	log   func(File, error)
 	live  atomic.Pointer[[]*tls.Certificate]
-	seen  []content // of files; Watch's
+	seen  []content // of files; belongs to Watch
 }
 
-// content is what a file held.
+// content is the content of a certificate's files.
 type content struct{ cert, key, ocsp []byte }
 
 func (c content) equal(o content) bool {
 	return bytes.Equal(c.cert, o.cert) && bytes.Equal(c.key, o.key) && bytes.Equal(c.ocsp, o.ocsp)
 }
 
-// Load reads all files, or fails with everything that is wrong with them. log is
-// told by Watch of each certificate that was read again, with an error when it
-// is not good and the one before stays.
+// Load reads all files. Its error has all problems. Watch calls log for each
+// certificate that it has read again, with an error if the new one is invalid and the
+// previous one stays.
 func Load(files []File, log func(File, error)) (*Store, error) {
 	s := &Store{files: files, log: log, seen: make([]content, len(files))}
 	list := make([]*tls.Certificate, len(files))
@@ -89,7 +89,8 @@ func (f File) parse(c content) (*tls.Certificate, error) {
 	return &cert, nil
 }
 
-// ParseCertificates returns the certificates in PEM that parse.
+// ParseCertificates returns the certificates in PEM, without those that cannot be
+// parsed.
 func ParseCertificates(data []byte) (list []*x509.Certificate) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if c, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
@@ -99,8 +100,8 @@ func ParseCertificates(data []byte) (list []*x509.Certificate) {
 	return list
 }
 
-// Get is for [tls.Config.GetCertificate]: the first certificate that is for the
-// name the client asks for and that the client can use, else the first of all.
+// Get is for [tls.Config.GetCertificate]: it returns the first certificate that is for
+// the requested name and usable for the client, else the first of all.
 func (s *Store) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if c := s.Match(hello); c != nil {
 		return c, nil
@@ -108,8 +109,8 @@ func (s *Store) Get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return s.First(), nil
 }
 
-// Match returns the first certificate that is for the name the client asks for
-// and that the client can use; nil when there is none.
+// Match returns the first certificate that is for the requested name and usable for the
+// client; nil if there is none.
 func (s *Store) Match(hello *tls.ClientHelloInfo) *tls.Certificate {
 	for _, c := range *s.live.Load() {
 		if hello.SupportsCertificate(c) == nil {
@@ -119,7 +120,7 @@ func (s *Store) Match(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return nil
 }
 
-// First returns the first certificate; nil when there is none.
+// First returns the first certificate; nil if there is none.
 func (s *Store) First() *tls.Certificate {
 	if list := *s.live.Load(); len(list) > 0 {
 		return list[0]
@@ -127,7 +128,7 @@ func (s *Store) First() *tls.Certificate {
 	return nil
 }
 
-// Expiry returns until when each certificate is good, by its file.
+// Expiry returns the expiry time of each certificate, by its file.
 func (s *Store) Expiry() map[string]time.Time {
 	until := make(map[string]time.Time, len(s.files))
 	for i, c := range *s.live.Load() {
@@ -136,8 +137,8 @@ func (s *Store) Expiry() map[string]time.Time {
 	return until
 }
 
-// Watch looks for changes of the files until the returned function is called,
-// which waits for its end.
+// Watch checks the files for changes until the caller calls stop, which waits for the
+// end.
 func (s *Store) Watch() (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -159,16 +160,16 @@ func (s *Store) Watch() (stop func()) {
 	}
 }
 
-// check reads the files and takes over those that have changed. Certificate and
-// key are replaced one after the other, so that a pair which does not fit may
-// fit in a moment: it is told of once.
+// check reads the files and adopts changed ones. Certificate and key are replaced one
+// after the other, so a pair that does not match may match a moment later. It is
+// reported once.
 func (s *Store) check() {
 	list := append([]*tls.Certificate(nil), *s.live.Load()...)
 	changed := false
 	for i, f := range s.files {
 		c, err := f.read()
 		if err != nil || c.equal(s.seen[i]) {
-			continue // a file that is being replaced may be away
+			continue // a file may be missing while it is replaced
 		}
 		s.seen[i] = c
 		cert, err := f.parse(c)

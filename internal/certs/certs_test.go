@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// shown returns the names of the certificate that a client gets, and what is
-// stapled to it.
+// shown returns the names of the certificate that a client gets, and its stapled
+// response.
 func shown(t *testing.T, s *Store, name string) string {
 	t.Helper()
 	a, b := net.Pipe()

@@ -14,33 +14,33 @@ import (
 	"time"
 )
 
-// maxRevocations bounds the files of one [Revocations] together, in bytes.
+// maxRevocations bounds the size of all files of one [Revocations] together, in bytes.
 const maxRevocations = 64 << 20
 
-// maxLadder bounds how many authorities above a chain are looked at.
+// maxLadder bounds the number of authorities above a chain.
 const maxLadder = 8
 
-// ErrRevoked is the cause when the issuer of a certificate has revoked it.
+// ErrRevoked means that the issuer of a certificate has revoked it.
 var ErrRevoked = errors.New("is revoked")
 
-// errUnknown is the cause when no revocation list says anything about a certificate.
+// errUnknown means that no revocation list covers a certificate.
 var errUnknown = errors.New("cannot be checked")
 
-// Revocations are the certificates that their issuers have revoked (CRLs, RFC 5280
+// Revocations has the certificates that their issuers have revoked (CRLs, RFC 5280
 // section 5). It is safe for concurrent use.
 type Revocations struct {
 	lists       map[string][]*revocationList // by the issuer's name, in DER
 	authorities []*x509.Certificate
-	sum         [sha256.Size]byte // of the files
+	sum         [sha256.Size]byte // checksum of the files
 }
 
-// Sum tells apart what the files held.
+// Sum returns a checksum of the files, which changes with their content.
 func (r *Revocations) Sum() [sha256.Size]byte { return r.sum }
 
 // LoadRevocations reads files of revocation lists: PEM with any number, or DER with one.
-// authorities are those of client certificates, in PEM. Of a list that has the name and
-// the key identifier of one of them the signature is checked at once; of others when a
-// chain has their issuer.
+// authorities has the authorities of client certificates, in PEM. If a list has the name
+// and the key identifier of one of them, its signature is verified at once, otherwise
+// when a chain contains its issuer.
 func LoadRevocations(files []string, authorities []byte) (*Revocations, error) {
 	r := &Revocations{lists: map[string][]*revocationList{}, authorities: ParseCertificates(authorities)}
 	left, sum := int64(maxRevocations), sha256.New()
@@ -78,7 +78,7 @@ func readUpTo(name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// add takes a list in, unless it has a bad signature.
+// add adds a list, unless its signature is invalid.
 func (r *Revocations) add(l *revocationList) error {
 	var bad error
 	for _, a := range r.authorities {
@@ -96,10 +96,10 @@ func (r *Revocations) add(l *revocationList) error {
 	return nil
 }
 
-// Verify is for [tls.Config.VerifyConnection], so that it sees resumed sessions as well. A
-// client passes with a chain in which no certificate is revoked, and in which the issuer
-// of each certificate has a list that is not out of date. The authority at the end of the
-// chain needs none: it is trusted itself.
+// Verify is for [tls.Config.VerifyConnection], so it covers resumed sessions, too. A
+// client is accepted with a chain in which no certificate is revoked, and in which the
+// issuer of each certificate has a current list. The authority at the end of the chain
+// needs none, because it is trusted itself.
 func (r *Revocations) Verify(s tls.ConnectionState) error {
 	if len(s.PeerCertificates) == 0 { // client_auth: optional
 		return nil
@@ -133,7 +133,7 @@ func (r *Revocations) check(chain []*x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// above returns the authority that has issued another one; nil when there is none.
+// above returns the authority that has issued another one; nil if there is none.
 func (r *Revocations) above(c *x509.Certificate) *x509.Certificate {
 	if bytes.Equal(c.RawSubject, c.RawIssuer) {
 		return nil
@@ -146,9 +146,9 @@ func (r *Revocations) above(c *x509.Certificate) *x509.Certificate {
 	return nil
 }
 
-// status returns why a certificate is not good by the lists of its issuer.
+// status returns the error for a certificate according to the lists of its issuer.
 func (r *Revocations) status(c, issuer *x509.Certificate, now time.Time) error {
-	current, end := false, time.Time{} // of the newest
+	current, end := false, time.Time{} // of the newest list
 	for _, l := range r.lists[string(issuer.RawSubject)] {
 		if l.verify(issuer) != nil {
 			continue
@@ -172,8 +172,8 @@ func (r *Revocations) status(c, issuer *x509.Certificate, now time.Time) error {
 	return fmt.Errorf("the client's certificate %q %w: client_crl has no revocation list of %s", c.Subject, errUnknown, issuer.Subject)
 }
 
-// Doubts returns for whose clients the lists do not do, in words, in a stable order: the
-// lists that are out of date, and the authorities without a list.
+// Doubts describes the clients that the lists do not cover, in a stable order: the
+// expired lists, and the authorities without a list.
 func (r *Revocations) Doubts(now time.Time) (doubts []string) {
 	for _, name := range slices.Sorted(maps.Keys(r.lists)) {
 		for _, l := range r.lists[name] {

@@ -19,7 +19,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// written puts data into a file of its own.
+// written writes data into a new file.
 func written(t *testing.T, data ...[]byte) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file")
@@ -37,7 +37,7 @@ func inPEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// verdict is what becomes of a client that shows a certificate and its chain.
+// verdict returns the result for a client with a certificate and its chain.
 func verdict(t *testing.T, r *Revocations, trusted []byte, shown ...tls.Certificate) string {
 	t.Helper()
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
@@ -106,7 +106,7 @@ func TestRevocationsOfChains(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
 		}
-		for range 2 { // the second time the signatures are known
+		for range 2 { // the second time the signatures are already verified
 			if got := verdict(t, r, tc.trusted, append([]tls.Certificate{tc.shown}, tc.sent...)...); got != tc.want {
 				t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 			}
@@ -165,7 +165,7 @@ func TestRevocationListsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// The bound is on all files together.
+// The limit applies to all files together.
 func TestRevocationsAreBounded(t *testing.T) {
 	ca := certtest.NewAuthority(t, "authority")
 	one := written(t, inPEM("X509 CRL", ca.RevocationList(time.Hour)))
@@ -173,7 +173,7 @@ func TestRevocationsAreBounded(t *testing.T) {
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(large, maxRevocations); err != nil { // takes no space
+	if err := os.Truncate(large, maxRevocations); err != nil { // a sparse file
 		t.Fatal(err)
 	}
 	if _, err := LoadRevocations([]string{one, large}, nil); err == nil || !strings.Contains(err.Error(), "64 MiB") {

@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// revocationList is what one issuer has revoked.
+// revocationList is the list of one issuer.
 type revocationList struct {
-	name      string // of the issuer, in DER
-	issuer    string // for people
-	keyID     string // of the issuer's key; empty = not named
+	name      string // name of the issuer, in DER
+	issuer    string // name of the issuer as text
+	keyID     string // identifier of the issuer's key; empty = unknown
 	end       time.Time
 	serials   map[string]struct{}
-	onlyUsers bool // has no certificates of authorities
-	onlyCAs   bool // has nothing else
+	onlyUsers bool // does not cover certificates of authorities
+	onlyCAs   bool // covers only certificates of authorities
 
 	mu     sync.Mutex
-	signed *x509.RevocationList // what the signature needs; nil once key is known
-	key    []byte               // that it is signed with: the SubjectPublicKeyInfo
+	signed *x509.RevocationList // the data for verifying the signature; nil once key is known
+	key    []byte               // the key that has signed it: the SubjectPublicKeyInfo
 }
 
 var errSignature = errors.New("is signed with another key")
@@ -56,7 +56,7 @@ func parseRevocations(data []byte) (lists []*revocationList, err error) {
 	return lists, nil
 }
 
-// newRevocationList keeps of a parsed list what a look-up needs.
+// newRevocationList keeps the parts of a parsed list that a lookup needs.
 func newRevocationList(list *x509.RevocationList) (*revocationList, error) {
 	l := &revocationList{name: string(list.RawIssuer), issuer: list.Issuer.String(), keyID: string(list.AuthorityKeyId), end: list.NextUpdate}
 	if err := l.scope(list); err != nil {
@@ -76,8 +76,8 @@ var (
 	distributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28} // RFC 5280 section 5.2.5
 )
 
-// scope reads which certificates a list is about. A list must not be used if it has a
-// critical extension that is not understood (RFC 5280 section 5.2).
+// scope determines which certificates a list covers. A list with an unknown critical
+// extension must not be used (RFC 5280 section 5.2).
 func (l *revocationList) scope(list *x509.RevocationList) error {
 	for _, e := range list.Extensions {
 		switch {
@@ -94,7 +94,7 @@ func (l *revocationList) scope(list *x509.RevocationList) error {
 	return nil
 }
 
-// point reads an IssuingDistributionPoint. Its booleans are false when absent.
+// point parses an IssuingDistributionPoint. Absent booleans are false.
 func (l *revocationList) point(der []byte) error {
 	var all asn1.RawValue
 	if _, err := asn1.Unmarshal(der, &all); err != nil {
@@ -127,21 +127,23 @@ func (l *revocationList) point(der []byte) error {
 	return nil
 }
 
-// covers reports whether a list would have a certificate that its issuer has revoked.
+// covers reports whether a list would contain a certificate if its issuer had revoked
+// it.
 func (l *revocationList) covers(c *x509.Certificate) bool {
 	return !(c.IsCA && l.onlyUsers || !c.IsCA && l.onlyCAs)
 }
 
-// expired reports whether the issuer has promised a newer list by now.
+// expired reports whether the issuer's next list is already due.
 func (l *revocationList) expired(now time.Time) bool { return !l.end.IsZero() && now.After(l.end) }
 
-// mayBeOf reports whether the list names the authority's key, or none.
+// mayBeOf reports whether the list names the authority's key, or no key.
 func (l *revocationList) mayBeOf(a *x509.Certificate) bool {
 	return l.keyID == "" || len(a.SubjectKeyId) == 0 || l.keyID == string(a.SubjectKeyId)
 }
 
-// verify returns why an issuer has not signed the list. The signature is checked until the
-// key is known: the hash of a large list takes time, and its bytes take space.
+// verify returns an error if an issuer has not signed the list. It verifies the
+// signature until the key is known, because hashing a large list takes time, and its
+// bytes take space.
 func (l *revocationList) verify(issuer *x509.Certificate) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -53,15 +53,15 @@ func TestDeployGoesBack(t *testing.T) {
 		text    string // a part of the verdict
 		order   Order
 	}{
-		"never ready":      {prepare: func(b *bench) { b.pool.startsIn = -1 }, rule: "not_ready", text: "not ready within 20s: new:1: connection refused", order: Order{ReadyWithin: "20s"}, version: usual},
-		"warm-up fails":    {prepare: func(b *bench) { b.pool.cold = errFake }, rule: "warm", text: "GET /w from new:1: fake", order: Order{Warm: "/w"}, version: usual},
-		"errors":           {version: change(func(v *version) { v.fails = 1 }), rule: "fails", text: "the new version failed 3 of 3 requests"},
-		"refuses":          {version: change(func(v *version) { v.refuses = 1 }), rule: "refuses", text: "4xx"},
-		"slow":             {version: change(func(v *version) { v.median *= 10 }), rule: "slow", text: "the old version took"},
-		"goes down":        {version: usual, meddle: func(b *bench) { b.pool.set("new:2", func(m *Member) { m.Ready, m.Why = false, "exited" }) }, rule: "down", text: "new:2: exited"},
-		"is taken out":     {version: usual, meddle: func(b *bench) { b.pool.Stand("new:2", "", false, false, "") }, rule: "gone", text: "new:2 left the pool"},
-		"answers nothing":  {version: usual, meddle: func(b *bench) { b.pool.set("new:1", func(m *Member) { m.Waiting, m.Waits = 5, 7*time.Second }) }, rule: "silent", text: "answered nothing for 7s"},
-		"somebody says so": {version: usual, meddle: func(b *bench) { b.engine.Back(app, "bob") }},
+		"never ready":                 {prepare: func(b *bench) { b.pool.startsIn = -1 }, rule: "not_ready", text: "not ready within 20s: new:1: connection refused", order: Order{ReadyWithin: "20s"}, version: usual},
+		"warm-up fails":               {prepare: func(b *bench) { b.pool.cold = errFake }, rule: "warm", text: "GET /w from new:1: fake", order: Order{Warm: "/w"}, version: usual},
+		"errors":                      {version: change(func(v *version) { v.fails = 1 }), rule: "fails", text: "the new version failed 3 of 3 requests"},
+		"refuses":                     {version: change(func(v *version) { v.refuses = 1 }), rule: "refuses", text: "4xx"},
+		"slow":                        {version: change(func(v *version) { v.median *= 10 }), rule: "slow", text: "the old version took"},
+		"goes down":                   {version: usual, meddle: func(b *bench) { b.pool.set("new:2", func(m *Member) { m.Ready, m.Why = false, "exited" }) }, rule: "down", text: "new:2: exited"},
+		"is taken out by an operator": {version: usual, meddle: func(b *bench) { b.pool.Stand("new:2", "", false, false, "") }, rule: "gone", text: "new:2 left the pool"},
+		"answers nothing":             {version: usual, meddle: func(b *bench) { b.pool.set("new:1", func(m *Member) { m.Waiting, m.Waits = 5, 7*time.Second }) }, rule: "silent", text: "answered nothing for 7s"},
+		"an operator orders it":       {version: usual, meddle: func(b *bench) { b.engine.Back(app, "bob") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -127,8 +127,8 @@ func TestPollEmpty(t *testing.T) {
 		second step
 		want   []string
 	}{
-		"it is":         {set(), nil},
-		"it was a slip": {set("10.0.0.2"), []string{"10.0.0.2:80"}},
+		"still empty":               {set(), nil},
+		"not empty the second time": {set("10.0.0.2"), []string{"10.0.0.2:80"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

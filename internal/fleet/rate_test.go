@@ -61,8 +61,8 @@ func TestRateOfFleet(t *testing.T) {
 		{"equal flood", equal(8, 200), burst + rate*seconds},
 		{"a little too much", equal(8, 15), burst + rate*seconds},
 		{"a little too much at two", []float64{60, 60, 0, 0, 0, 0, 0, 0}, burst + rate*seconds},
-		{"one is flooded", []float64{2000, 5, 5, 5, 5, 5, 5, 5}, burst + rate*seconds},
-		{"one only", []float64{1000, 0, 0, 0, 0, 0, 0, 0}, burst + rate*seconds},
+		{"a flood on one instance", []float64{2000, 5, 5, 5, 5, 5, 5, 5}, burst + rate*seconds},
+		{"requests to one instance only", []float64{1000, 0, 0, 0, 0, 0, 0, 0}, burst + rate*seconds},
 		{"within the rate", equal(8, 10), 80 * seconds},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

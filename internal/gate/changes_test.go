@@ -122,7 +122,7 @@ func TestFileOverrules(t *testing.T) {
 		{"drain, another entry", drainOf("127.0.0.1:1"), `"http://127.0.0.1:1", "http://127.0.0.1:3"`, true, "127.0.0.1:1 1 drain"},
 		{"drain, other weight", drainOf("127.0.0.1:1"), `{url: "http://127.0.0.1:1", weight: 3}, "http://127.0.0.1:2"`, true, "127.0.0.1:1 3 drain"},
 		{"drain, entry gone", drainOf("127.0.0.1:1"), `"http://127.0.0.1:2"`, false, "127.0.0.1:2 1 ready"},
-		{"weight, another's weight", changeOf(changes.Weight, "127.0.0.1:1", "7"), `"http://127.0.0.1:1", {url: "http://127.0.0.1:2", weight: 3}`, true, "127.0.0.1:1 7 ready"},
+		{"weight, file changes another one's", changeOf(changes.Weight, "127.0.0.1:1", "7"), `"http://127.0.0.1:1", {url: "http://127.0.0.1:2", weight: 3}`, true, "127.0.0.1:1 7 ready"},
 		{"weight, other weight", changeOf(changes.Weight, "127.0.0.1:1", "7"), `{url: "http://127.0.0.1:1", weight: 3}, "http://127.0.0.1:2"`, false, "127.0.0.1:1 3 ready"},
 		{"removed, entry stays", changeOf(changes.Removed, "127.0.0.1:1", ""), `"http://127.0.0.1:1", "http://127.0.0.1:3"`, true, "127.0.0.1:3 1 ready"},
 		{"removed, entry changed", changeOf(changes.Removed, "127.0.0.1:1", ""), `{url: "http://127.0.0.1:1", tier: 1}, "http://127.0.0.1:2"`, false, "127.0.0.1:1 1 ready"},

@@ -42,14 +42,14 @@ func TestCrowd(t *testing.T) {
 			"half a header":            {say: post + "X"},
 			"a body that is kept":      {say: post + "Content-Length: 65536\r\n\r\n"},
 			"one byte of it":           {say: post + "Content-Length: 65536\r\n\r\nx"},
-			"nothing of a large one":   {say: post + "Content-Length: 1000000000\r\n\r\n"},
+			"none of a large body":     {say: post + "Content-Length: 1000000000\r\n\r\n"},
 			"half a preface of HTTP/2": {say: http2.ClientPreface[:10], listener: h2c},
 		}},
-		{"under way", 1000, crowd{name: "clients that wait for an answer", say: get + "\r\n"}, map[string]crowd{
-			"a large body":           {say: post + "Content-Length: 1000000000\r\n\r\nx"},
-			"a large chunk":          {say: chunked + "3b9aca00\r\nx"},
-			"chunks that never come": {say: chunked},
-			"an idle tunnel":         {say: get + "Connection: upgrade\r\nUpgrade: echo\r\n\r\n"},
+		{"in flight", 1000, crowd{name: "clients that wait for an answer", say: get + "\r\n"}, map[string]crowd{
+			"a large body":   {say: post + "Content-Length: 1000000000\r\n\r\nx"},
+			"a large chunk":  {say: chunked + "3b9aca00\r\nx"},
+			"missing chunks": {say: chunked},
+			"an idle tunnel": {say: get + "Connection: upgrade\r\nUpgrade: echo\r\n\r\n"},
 		}},
 		{"HTTP/2", 500, crowd{name: "idle connections", say: greeting(nil), listener: h2c}, map[string]crowd{
 			"half a header": {listener: h2c, say: greeting(func(fr *http2.Framer) {

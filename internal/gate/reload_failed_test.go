@@ -45,7 +45,7 @@ func TestFailedReloadsLeaveNothing(t *testing.T) {
 		{"no certificate", secure + `, {address: "127.0.0.1:0", tls: {certificates: [{cert: /nowhere, key: /nowhere}]}}`, "", "", "listeners[1]"},
 		{"ACME", fmt.Sprintf(`{address: "127.0.0.1:0", tls: {%s}}, `, fmt.Sprintf(acme, "b.test")) + bad, "", "", "listeners[1]"},
 		{"the admin API", secure + `, ":0"`, fmt.Sprintf("admin: {address: %q}", taken.Addr()), "", "admin.address"},
-		{"the admin API can be had", secure + ", " + bad, "admin: {address: \"localhost:0\", flight: 1s}", "", "listeners[1]"},
+		{"the admin API is available", secure + ", " + bad, "admin: {address: \"localhost:0\", flight: 1s}", "", "listeners[1]"},
 		{"an error page", secure, "errors: {html: /nowhere.html}", "", "errors.html"},
 		{"a pool", secure, "", fmt.Sprintf("}, b: {upstreams: [%q]}, c: {upstreams: [\"https://127.0.0.1:1\"], tls: {ca: /nowhere}", one), "pools.c"},
 	} {

@@ -173,9 +173,9 @@ func TestReloadAllOrNothing(t *testing.T) {
 	g := start(t, parse(t, fmt.Sprintf("listeners: [\"127.0.0.1:0\"]\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [%q]}}", one)), Options{})
 	before := g.gate.current.Load()
 	for _, test := range []struct{ name, listeners, more, want string }{
-		{"a port that is taken", fmt.Sprintf("\"127.0.0.1:0\", \"unix:%s\", %q", sock, taken.Addr()), "", "listeners[2]"},
-		{"a page that is not there", `"127.0.0.1:0"`, "errors: {html: /nowhere.html}", "errors.html"},
-		{"authorities that are not there", `"127.0.0.1:0"`, "", "pools.new: tls.ca"},
+		{"a port in use", fmt.Sprintf("\"127.0.0.1:0\", \"unix:%s\", %q", sock, taken.Addr()), "", "listeners[2]"},
+		{"a missing page", `"127.0.0.1:0"`, "errors: {html: /nowhere.html}", "errors.html"},
+		{"missing authorities", `"127.0.0.1:0"`, "", "pools.new: tls.ca"},
 	} {
 		pools := fmt.Sprintf("pools: {app: {upstreams: [%q]}}", two)
 		if strings.Contains(test.want, "tls") {

@@ -61,7 +61,7 @@ func availabilityScenes() []scene {
 			<-time.After(600 * time.Millisecond)
 			s.order(one, "ready")
 		}},
-		{"a restart that goes on", word{"error", situation.NoneAvailable, false, "No upstream is available", "The upstream refuses connections. 1 request waits now.", "Start the application, or correct the address."}, func(s *stage) {
+		{"a restart in progress", word{"error", situation.NoneAvailable, false, "No upstream is available", "The upstream refuses connections. 1 request waits now.", "Start the application, or correct the address."}, func(s *stage) {
 			a := startApp(s.t, "127.0.0.1:0")
 			s.run(`pools: {app: {upstreams: [%q], `+quick+`}}`, "http://"+a.Addr)
 			s.available(1)
@@ -70,24 +70,24 @@ func availabilityScenes() []scene {
 			s.together(1)
 			s.until("the request to wait", func(a *admin.Status) bool { return a.Pools[0].Waiting == 1 })
 		}},
-		{"nobody came in time", word{"error", situation.NoneAvailable, false, "No upstream is available", "3 of 3 requests in the last minute failed because of this", "Start the application"}, func(s *stage) {
+		{"no upstream returned in time", word{"error", situation.NoneAvailable, false, "No upstream is available", "3 of 3 requests in the last minute failed because of this", "Start the application"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], hold: {for: 20ms}, `+quick+`}}`, s.dead())
 			s.until("a check", func(a *admin.Status) bool {
 				return len(a.Pools[0].Upstreams) > 0 && a.Pools[0].Upstreams[0].Health == "down"
 			})
 			s.get(3)
 		}},
-		{"a restart that is over", word{"notice", situation.Refused, true, "The upstream refused connections", "failed this way, at ", "Nothing, if it was a restart."}, playRestart},
+		{"a completed restart", word{"notice", situation.Refused, true, "The upstream refused connections", "failed this way, at ", "Nothing, if it was a restart."}, playRestart},
 		{"one of two is dead", word{"warning", situation.Refused, false, "The upstream refuses connections", "Nothing listens on 127.0.0.1:", "Start the application, or correct the address."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], `+quick+`}}`, s.fine(), s.dead())
 			s.available(1)
 			s.get(4)
 		}},
-		{"one of two is dead and nobody checks", word{"warning", situation.Refused, false, "The upstream refuses connections", "No client saw an error from it.", "Start the application"}, func(s *stage) {
+		{"one of two is dead, without checks", word{"warning", situation.Refused, false, "The upstream refuses connections", "No client saw an error from it.", "Start the application"}, func(s *stage) {
 			s.run(`pools: {app: {policy: round_robin, upstreams: [%q, %q], health: {type: none}, breaker: {enabled: false}}}`, s.fine(), s.dead())
 			s.get(6)
 		}},
-		{"a socket that is not there", word{"warning", situation.SocketMissing, false, "The upstream's socket does not exist", "There is no file unix:/nowhere/app.sock.", "correct the path"}, func(s *stage) {
+		{"a missing socket", word{"warning", situation.SocketMissing, false, "The upstream's socket does not exist", "There is no file unix:/nowhere/app.sock.", "correct the path"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, "unix:/nowhere/app.sock"], `+quick+`}}`, s.fine())
 		}},
 		{"one address of a name is dead", word{"warning", situation.HalfDeadName, false, "1 of 2 addresses of app.test cannot be used", "The name app.test resolves to 2 addresses", "Remove the address from DNS"}, playHalfDead},
@@ -110,10 +110,10 @@ func availabilityScenes() []scene {
 		{"it leaves by itself", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "asked goodgate to send no new requests", "Nothing, if it is a deployment."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, drain_status: 503}}}`, s.fine(), s.failing(503))
 		}},
-		{"its source says that it is not ready", word{"notice", situation.FoundUnready, false, "The upstream's discovery source says that it is not ready", "the source that lists it", "goodgate discover"}, func(s *stage) {
+		{"not ready by its source", word{"notice", situation.FoundUnready, false, "The upstream's discovery source says that it is not ready", "the source that lists it", "goodgate discover"}, func(s *stage) {
 			s.runListed("not_ready")
 		}},
-		{"its source says that it ends", word{"notice", situation.FoundEnding, false, "The upstream's discovery source says that it is terminating", "Requests in flight finish.", "if it is a deployment"}, func(s *stage) {
+		{"terminating by its source", word{"notice", situation.FoundEnding, false, "The upstream's discovery source says that it is terminating", "Requests in flight finish.", "if it is a deployment"}, func(s *stage) {
 			s.runListed("terminating")
 		}},
 		{"its check is answered with an error", word{"warning", situation.CheckStatus, false, "The upstream answers its health check with 404", "status 404 is not one of the expected", "health.path"}, func(s *stage) {

@@ -46,7 +46,7 @@ func faultScenes() []scene {
 		{"closes idle connections as they are used", word{"warning", situation.KeepAliveRace, false, "The upstream closes idle connections just as goodgate reuses them", "its keep-alive timeout is shorter", "timeouts.keepalive"}, playKeepAliveRace},
 		{"does not answer in time", word{"warning", situation.ResponseTimeout, false, "The upstream does not answer in time", "timeouts.response_header", "waits for"}, withFault(slowBy(9*time.Second), `, timeouts: {response_header: 300ms}, retry: {hedge: {after: "off"}}`)},
 		{"is not HTTP", word{"warning", situation.NotHTTP, false, "The upstream's answers are not HTTP", "another program listens on the port", "Check the port"}, withFault(raw("SSH-2.0-OpenSSH_9.2\r\n"), "")},
-		{"has too large a header", word{"warning", situation.HeaderTooLarge, false, "The upstream's response headers are too large", "exceeded the limit", "cookies"}, withFault(raw("HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 2<<20)+"\r\n\r\n"), "")},
+		{"sends too large a header", word{"warning", situation.HeaderTooLarge, false, "The upstream's response headers are too large", "exceeded the limit", "cookies"}, withFault(raw("HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 2<<20)+"\r\n\r\n"), "")},
 		{"breaks off", word{"warning", situation.Truncated, false, "The upstream's responses break off", "in the middle of a response", "out-of-memory"}, withFault(raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "")},
 		{"breaks off in front of clients", word{"error", situation.Truncated, false, "The upstream's responses break off", "Clients saw 2 errors from it.", "out-of-memory"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], commit: {buffer: 0B, resume: false}, `+unchecked+`}}`, s.raw(answer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")))
@@ -82,7 +82,7 @@ func faultScenes() []scene {
 		}, true, quick)},
 		{"its certificate is for another name", word{"warning", situation.CertName, false, "The upstream's certificate is for another name", "does not list the name", "tls.server_name"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("other.example") }, true, unchecked)},
 		{"its certificate is from an unknown authority", word{"warning", situation.CertUnknownCA, false, "The upstream's certificate is from an unknown authority", "No authority that goodgate trusts", "tls.ca"}, playCertificate(func(a *certtest.Authority) tls.Certificate { return a.Issue("127.0.0.1") }, false, unchecked)},
-		{"blames only who is to blame", word{"error", situation.AnswersError, false, "The upstream answers 502 itself", "Clients saw ", "application's log"}, playBlame},
+		{"blames only the failing upstream", word{"error", situation.AnswersError, false, "The upstream answers 502 itself", "Clients saw ", "application's log"}, playBlame},
 		{"its breaker is open", word{"warning", situation.AnswersError, false, "The upstream answers 503 itself", "Its circuit breaker has been open since ", "application's log"}, func(s *stage) {
 			s.run(`pools: {app: {policy: round_robin, upstreams: [%q, %q], health: {type: none}, retry: {budget: 100%%, budget_min: 100}, breaker: {consecutive: 3}}}`, s.fine(), s.failing(503))
 			s.get(12)

@@ -14,7 +14,7 @@ import (
 // otherScenes are variants of the scenes in the other files.
 func otherScenes() []scene {
 	return []scene{
-		{"the only one is dead and nobody checks", word{"error", situation.Refused, false, "The upstream refuses connections", "Clients saw 2 errors from it", "Start the application"}, func(s *stage) {
+		{"the only one is dead, without checks", word{"error", situation.Refused, false, "The upstream refuses connections", "Clients saw 2 errors from it", "Start the application"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q], hold: {for: 50ms}, `+unchecked+`}}`, s.dead())
 			s.get(2)
 		}},
@@ -22,7 +22,7 @@ func otherScenes() []scene {
 			s.run(`pools: {app: {upstreams: [%q], timeouts: {response_header: 50ms}, retry: {attempts: 1, hedge: {after: "off"}}, `+unchecked+`}}`, slowBy(9e9)(s))
 			s.get(1)
 		}},
-		{"it says that it drains", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "1 of 2 upstreams in the pool can take requests.", "Nothing, if it is a deployment."}, func(s *stage) {
+		{"it announces a drain", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "1 of 2 upstreams in the pool can take requests.", "Nothing, if it is a deployment."}, func(s *stage) {
 			leaves := s.serve(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Goodgate-Drain", "60s") })
 			s.run(`pools: {app: {drain_header: true, upstreams: [%q, %q], `+unchecked+`}}`, leaves, s.fine())
 			s.get(4)
@@ -45,7 +45,7 @@ func otherScenes() []scene {
 			}))
 			s.get(2)
 		}},
-		{"one pool is well and another is not", word{"error", situation.NoneAvailable, false, "No upstream is available", "The upstream refuses connections.", "Start the application"}, func(s *stage) {
+		{"one pool is healthy and another is not", word{"error", situation.NoneAvailable, false, "No upstream is available", "The upstream refuses connections.", "Start the application"}, func(s *stage) {
 			s.run("routes: [{match: {path: /sick}, pool: sick}, {pool: app}]\npools: {app: {upstreams: [%q]}, sick: {upstreams: [%q], hold: {for: 0s}, "+quick+"}}", s.fine(), s.dead())
 			s.send("GET", "/", 3)
 			s.send("GET", "/sick", 2)
@@ -58,7 +58,7 @@ func otherScenes() []scene {
 				return len(a.Troubles) > 0
 			})
 		}},
-		{"errors that are over", word{"warning", situation.AnswersError, true, "The upstream answered 502 itself", "It has been available again since ", "application's log"}, func(s *stage) {
+		{"past errors", word{"warning", situation.AnswersError, true, "The upstream answered 502 itself", "It has been available again since ", "application's log"}, func(s *stage) {
 			var ill atomic.Bool
 			app := s.serve(func(w http.ResponseWriter, r *http.Request) {
 				if ill.Load() && r.URL.Path == "/502" {
@@ -96,7 +96,7 @@ func otherScenes() []scene {
 			})
 			stopped.Store(true)
 		}},
-		{"a drained one that had failed", word{"notice", situation.Drained, false, "An operator has drained the upstream", "The upstream answered 503 itself before: ", "goodgate undrain"}, func(s *stage) {
+		{"a drained upstream with earlier failures", word{"notice", situation.Drained, false, "An operator has drained the upstream", "The upstream answered 503 itself before: ", "goodgate undrain"}, func(s *stage) {
 			sick := s.failing(503)
 			s.run(`pools: {app: {upstreams: [%q, %q], `+unchecked+`}}`, s.fine(), sick)
 			s.get(6)

@@ -46,7 +46,7 @@ func loadScenes() []scene {
 			s.run(`pools: {app: {upstreams: [{url: %q, max_in_flight: 1}], health: {type: none}}}`, slowBy(2*time.Second)(s))
 			s.together(1)
 		}},
-		{"who may come is not said", word{"error", situation.AuthAway, false, "The authorization service does not answer", "answered 500", "Bring the service back"}, func(s *stage) {
+		{"the authorization service fails", word{"error", situation.AuthAway, false, "The authorization service does not answer", "answered 500", "Bring the service back"}, func(s *stage) {
 			s.run("routes: [{pool: app, access: {forward: {pool: auth}}}]\npools: {app: {upstreams: [%q], "+unchecked+"}, auth: {upstreams: [%q], "+unchecked+"}}", s.fine(), s.failing(500))
 			s.get(2)
 		}},
@@ -65,10 +65,10 @@ func loadScenes() []scene {
 func poolScenes() []scene {
 	return []scene{
 		{"all answer 503", word{"error", situation.FailAlike, false, "All upstreams fail in the same way", "the upstream answers 503 itself", "Check what they share"}, playAlike},
-		{"a name that nobody knows", word{"error", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "app.test", "Check the name"}, func(s *stage) {
+		{"an unknown name", word{"error", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "app.test", "Check the name"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: ["http://app.test:80"], dns: {resolver: %q}}}`, dnstest.Serve(s.t, noSuchName))
 		}},
-		{"a name that nobody knows any more", word{"warning", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "goodgate uses the upstreams found before (1).", "Check the name"}, func(s *stage) {
+		{"a name that is no longer known", word{"warning", situation.LookupUnknown, false, "The name of the upstreams does not resolve", "goodgate uses the upstreams found before (1).", "Check the name"}, func(s *stage) {
 			var gone atomic.Bool
 			here := addresses4([4]byte{127, 0, 0, 1})
 			dns := dnstest.Serve(s.t, func(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
@@ -93,7 +93,7 @@ func poolScenes() []scene {
 			file := s.file("[]\n")
 			s.run(`pools: {app: {upstreams: [{file: %q}], hold: {for: 0s}}}`, file)
 		}},
-		{"a list that is not there", word{"error", situation.LookupFailed, false, "The list of upstreams cannot be read", "no such file", "pools.app.upstreams"}, func(s *stage) {
+		{"a missing list", word{"error", situation.LookupFailed, false, "The list of upstreams cannot be read", "no such file", "pools.app.upstreams"}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [{file: %q}], hold: {for: 0s}}}`, filepath.Join(s.t.TempDir(), "none.yaml"))
 		}},
 		{"the fallback answers", word{"warning", situation.FallbackInUse, false, "The fallback answers requests", "No client saw an error.", "Bring the pool's own upstreams back."}, func(s *stage) {

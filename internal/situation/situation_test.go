@@ -117,12 +117,12 @@ func TestOfCheck(t *testing.T) {
 		want   ID
 		status int
 	}{
-		"passed":            {nil, Healthy, 0},
-		"refused":           {&health.Error{Reason: reason.ConnectRefused, Err: errors.New("x")}, Refused, 0},
-		"an answer":         {fmt.Errorf("x: %w", &health.Error{Reason: reason.UpstreamStatus, Status: 404, Err: errors.New("x")}), CheckStatus, 404},
-		"a wrong body":      {&health.Error{Err: errors.New("x")}, CheckWrong, 0},
-		"silence":           {&health.Error{Reason: reason.ResponseTimeout, Err: errors.New("x")}, Hangs, 0},
-		"somebody's prober": {context.DeadlineExceeded, Hangs, 0},
+		"passed":         {nil, Healthy, 0},
+		"refused":        {&health.Error{Reason: reason.ConnectRefused, Err: errors.New("x")}, Refused, 0},
+		"an answer":      {fmt.Errorf("x: %w", &health.Error{Reason: reason.UpstreamStatus, Status: 404, Err: errors.New("x")}), CheckStatus, 404},
+		"a wrong body":   {&health.Error{Err: errors.New("x")}, CheckWrong, 0},
+		"silence":        {&health.Error{Reason: reason.ResponseTimeout, Err: errors.New("x")}, Hangs, 0},
+		"another prober": {context.DeadlineExceeded, Hangs, 0},
 	} {
 		if id, status := OfCheck(c.err); id != c.want || status != c.status {
 			t.Errorf("%s: got %s %d, want %s %d", name, id, status, c.want, c.status)
@@ -160,7 +160,7 @@ func TestOfState(t *testing.T) {
 		"it rests":                   {balancer.Options{}, func(u *balancer.Upstream) { u.Rest(time.Minute) }, nil, Leaving},
 		"it drains":                  {checked, func(u *balancer.Upstream) { u.ObserveProbe(balancer.Drains, balancer.Thresholds{}) }, nil, Leaving},
 		"refused by a check":         {checked, down, refused, Refused},
-		"down, and nobody knows why": {checked, down, nil, CheckFails},
+		"down for an unknown reason": {checked, down, nil, CheckFails},
 		"refused, live":              {checked, func(u *balancer.Upstream) { u.ObserveProbe(balancer.Passed, balancer.Thresholds{}); u.Refused() }, nil, Refused},
 		"not checked":                {checked, func(*balancer.Upstream) {}, nil, NotChecked},
 		"first checks fail":          {checked, func(*balancer.Upstream) {}, refused, Refused},

@@ -17,16 +17,16 @@ func TestSharedAnswers(t *testing.T) {
 		first, second string
 		want          bool
 	}{
-		{"nobody in particular", "", "Accept: a|User-Agent: a|Accept-Language: de|Sec-Fetch-User: ?1", "Accept: b|User-Agent: b", true},
+		{"no identity", "", "Accept: a|User-Agent: a|Accept-Language: de|Sec-Fetch-User: ?1", "Accept: b|User-Agent: b", true},
 		{"a validator", "", "If-None-Match: a", "", true},
 		{"tracing", "", "Traceparent: a|X-Request-Id: a|X-Amzn-Trace-Id: a|Cf-Ray: a", "Traceparent: b|X-Request-Id: b|Cf-Ray: b", true},
 
 		{"a cookie, for one without", "", "", "Cookie: a=b", false},
-		{"stale when it came, for a cookie", "Expires: 0", "", "Cookie: a=b", false},
+		{"stale on arrival, for a cookie", "Expires: 0", "", "Cookie: a=b", false},
 		{"public, for a cookie", public, "", "Cookie: a=b", true},
 		{"public, of a cookie", public, "Cookie: a=b", "", true},
 		{"public, of another cookie", public, "Cookie: a=b", "Cookie: a=c", true},
-		{"it varies by the cookie", public + "|Vary: Cookie", "Cookie: a=b", "Cookie: a=c", false},
+		{"varies by the cookie", public + "|Vary: Cookie", "Cookie: a=b", "Cookie: a=c", false},
 		{"by the cookie, in another order", public + "|Vary: Cookie", "Cookie: a=b; c=d", "Cookie: c=d; a=b", false},
 		{"by the cookie, in two lines", public + "|Vary: Cookie", "Cookie: a=b,c=d", "Cookie: a=b|Cookie: c=d", false},
 		{"by the cookie, the same", public + "|Vary: Cookie", "Cookie: a=b", "Cookie: a=b", true},
@@ -36,8 +36,8 @@ func TestSharedAnswers(t *testing.T) {
 		{"of a key, without one", public, "X-Api-Key: 1", "", false},
 		{"without one, for a key", "", "", "X-Api-Key: 1", false},
 		{"a key by another name", public, "X-Api-Key: 1", "Api-Key: 1", false},
-		{"a user that a proxy names", public, "X-Forwarded-User: a", "X-Forwarded-User: b", false},
-		{"a certificate that a proxy names", public, "X-Ssl-Client-Cert: a", "X-Ssl-Client-Cert: b", false},
+		{"a user named by a proxy", public, "X-Forwarded-User: a", "X-Forwarded-User: b", false},
+		{"a certificate named by a proxy", public, "X-Ssl-Client-Cert: a", "X-Ssl-Client-Cert: b", false},
 		{"a token spelled with _", public, "X_auth_token: a", "X_auth_token: b", false},
 
 		{"another host", "", "X-Forwarded-Host: evil.example", "X-Forwarded-Host: h", false},

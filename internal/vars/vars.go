@@ -1,6 +1,5 @@
-// Package vars reads texts with variables, such as {client_ip} or {header:X-Tenant}.
-// It knows their names and where each of them has a value. What the value is, the proxy
-// knows.
+// Package vars parses texts with variables, such as {client_ip} or {header:X-Tenant}. It
+// knows their names, and where each of them has a value. The values come from the proxy.
 package vars
 
 import (
@@ -8,24 +7,24 @@ import (
 	"strings"
 )
 
-// Place is where a text stands. A later place knows everything that an earlier one knows.
+// Place is the place of a text. A later place has all values of the earlier ones.
 type Place int
 
 const (
-	Key     Place = iota // a key that requests are counted or balanced by: the request and its client are known
-	Arrival              // a redirect, a fixed answer: the route is known as well
-	Forward              // the request to an upstream: the pool is known as well
-	Answer               // an answer, the log: the upstreams are known as well
+	Key     Place = iota // a key for counting or balancing: the request and its client are known
+	Arrival              // a redirect or a fixed answer: the route is known, too
+	Forward              // the request to an upstream: the pool is known, too
+	Answer               // an answer or the log: the upstreams are known, too
 )
 
-// variable is what the package knows of a variable.
+// variable describes a variable.
 type variable struct {
 	name      string
-	since     Place // the first place that knows its value
-	parameter bool  // it is written with a name of its own: {header:NAME}
+	since     Place // the first place with its value
+	parameter bool  // it needs a name: {header:NAME}
 }
 
-// table has all variables, in the order of the documentation.
+// table returns all variables, in the order of the documentation.
 func table() []variable {
 	return []variable{
 		{"client_ip", Key, false}, {"client_port", Key, false}, {"server_port", Key, false},
@@ -45,16 +44,16 @@ func table() []variable {
 
 // Part is a part of a text: plain text, a variable, or a group of the route's expression.
 type Part struct {
-	Plain     string // as it is; empty for the others
-	Name      string // of a variable, without braces and parameter
-	Parameter string // of a variable that has one
+	Plain     string // plain text; empty for the others
+	Name      string // name of a variable, without braces and parameter
+	Parameter string // parameter of a variable
 	Group     int    // 1 to 9; 0 = no group
-	Since     Place  // the first place that knows the value
+	Since     Place  // the first place with the value
 }
 
-// Parse returns the parts of a text, and those words in braces that look like a variable
-// and are none. These and all other braces stay as they are. A backslash before a brace
-// keeps a word from being a variable: \{host} stands for {host}.
+// Parse returns the parts of a text, and the words in braces that look like a variable
+// and are none. These and all other braces are plain text. A backslash before a brace
+// makes a word plain text: \{host} means {host}.
 func Parse(text string) (parts []Part, unknown []string) {
 	var plain strings.Builder
 	flush := func() {
@@ -96,7 +95,7 @@ func Parse(text string) (parts []Part, unknown []string) {
 	return parts, unknown
 }
 
-// lookUp returns the variable that a word stands for.
+// lookUp returns the variable with a name and a parameter.
 func lookUp(word string) (Part, bool) {
 	if len(word) == 1 && word[0] >= '1' && word[0] <= '9' {
 		return Part{Group: int(word[0] - '0'), Since: Arrival}, true
@@ -113,7 +112,7 @@ func lookUp(word string) (Part, bool) {
 	return Part{}, false
 }
 
-// split takes the parameter off a word: {header:NAME} and {header.NAME} are the same.
+// split splits a word at its parameter: {header:NAME} and {header.NAME} are the same.
 func split(word string) (kind, parameter string) {
 	if i := strings.IndexAny(word, ":."); i > 0 {
 		return word[:i], word[i+1:]
@@ -121,8 +120,8 @@ func split(word string) (kind, parameter string) {
 	return word, ""
 }
 
-// looksLike reports whether a word in braces is meant as a variable: it has the letters of
-// one, up to its parameter.
+// looksLike reports whether a word in braces is probably meant as a variable: up to its
+// parameter it has only the letters of one.
 func looksLike(word string) bool {
 	kind, _ := split(word)
 	return kind != "" && (kind[0] < '0' || kind[0] > '9') && !strings.ContainsFunc(kind, func(r rune) bool {
@@ -130,7 +129,7 @@ func looksLike(word string) bool {
 	})
 }
 
-// Names returns how the variables that a place knows are written, without braces.
+// Names returns the variables with values at a place, without braces.
 func Names(at Place) (names []string) {
 	for _, v := range table() {
 		name := v.name
@@ -144,19 +143,19 @@ func Names(at Place) (names []string) {
 	return names
 }
 
-// Takes reports whether a variable has to be written with a name: {header:NAME}.
+// Takes reports whether a variable needs a name: {header:NAME}.
 func Takes(word string) bool {
 	return slices.ContainsFunc(table(), func(v variable) bool { return v.parameter && v.name == word })
 }
 
-// Literal reports whether a text stands for itself.
+// Literal reports whether a text has no variables.
 func Literal(text string) bool {
 	parts, _ := Parse(text)
 	return text == "" || len(parts) == 1 && parts[0].Plain == text
 }
 
 // Escape puts a backslash before words that look like variables and are none, so that
-// they are no mistakes.
+// they are not mistakes.
 func Escape(text string) string {
 	_, unknown := Parse(text)
 	slices.Sort(unknown)

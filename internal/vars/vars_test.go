@@ -54,7 +54,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What an early place knows, a later one knows too.
+// A later place has all values of an earlier one.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for at := Arrival; at <= Answer; at++ {
@@ -71,7 +71,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// However braces stand, a text that has no variable is not changed, but for backslashes.
+// A text without variables stays the same for any braces, except for backslashes.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"{host}", `\{host}`, "{{}}", "{header:", "{1}"} {
 		f.Add(s)

@@ -124,7 +124,7 @@ func TestSince(t *testing.T) {
 	f("the end of the log itself", old, time.Hour, "error/connect_refused/1", "error log says")
 	// The access log has the zone of nginx's clock, and a later end.
 	access := `1.1.1.1 - - [01/Mar/2026:12:00:00 +0530] "GET / HTTP/1.1" 200 1 "-" "-"` + "\n"
-	f("the access log goes on", old+access, time.Hour, "notice/connect_refused/1", "+0530")
+	f("the access log continues", old+access, time.Hour, "notice/connect_refused/1", "+0530")
 	f("the envelope has the zone", "2026-03-01T06:29:00Z "+recent+access, time.Hour, "error/connect_refused/1", "+0530")
 	f("access log alone", strings.Replace(fmt.Sprintf(accessLine, 502), "01/Mar", "01/Feb", 1)+fmt.Sprintf(accessLine, 200), time.Hour, "notice/gateway_errors/1", "it is over")
 }

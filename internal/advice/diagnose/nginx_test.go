@@ -72,7 +72,7 @@ func TestNginx(t *testing.T) {
 	}
 	f("nothing", plain, "", "")
 	f("past trouble", plain, line(4, denied), "", "error/connect_refused/4")
-	f("what is most frequent first", plain, line(2, denied)+line(5, "upstream timed out (110: Connection timed out) while reading upstream"), "",
+	f("the most frequent first", plain, line(2, denied)+line(5, "upstream timed out (110: Connection timed out) while reading upstream"), "",
 		"error/response_stalled/5", "error/connect_refused/2")
 	f("crash loop", plain, line(2, denied)+line(5, closed), "", "error/crash_loop/7")
 	f("a worker's timeout", plain, line(3, closed), strings.Repeat("502 $UP 30.001\n", 3)+"200 $UP 29.000\n", "error/worker_timeout/3")

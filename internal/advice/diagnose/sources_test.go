@@ -56,11 +56,11 @@ func TestElsewhere(t *testing.T) {
 			}
 		}
 	}
-	f("a group of another file", "server { location / { proxy_pass http://group-of-another-file; } }", "", "give the whole configuration")
-	f("an include that is missing", "events {}\nhttp { include gone.conf; server { location / { proxy_pass http://group-of-another-file; } } }", "", "gone.conf", "give the whole configuration")
+	f("a group in another file", "server { location / { proxy_pass http://group-of-another-file; } }", "", "give the whole configuration")
+	f("a missing include", "events {}\nhttp { include gone.conf; server { location / { proxy_pass http://group-of-another-file; } } }", "", "gone.conf", "give the whole configuration")
 	f("a container's own address", "events {}\nhttp { server { location / { proxy_pass http://127.0.0.1:1; } } }", "/nonexistent", "the container's own address")
 	f("a stream", "events {}\nstream { server { listen 1; proxy_pass a:1; } }", "", "the upstreams of stream {} (a.conf:2)", "any upstream")
-	f("logs that are no files", "events {}\nerror_log syslog:server=10.0.0.1;\nhttp { access_log /dev/stdout; server { location / { proxy_pass $a; } } }", "",
+	f("logs that are not files", "events {}\nerror_log syslog:server=10.0.0.1;\nhttp { access_log /dev/stdout; server { location / { proxy_pass $a; } } }", "",
 		"it goes to syslog:server=10.0.0.1 (a.conf:2)", "/dev/stdout is not a file")
 }
 
