@@ -13,11 +13,11 @@ import (
 // timeLocal is nginx's $time_local.
 const timeLocal = "02/Jan/2006:15:04:05 -0700"
 
-// maxKeptLine is the largest line whose memory is used again.
+// maxKeptLine is the largest line whose memory is reused, in bytes.
 const maxKeptLine = 16 << 10
 
-// access returns an observer that writes the line that a function appends. Records
-// below level are not written.
+// access returns an observer that writes lines made by line. It writes no records below
+// level.
 func access(w io.Writer, level slog.Level, line func(b []byte, r *proxy.Record) []byte) func(*proxy.Record) {
 	lines := sync.Pool{New: func() any { return new([]byte) }}
 	return func(r *proxy.Record) {
@@ -33,7 +33,7 @@ func access(w io.Writer, level slog.Level, line func(b []byte, r *proxy.Record) 
 	}
 }
 
-// appendAccess appends a line as nginx's predefined format combined has it, or as
+// appendAccess appends a line in nginx's predefined format combined, or in the format
 // common, which lacks the last two fields:
 //
 //	$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"
@@ -67,7 +67,7 @@ func (d redactor) appendAccess(b []byte, r *proxy.Record, combined bool) []byte 
 	return append(b, '\n')
 }
 
-// escapedURI is appendEscaped for a URI, the secrets of whose query are hidden.
+// escapedURI is appendEscaped for a URI, with the secrets of its query hidden.
 func (d redactor) escapedURI(b []byte, uri string) []byte {
 	if !strings.ContainsAny(uri, "?#") {
 		return appendEscaped(b, uri)
@@ -81,7 +81,7 @@ func user(r *proxy.Request) string {
 	return name
 }
 
-// appendField is appendEscaped for what may be empty.
+// appendField is appendEscaped for a field that may be empty.
 func appendField(b []byte, s string) []byte {
 	if s == "" {
 		return append(b, '-')
@@ -89,8 +89,8 @@ func appendField(b []byte, s string) []byte {
 	return appendEscaped(b, s)
 }
 
-// appendEscaped escapes as nginx does by default: quotes, backslashes and all
-// that is no printable ASCII as \xXX.
+// appendEscaped escapes like nginx by default: quotes, backslashes and everything that
+// is not printable ASCII as \xXX.
 func appendEscaped[T string | []byte](b []byte, s T) []byte {
 	const digits = "0123456789ABCDEF"
 	for i := range len(s) {

@@ -9,10 +9,11 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// ofResponse are the variables in braces that only the log has.
+// ofResponse matches the variables in braces that only the log has.
 var ofResponse = regexp.MustCompile(`\{(response|upstream)_header[:.]([^{}]+)\}`)
 
-// parseBraces reads a text with variables as routes have them: {name} or {kind:name}.
+// parseBraces parses a text with variables in the form of routes: {name} or
+// {kind:name}.
 func parseBraces(text string, d redactor) (*template, error) {
 	c, last := compiler{redactor: d}, 0
 	for _, at := range ofResponse.FindAllStringSubmatchIndex(text, -1) {
@@ -32,7 +33,7 @@ func parseBraces(text string, d redactor) (*template, error) {
 	return &c.template, nil
 }
 
-// braces adds a text with the variables that routes have too.
+// braces adds a text with the variables of routes.
 func (c *compiler) braces(text string) error {
 	parts, unknowns := vars.Parse(text)
 	if len(unknowns) > 0 {
@@ -55,7 +56,7 @@ func (c *compiler) braces(text string) error {
 	return nil
 }
 
-// brace adds a variable of which v is the value.
+// brace adds a variable with the value v.
 func (c *compiler) brace(p vars.Part, v value) {
 	d := c.redactor
 	switch {
@@ -79,11 +80,11 @@ func brace(name string) (value, error) {
 	return text.Append, nil
 }
 
-// mustBrace is brace for a name that there is.
+// mustBrace is brace for a name that exists.
 func mustBrace(name string) value {
 	v, err := brace(name)
 	if err != nil {
-		panic("logging: " + err.Error()) // a mistake in this package
+		panic("logging: " + err.Error()) // a bug in this package
 	}
 	return v
 }
@@ -95,7 +96,7 @@ func unknownBrace(word string) error {
 		kind, parameter = word[:i], word[i:]
 	}
 	for _, name := range append(vars.Names(vars.Answer), known...) {
-		// {haeder:X-A} means {header:X-A}: of a parameter any is right.
+		// {haeder:X-A} means {header:X-A}: any parameter is right.
 		if of, takes := strings.CutSuffix(name, ":NAME"); takes && parameter != "" {
 			name = of + parameter
 		}

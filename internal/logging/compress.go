@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 )
 
-// compress begins to compress the older files in the background, if that is wanted and
-// not going on. NAME.1 stays as it is: another process may still write to it.
+// compress starts to compress the older files in the background, if that is configured
+// and not in progress. NAME.1 stays uncompressed, because another process may still
+// write to it.
 func (l *logFile) compress() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -30,11 +31,10 @@ func (l *logFile) compress() {
 	})
 }
 
-// errMoved says that a file has got another name, so that another look is for the next
-// time.
+// errMoved means that a file has a new name, so that the next attempt must handle it.
 var errMoved = errors.New("the file was moved")
 
-// compressOne puts a compressed file in the place of an older one.
+// compressOne replaces an older file by a compressed one.
 func (l *logFile) compressOne(n int) error {
 	from, err := os.Open(l.aged(n))
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *logFile) compressOne(n int) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(to.Name()) // unless it was renamed
+	defer os.Remove(to.Name()) // no effect after a rename
 	err = errors.Join(l.zip(to, from), to.Chmod(info.Mode().Perm()), to.Close())
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (l *logFile) compressOne(n int) error {
 	return os.Remove(l.aged(n))
 }
 
-// has reports whether a name is that of an open file.
+// has reports whether a name belongs to an open file.
 func has(name string, f *os.File) bool {
 	named, err := os.Stat(name)
 	if err != nil {
@@ -86,7 +86,7 @@ func has(name string, f *os.File) bool {
 	return err == nil && os.SameFile(named, info)
 }
 
-// zip compresses until Close.
+// zip compresses from one file to another until Close.
 func (l *logFile) zip(to io.Writer, from io.Reader) error {
 	z := gzip.NewWriter(to)
 	part := make([]byte, 256<<10)

@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// dollarPrefixes are nginx's variables that end with a name, in which a field's
-// hyphens are underscores.
+// dollarPrefixes are nginx's variables that end with a name, with underscores for the
+// hyphens of a field.
 var dollarPrefixes = []struct {
 	prefix string
 	add    func(*compiler, string)
@@ -56,8 +56,8 @@ func (c *compiler) dollar(name string) error {
 	return unknown(name, "$%s", known)
 }
 
-// dollarNames are nginx's variables of a request, those of its upstreams and of TLS,
-// and what only goodgate knows.
+// dollarNames returns nginx's variables of a request, its upstreams and TLS, and
+// goodgate's own variables.
 func dollarNames(d redactor) map[string]value {
 	all := map[string]value{
 		"remote_addr": appendClient, "remote_port": mustBrace("client_port"), "remote_user": words(func(r *proxy.Record) string { return user(r.Request) }),
@@ -104,7 +104,7 @@ func dollarNames(d redactor) map[string]value {
 	return all
 }
 
-// ownNames are fields of the other formats that nginx does not have.
+// ownNames returns the fields of the other formats that nginx does not have.
 func ownNames() map[string]value {
 	return map[string]value{
 		"reason": words(func(r *proxy.Record) string {
@@ -141,7 +141,7 @@ func waited(of func(*proxy.Record) time.Duration) value {
 	return func(b []byte, r *proxy.Record) []byte { return appendSeconds(b, of(r)) }
 }
 
-// appendSeconds is a time as nginx writes it: seconds with milliseconds.
+// appendSeconds appends a duration in nginx's form: seconds with milliseconds.
 func appendSeconds(b []byte, d time.Duration) []byte {
 	ms := d.Milliseconds()
 	b = strconv.AppendInt(b, ms/1000, 10)
@@ -167,8 +167,8 @@ func completion(r *proxy.Record) string {
 	return "OK"
 }
 
-// requestLength is the request's line, fields and body. Fields that goodgate does not
-// believe are not in it.
+// requestLength returns the size of the request's line, fields and body, without fields
+// that goodgate has removed.
 func requestLength(r *proxy.Record) int64 {
 	n := len(r.Method) + len(r.Request.RequestURI) + len(r.Proto) + len("  \r\n\r\n")
 	field := func(name, v string) { n += len(name) + len(v) + len(": \r\n") }
@@ -195,7 +195,8 @@ func forwardedFor(r *proxy.Record) string {
 	return before + peerAddress(r)
 }
 
-// peerAddress is that of the connection, which a proxy in front may have opened.
+// peerAddress returns the address of the connection, which a proxy in front may have
+// opened.
 func peerAddress(r *proxy.Record) string {
 	host, _, err := net.SplitHostPort(r.Request.RemoteAddr)
 	if err != nil {
@@ -223,14 +224,15 @@ func machine() func(*proxy.Record) string {
 	return func(*proxy.Record) string { return name }
 }
 
-// upstreamNames are nginx's variables about upstreams, with a value for each attempt.
+// upstreamNames returns nginx's variables about upstreams, with a value for each
+// attempt.
 func upstreamNames() map[string]value {
 	return map[string]value{
 		"upstream_addr": eachAttempt(func(b []byte, r *proxy.Record, i int) []byte { return append(b, r.Attempts[i].Upstream...) }),
 		"upstream_status": eachAttempt(func(b []byte, r *proxy.Record, i int) []byte {
 			status := r.Attempts[i].Status
 			if status == 0 && r.Attempts[i].Reason != reason.None {
-				status = http.StatusBadGateway // as nginx has it where there was no answer
+				status = http.StatusBadGateway // like nginx without an answer
 			}
 			if status == 0 {
 				return b
@@ -263,7 +265,8 @@ func upstreamNames() map[string]value {
 	}
 }
 
-// upstreamReceived is what an attempt received, with the body that the client got.
+// upstreamReceived returns the bytes received in an attempt, with the body that the
+// client got.
 func upstreamReceived(r *proxy.Record, i int) int64 {
 	n := r.Attempts[i].Received
 	if answered(r, i) {

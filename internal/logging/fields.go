@@ -10,21 +10,21 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Fields change what a request's record has. The zero value changes nothing.
+// Fields changes the fields of a request's record. The zero value changes nothing.
 type Fields struct {
-	Add        map[string]string // text with variables in braces, by the field's name; an empty value is left out
+	Add        map[string]string // texts with variables in braces, by the field's name; empty values are left out
 	Remove     []string
-	Rename     map[string]string // the new name, by the field's own
-	Unredacted []string          // headers, cookies and parameters whose values are shown, though their names are those of secrets
+	Rename     map[string]string // the new name, by the original one
+	Unredacted []string          // headers, cookies and parameters to show although their names look like secrets
 }
 
-// empty reports whether nothing is changed.
+// empty reports whether there are no changes.
 func (f Fields) empty() bool { return len(f.Add)+len(f.Remove)+len(f.Rename) == 0 }
 
-// fixed are the fields of every record of the log, which readers rely on.
+// fixed are the fields of every record, which readers rely on.
 var fixed = []string{"time", "level", "msg"}
 
-// FieldError is about one key of Fields.
+// FieldError is an error about one key of Fields.
 type FieldError struct {
 	Key  string // such as add.user_agent
 	text string
@@ -38,7 +38,7 @@ type added struct {
 	text *template
 }
 
-// compile returns the fields to add, in order.
+// compile returns the additional fields, in order.
 func (f Fields) compile() ([]added, error) {
 	d, own := newRedactor(f.Unredacted), proxy.LogFields()
 	taken := map[string]bool{}
@@ -78,7 +78,7 @@ func (f Fields) compile() ([]added, error) {
 	return list, nil
 }
 
-// isOwn wants a name to be that of a field that can be changed.
+// isOwn returns an error if name is not a field that can be changed.
 func isOwn(key, name string, own []string) error {
 	switch {
 	case slices.Contains(own, name):
@@ -93,14 +93,13 @@ func isOwn(key, name string, own []string) error {
 	return FieldError{key, fmt.Sprintf("%s: records have no such field%s", name, hint)}
 }
 
-// edits returns what makes the changes; nothing where there are none. known are the
-// output's own names of fields, empty for those that it leaves out; others stay.
+// edits returns the functions that make the changes; none without changes.
 func (f Fields) edits(known map[string]string) ([]proxy.LogEdit, error) {
 	list, err := f.compile()
 	if err != nil || f.empty() && known == nil {
 		return nil, err
 	}
-	names := map[string]string{} // the name in the record, empty for a field that is not in it
+	names := map[string]string{} // the name in the record; empty for a removed field
 	maps.Copy(names, known)
 	maps.Copy(names, f.Rename)
 	for _, name := range f.Remove {
@@ -120,7 +119,7 @@ func (f Fields) edits(known map[string]string) ([]proxy.LogEdit, error) {
 	}}, nil
 }
 
-// appendAdded appends the fields that have a value.
+// appendAdded appends the additional fields that have a value.
 func appendAdded(attrs []slog.Attr, list []added, r *proxy.Record) []slog.Attr {
 	if len(list) == 0 {
 		return attrs
@@ -134,5 +133,5 @@ func appendAdded(attrs []slog.Attr, list []added, r *proxy.Record) []slog.Attr {
 	return attrs
 }
 
-// asIs leaves the escapes to whoever writes the field.
+// asIs leaves the escaping to the writer of the field.
 var asIs = escape{append: func(b, raw []byte) []byte { return append(b, raw...) }}

@@ -9,15 +9,15 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Only says which requests an output takes: those of which any condition holds. The
-// zero value takes all.
+// Only selects the requests of an output: those that meet any condition. The zero value
+// selects all.
 type Only struct {
-	Failed     bool     // that failed or nearly did: those that are never sampled
+	Failed     bool     // requests that failed or nearly failed, which are never sampled
 	Status     [][2]int // ranges of statuses, both ends included
 	SlowerThan time.Duration
 }
 
-// filtered passes on what o takes.
+// filtered passes on the selected requests.
 func (o Only) filtered(log func(*proxy.Record)) func(*proxy.Record) {
 	if !o.Failed && len(o.Status) == 0 && o.SlowerThan == 0 {
 		return log
@@ -34,8 +34,8 @@ func (o Only) takes(r *proxy.Record) bool {
 		slices.ContainsFunc(o.Status, func(s [2]int) bool { return r.Status >= s[0] && r.Status <= s[1] })
 }
 
-// sampled passes on a share of the requests, and every one that failed, was about
-// to, or that an upstream answered with an error of its own.
+// sampled passes on a share of the requests, and every one that failed, nearly failed,
+// or got an upstream's own error.
 func sampled(share float64, log func(*proxy.Record)) func(*proxy.Record) {
 	if share >= 1 {
 		return log
@@ -47,7 +47,7 @@ func sampled(share float64, log func(*proxy.Record)) func(*proxy.Record) {
 	}
 }
 
-// plain reports whether nothing about a request is worth a second look.
+// plain reports whether nothing about a request is unusual.
 func plain(r *proxy.Record) bool {
 	return r.Reason == reason.None && r.Absorbed == reason.ByNothing && r.Status < 500 && len(r.Attempts) < 2
 }

@@ -19,12 +19,11 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Human is the form of a log for somebody at a terminal: a short line a record,
-// without what only programs need.
+// Human is the format for a terminal: a short line per record, without fields that only
+// programs need.
 const Human = "human"
 
-// Form returns the format, of "auto" that which suits the output: [Human] on a
-// terminal, else JSON.
+// Form returns the format. For "auto" it is [Human] on a terminal, else JSON.
 func (o Options) Form() string {
 	switch {
 	case o.Format != "auto":
@@ -35,7 +34,7 @@ func (o Options) Form() string {
 	return "json"
 }
 
-// terminal reports whether the output is one.
+// terminal reports whether the output is a terminal.
 func (o Options) terminal() bool {
 	switch o.Output {
 	case "", "stderr":
@@ -46,15 +45,15 @@ func (o Options) terminal() bool {
 	return false
 }
 
-// humanHandler writes records in the form [Human]. It is safe for concurrent use
-// if its writer is.
+// humanHandler writes records in the format [Human]. It is safe for concurrent use if
+// its writer is.
 type humanHandler struct {
-	out    io.Writer // takes a line a call
+	out    io.Writer // gets one line per call
 	level  slog.Level
 	colour bool
-	attrs  []slog.Attr // of every record
-	group  string      // what keys begin with
-	added  []added     // to the records of requests
+	attrs  []slog.Attr // attributes of every record
+	group  string      // prefix of keys
+	added  []added     // additional fields of requests
 }
 
 // newHuman has colours on a terminal, unless NO_COLOR is set (no-color.org).
@@ -85,7 +84,7 @@ func prefixed(group string, attrs []slog.Attr) []slog.Attr {
 	return list
 }
 
-// Handle writes what happened, where, the details, and what failed.
+// Handle writes the event, its place, the details, and the error.
 func (h *humanHandler) Handle(_ context.Context, r slog.Record) error {
 	var own []slog.Attr
 	r.Attrs(func(a slog.Attr) bool {
@@ -119,7 +118,7 @@ func eventText(message string, attrs []slog.Attr) string {
 	return message + failure
 }
 
-// worth returns a value as text, "" when it says nothing.
+// worth returns a value as text, "" if it has no information.
 func worth(v slog.Value) string {
 	switch v = v.Resolve(); v.Kind() {
 	case slog.KindBool:
@@ -134,8 +133,8 @@ func worth(v slog.Value) string {
 	return v.String()
 }
 
-// access writes a request: what was asked, how it ended and where, and what went
-// wrong on the way.
+// access writes a request: the request line, the result and the upstream, and failures
+// on the way.
 func (h *humanHandler) access(r *proxy.Record) {
 	level := r.Level()
 	if level < h.level {
@@ -200,7 +199,7 @@ func colourOf(l slog.Level) string {
 	return ""
 }
 
-// line writes a record. What came from outside is in text only.
+// line writes a record. Only text may contain characters from outside.
 func (h *humanHandler) line(at time.Time, kind, colour, text string) error {
 	kind = fmt.Sprintf("%-5s", kind)
 	clock := at.Local().Format(time.TimeOnly)
@@ -214,7 +213,7 @@ func (h *humanHandler) line(at time.Time, kind, colour, text string) error {
 	return err
 }
 
-// shortened keeps a long path from pushing all else off the line.
+// shortened shortens a long path, so that the rest of the line stays visible.
 func shortened(path string) string {
 	const most = 60
 	if r := []rune(path); len(r) > most {
@@ -223,7 +222,7 @@ func shortened(path string) string {
 	return path
 }
 
-// inWords rounds a time to what a reader takes in.
+// inWords rounds a time for a reader.
 func inWords(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:

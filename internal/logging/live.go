@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 )
 
-// Next is a log that is open and not yet in use. Either Use or Discard has to be
-// called.
+// Next is an open log that is not yet in use. The caller must call either Use or
+// Discard.
 type Next struct {
 	log *Log
 	out *output
 }
 
-// Prepare opens what is to take the log's place. An error is about the file.
+// Prepare opens the log that will replace the present one. Its error is about the file.
 func (l *Log) Prepare(o Options) (*Next, error) {
 	out, err := l.open(o)
 	if err != nil {
@@ -23,9 +23,8 @@ func (l *Log) Prepare(o Options) (*Next, error) {
 	return &Next{l, out}, nil
 }
 
-// Use puts it in the log's place. The next record goes there; those that the
-// output before has not written yet, it writes in the background, and is closed.
-// A nil Next changes nothing.
+// Use puts it in the log's place, for the next record. The previous output writes its
+// remaining records in the background, and then closes. A nil Next changes nothing.
 func (n *Next) Use() {
 	if n == nil {
 		return
@@ -56,12 +55,12 @@ func (n *Next) Discard() {
 	}
 }
 
-// live is a handler that passes records to the output that the log has at the
-// time, so that a logger lives on when that changes.
+// live is a handler that passes records to the present output, so that a logger stays
+// valid when the output changes.
 type live struct {
 	log  *Log
-	with []func(slog.Handler) slog.Handler // what WithAttrs and WithGroup added
-	made atomic.Pointer[made]              // the latest
+	with []func(slog.Handler) slog.Handler // the additions of WithAttrs and WithGroup
+	made atomic.Pointer[made]              // the latest handler
 }
 
 // made is the handler of one output with the attributes of a live.
@@ -70,7 +69,7 @@ type made struct {
 	handler slog.Handler
 }
 
-// handler returns that of the present output. It is called under log.mu.
+// handler returns the handler of the present output. log.mu must be held.
 func (h *live) handler() slog.Handler {
 	if m := h.made.Load(); m != nil && m.of == h.log.out {
 		return m.handler

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What waits for another process that moves files, which takes it an instant.
+// The wait for another process that moves files, which takes only a moment.
 const (
 	lockTimeout = time.Second
 	lockPause   = 2 * time.Millisecond
@@ -18,7 +18,7 @@ const (
 
 var errLocked = errors.New("another process holds the file's lock")
 
-// lockFile locks an open file. After unlock the file is still open.
+// lockFile locks an open file. unlock does not close the file.
 func lockFile(f *os.File) (unlock func(), err error) {
 	for end := time.Now().Add(lockTimeout); ; time.Sleep(lockPause) {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {

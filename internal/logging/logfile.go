@@ -9,31 +9,32 @@ import (
 	"time"
 )
 
-// Rotate says when goodgate itself begins a new file. The zero value never does.
+// Rotate configures when goodgate itself starts a new file. The zero value means never.
 type Rotate struct {
-	Size     int64 // bytes of a file at most, but for the records of one write
-	Keep     int   // older files: NAME.1 is the newest
-	Compress bool  // the older ones but the newest, as NAME.2.gz
+	Size     int64 // limit on a file in bytes, except for the records of one write
+	Keep     int   // number of older files; NAME.1 is the newest
+	Compress bool  // compress the older files except the newest one, as NAME.2.gz
 }
 
 const (
 	logMode = 0o640
-	// retryRotate is how long after a failure nothing is moved.
+	// retryRotate is the time after a failure in which no file is moved.
 	retryRotate = time.Minute
 )
 
-// logFile is a log's file. Several processes may write to the same: each write is whole
-// lines at the file's end.
+// logFile is a log's file. Several processes may write to the same file: each write is
+// a number of complete lines at its end.
 //
-// Names change only under the lock of the file that has the name at that moment, so that
-// of two processes one moves a file, and the other goes on in the new one.
+// Names change only under the lock of the file that has the name at that moment. So if
+// two processes want to move a file, one of them moves it, and the other one continues
+// in the new file.
 type logFile struct {
 	name    string
 	rotate  Rotate
-	trouble func(error) // told when a file cannot be moved; may be nil
+	trouble func(error) // called if a file cannot be moved; may be nil
 	file    *os.File
-	torn    bool      // the file ends within a line
-	resting time.Time // until then nothing is moved
+	torn    bool      // the file ends with an incomplete line
+	resting time.Time // no file is moved until then
 
 	stop        chan struct{} // closed by Close
 	compressing sync.WaitGroup
@@ -66,7 +67,7 @@ func (l *logFile) open() error {
 	return nil
 }
 
-// Write appends lines. After a failure within a line the next write begins a new one.
+// Write appends lines. After a partly written line, the next write starts a new one.
 func (l *logFile) Write(p []byte) (int, error) {
 	if l.rotate.Size > 0 {
 		l.mayRotate(int64(len(p)))
@@ -82,19 +83,20 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the use of the file. Older files that are being compressed stay as they are.
+// Close ends the use of the file. It leaves older files whose compression is in
+// progress unchanged.
 func (l *logFile) Close() error {
 	close(l.stop)
 	l.compressing.Wait()
 	return l.file.Close()
 }
 
-// mayRotate begins a new file when the next bytes do not fit in the present one.
+// mayRotate starts a new file if the next bytes do not fit into the present one.
 func (l *logFile) mayRotate(more int64) {
 	info, moved, err := l.look()
 	switch {
 	case moved:
-		err = l.open() // somebody has moved the file
+		err = l.open() // another process has moved the file
 	case err != nil || info.Size() == 0 || info.Size()+more <= l.rotate.Size || time.Now().Before(l.resting):
 	default:
 		err = l.next(more)
@@ -140,23 +142,24 @@ func (l *logFile) next(more int64) error {
 		l.file, err = openAppend(l.name)
 	}
 	if err != nil {
-		l.file = old // the next look finds out whether it was moved
+		l.file = old // the next check determines whether it was moved
 		unlock()
 		return err
 	}
-	old.Close() // and with it the lock
+	old.Close() // also releases the lock
 	l.torn, l.resting = false, time.Time{}
 	l.compress()
 	return nil
 }
 
-// aged is the name of an older file.
+// aged returns the name of an older file.
 func (l *logFile) aged(n int) string { return fmt.Sprintf("%s.%d", l.name, n) }
 
-// zipped is the end of a compressed file's name.
+// zipped is the suffix of a compressed file.
 const zipped = ".gz"
 
-// shift makes NAME become NAME.1, NAME.1 become NAME.2 and so on. The oldest goes.
+// shift renames NAME to NAME.1, NAME.1 to NAME.2 and so on, and removes the oldest
+// file.
 func (l *logFile) shift() error {
 	for n := l.rotate.Keep; n >= 1; n-- {
 		for _, end := range []string{"", zipped} {

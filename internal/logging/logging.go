@@ -1,6 +1,5 @@
-// Package logging writes the log: its outputs in the background, and the records
-// of requests in the formats that are known from nginx. Values that are named like
-// secrets are redacted.
+// Package logging writes the log: its outputs in the background, and the records of
+// requests also in nginx's formats. It redacts values whose names look like secrets.
 package logging
 
 import (
@@ -15,34 +14,34 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Options say what is logged and where.
+// Options configure the content and the outputs of the log.
 type Options struct {
 	Format string // "auto", "human", "text", "common", "combined", a text with variables of nginx such as "$status $request", else JSON; see [Options.Form]
-	Escape string // of values in a text with variables: "default", "json" or "none", as nginx's; empty = "default"
+	Escape string // escaping of values in a text with variables: "default", "json" or "none", as in nginx; empty = "default"
 	Level  slog.Level
 	// Output is "stdout", "stderr", "" = stderr, a server of syslog such as
 	// "syslog+udp://host:514", or with tcp, tls and unix, an endpoint of OTLP such as
 	// "otlp+http://host:4318", else a file name.
 	Output string
-	Rotate Rotate // of an output that is a file
+	Rotate Rotate // rotation of a file
 	Syslog Syslog
 	OTLP   OTLP
 	TLS    *tls.Config // of an output that has TLS
-	Sample float64     // share of the requests that went well that are logged
-	Buffer int         // bytes that wait for a slow file at most; 0 = DefaultBuffer
+	Sample float64     // share of the successful requests to log
+	Buffer int         // limit on the bytes that wait for a slow file; 0 = DefaultBuffer
 	Fields Fields      // changes of a request's record, in JSON and text; [Human] has those that are added
 
 	Records string // AllRecords, Requests or Events
-	Only    Only   // the requests that are logged, before Sample
-	Name    string // by which Routes choose it
-	Chosen  bool   // takes the requests of those routes alone that choose it
+	Only    Only   // the requests to log, before Sample
+	Name    string // the name for Routes
+	Chosen  bool   // gets only the requests of routes that choose it
 
 	Version string // of goodgate, for OTLP; that of the first output is for all
 
-	// More are further outputs. They have neither More nor Routes.
+	// More has further outputs, without More and Routes.
 	More []Options
-	// Routes are the outputs, by Name, of the requests of routes that do not leave it
-	// to the outputs: none of an empty list.
+	// Routes has the outputs, by Name, for the requests of routes with their own
+	// choice; an empty list means none.
 	Routes map[string][]string
 }
 
@@ -54,31 +53,31 @@ type OTLP struct {
 	Instance string            // service.instance.id; empty = the host's name
 }
 
-// Log is what [Open] opened. [Log.Prepare] opens another, which takes its place
-// while it is in use. It is safe for concurrent use.
+// Log is an open log. [Log.Prepare] opens another one, which replaces it while it is in
+// use. It is safe for concurrent use.
 type Log struct {
-	*slog.Logger // for what happens
+	*slog.Logger // for events
 
-	closing  sync.WaitGroup // of outputs that were replaced
-	changing sync.Mutex     // held while the output is replaced, or its file is
+	closing  sync.WaitGroup // of replaced outputs
+	changing sync.Mutex     // held while the output or its file is replaced
 
 	mu       sync.RWMutex // held for reading while a record is written; protects the fields below
 	out      *output
-	replaced []*output        // still writing what they have
-	lost     map[string]int64 // records that closed outputs have dropped, by name
+	replaced []*output        // still writing their last records
+	lost     map[string]int64 // records dropped by closed outputs, by name
 }
 
-// output is where records go, and in which form. It is not changed.
+// output is a complete set of outputs with their formats. It is immutable.
 type output struct {
 	logger *slog.Logger
 	access func(*proxy.Record)
 	sinks  []*sink
 }
 
-// Open opens the log. A record is on its way to the file within 200 ms.
+// Open opens the log. A record is written within 200 ms.
 //
-// Formats of nginx have no room for anything but requests. What else happens, and no
-// output takes, goes to standard error as JSON.
+// nginx's formats have room only for requests. Events that no output accepts go to
+// standard error as JSON.
 func Open(o Options) (*Log, error) {
 	l := &Log{lost: map[string]int64{}}
 	l.Logger = slog.New(&live{log: l})
@@ -96,10 +95,10 @@ func (l *Log) Access(r *proxy.Record) {
 	l.out.access(r)
 }
 
-// open opens the outputs. What they drop, the log tells of.
+// open opens the outputs. The log reports the records that they drop.
 func (l *Log) open(o Options) (*output, error) {
 	out := &output{}
-	var handlers []slog.Handler // of what takes events
+	var handlers []slog.Handler // handlers of outputs for events
 	for _, o := range o.all() {
 		s, err := openSink(o, teller{
 			dropped: func(n int64) {
@@ -145,7 +144,7 @@ func (l *Log) trouble(o Options, err error) {
 	}
 }
 
-// Dropped returns how many records were dropped so far.
+// Dropped returns the number of records dropped so far.
 func (l *Log) Dropped() (n int64) {
 	for _, of := range l.DroppedBy() {
 		n += of
@@ -153,7 +152,7 @@ func (l *Log) Dropped() (n int64) {
 	return n
 }
 
-// DroppedBy returns how many records were dropped so far, by the names of outputs.
+// DroppedBy returns the number of records dropped so far, by the names of outputs.
 func (l *Log) DroppedBy() map[string]int64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -187,7 +186,7 @@ func (l *Log) Reopen() error {
 	return errors.Join(errs...)
 }
 
-// Close writes what waits. Nobody may log any more.
+// Close writes the remaining records. The log must not be used any more.
 func (l *Log) Close() error {
 	l.closing.Wait()
 	l.mu.RLock()
@@ -196,10 +195,10 @@ func (l *Log) Close() error {
 	return out.close()
 }
 
-// close writes what waits, and closes the files, all at the same time.
+// close writes the remaining records, and closes the files, all at the same time.
 func (o *output) close() error {
 	for _, s := range o.sinks {
-		s.file.report() // while the others still take records
+		s.file.report() // while the others still accept records
 	}
 	errs := make([]error, len(o.sinks))
 	var closing sync.WaitGroup

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// redacted stands for the value of a secret.
+// redacted replaces the value of a secret.
 const redacted = "[redacted]"
 
-// redactor hides the values of headers, cookies and query parameters that are named
-// like secrets. Its zero value shows none.
+// redactor hides the values of headers, cookies and query parameters whose names look
+// like secrets. Its zero value shows none of them.
 type redactor struct {
-	shown map[string]bool // names in lower case that are no secrets here
+	shown map[string]bool // names in lower case to show
 }
 
 func newRedactor(shown []string) redactor {
@@ -23,7 +23,7 @@ func newRedactor(shown []string) redactor {
 	return d
 }
 
-// Names outside these bounds are not looked at: no secret has a shorter one, and longer
+// Names outside these limits are not examined: no secret has a shorter one, and longer
 // ones are hidden.
 const (
 	minName = 3
@@ -31,14 +31,13 @@ const (
 )
 
 var (
-	// secretParts make a name secret wherever they are in it, secretWords as a whole
-	// word: Authorization, accessToken, X-Api-Key, but not monkey or author.
+	// secretParts make a name secret anywhere in it, secretWords only as a whole word:
+	// Authorization, accessToken, X-Api-Key, but not monkey or author.
 	secretParts = [...]string{"authoriz", "authentic", "cookie", "token", "secret", "passw", "passphrase", "credential", "session", "sessid", "signature", "apikey", "jwt", "csrf", "xsrf", "private"}
 	secretWords = [...]string{"auth", "bearer", "key", "pass", "pwd", "sid", "sig", "otp", "pin", "sso", "saml"}
 )
 
-// hides reports whether a header, a cookie or a parameter of the name is shown as
-// redacted.
+// hides reports whether the value of a header, a cookie or a parameter is redacted.
 func (d redactor) hides(name string) bool {
 	if len(name) < minName {
 		return false
@@ -56,7 +55,8 @@ func (d redactor) hides(name string) bool {
 	return namedSecret(name, lower) && !d.shown[string(lower)]
 }
 
-// namedSecret takes a name, and the same in lower case.
+// namedSecret reports whether a name looks like a secret. lower is the name in lower
+// case.
 func namedSecret(name string, lower []byte) bool {
 	for _, part := range secretParts {
 		if bytes.Contains(lower, []byte(part)) {
@@ -85,8 +85,8 @@ func wordEnds(a, b byte) bool {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// hidesParameter is hides for a parameter that nobody has chosen to log by name. The
-// code of OAuth (RFC 6749 section 4.1.2) is a secret there.
+// hidesParameter is hides for a parameter that the configuration does not name. There
+// the code of OAuth (RFC 6749 section 4.1.2) is also a secret.
 func (d redactor) hidesParameter(name string) bool {
 	if strings.ContainsAny(name, "%+") {
 		if plain, err := url.QueryUnescape(name); err == nil {
@@ -96,7 +96,7 @@ func (d redactor) hidesParameter(name string) bool {
 	return d.hides(name) || strings.EqualFold(name, "code") && !d.shown["code"]
 }
 
-// appendURI appends a URI with the secrets of its query and fragment hidden. It takes
+// appendURI appends a URI with the secrets of its query and fragment hidden. It accepts
 // any other text as well.
 func (d redactor) appendURI(b []byte, uri string) []byte {
 	i := strings.IndexAny(uri, "?#")

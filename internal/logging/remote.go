@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// How a server of syslog is connected to.
+// Limits for the connection to a syslog server.
 const (
 	dialTimeout  = 5 * time.Second
 	sendTimeout  = 10 * time.Second
@@ -20,18 +20,18 @@ const (
 	syslogPrefix = "syslog+"
 )
 
-// remote sends messages, in frames, to a server of syslog. While the server is away it
-// waits, and with it what is written meanwhile waits in the Writer's buffer.
+// remote sends framed messages to a syslog server. While the server is away it waits,
+// and later messages wait in the Writer's buffer.
 type remote struct {
 	network, address string
 	datagrams        bool
-	tls              *tls.Config // nil = in the clear
+	tls              *tls.Config // nil = without TLS
 	trouble          edge        // whether the server can be reached
 
-	ctx      context.Context // ends with Interrupt
+	ctx      context.Context // cancelled by Interrupt
 	stop     context.CancelFunc
 	conn     net.Conn      // nil = none
-	release  func() bool   // of conn from ctx
+	release  func() bool   // detaches conn from ctx
 	gone     chan struct{} // closed when the server has closed a stream
 	watching sync.WaitGroup
 }
@@ -51,8 +51,8 @@ func (e *edge) now(err error) {
 	}
 }
 
-// newRemote takes an address such as syslog+tcp://host:601. It connects with the first
-// message. config is for TLS.
+// newRemote returns a remote for an address such as syslog+tcp://host:601. It connects
+// with the first message. config is for TLS.
 func newRemote(output string, config *tls.Config, trouble func(error)) *remote {
 	kind, address, _ := strings.Cut(strings.TrimPrefix(output, syslogPrefix), "://")
 	r := &remote{network: kind, address: address, trouble: edge{report: trouble}}
@@ -80,7 +80,7 @@ func withPort(address, port string) string {
 	return net.JoinHostPort(strings.Trim(address, "[]"), port)
 }
 
-// Write sends whole messages. It returns an error only after Interrupt.
+// Write sends complete messages. It returns an error only after Interrupt.
 func (r *remote) Write(p []byte) (sent int, err error) {
 	pause := minPause
 	for sent < len(p) {
@@ -110,14 +110,15 @@ func (r *remote) Write(p []byte) (sent int, err error) {
 	return sent, nil
 }
 
-// send sends what it can, and returns the length of the messages that were sent whole.
+// send sends as much as possible, and returns the length of the completely sent
+// messages.
 func (r *remote) send(p []byte) (sent int, err error) {
 	if err := r.connect(); err != nil {
 		return 0, err
 	}
 	r.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 	if err := r.ctx.Err(); err != nil {
-		return 0, err // the deadline may have been Interrupt's
+		return 0, err // Interrupt may have set the deadline
 	}
 	if !r.datagrams {
 		n, err := r.conn.Write(p)
@@ -133,7 +134,8 @@ func (r *remote) send(p []byte) (sent int, err error) {
 	return sent, nil
 }
 
-// wholeFrames returns how much of p are the messages that are within its first n bytes.
+// wholeFrames returns the length of the messages of p that are completely within its
+// first n bytes.
 func wholeFrames(p []byte, n int) (whole int) {
 	for whole < len(p) {
 		_, end := frame(p[whole:])
@@ -145,7 +147,7 @@ func wholeFrames(p []byte, n int) (whole int) {
 	return whole
 }
 
-// connect makes a connection if there is none, or the server has closed it.
+// connect opens a connection if there is none, or if the server has closed it.
 func (r *remote) connect() error {
 	if r.conn != nil && !r.datagrams {
 		select {
@@ -178,8 +180,8 @@ func (r *remote) connect() error {
 	return nil
 }
 
-// watch notices that the server closes a stream. A message written after that would be
-// lost: the kernel takes it.
+// watch notices that the server has closed a stream. A message written after that would
+// be lost, because the kernel accepts it.
 func (r *remote) watch(conn net.Conn) {
 	gone := make(chan struct{})
 	r.gone = gone
@@ -198,10 +200,10 @@ func (r *remote) hangUp() {
 	r.watching.Wait()
 }
 
-// Interrupt makes a Write that waits return.
+// Interrupt makes a waiting Write return.
 func (r *remote) Interrupt() { r.stop() }
 
-// Close ends the connection. No Write may be going on.
+// Close closes the connection. No Write may be in progress.
 func (r *remote) Close() error {
 	r.hangUp()
 	r.stop()

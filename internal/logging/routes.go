@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// route returns what gives a request's record to the outputs that its route has.
+// route returns a function that passes a request's record to the outputs of its route.
 func (o *output) route(chosen map[string][]string) func(*proxy.Record) {
 	usual := together(o.sinks, func(s *sink) bool { return !s.of.Chosen })
 	if len(chosen) == 0 {
@@ -25,7 +25,8 @@ func (o *output) route(chosen map[string][]string) func(*proxy.Record) {
 	}
 }
 
-// together returns what gives a record to all sinks that take requests and are meant.
+// together returns a function that passes a record to all selected sinks that accept
+// requests.
 func together(sinks []*sink, meant func(*sink) bool) func(*proxy.Record) {
 	var all []func(*proxy.Record)
 	for _, s := range sinks {

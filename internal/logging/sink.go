@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// The records that an output takes.
+// Kinds of records for an output.
 const (
-	AllRecords = "all" // as the empty text
+	AllRecords = "all" // same as the empty text
 	Requests   = "requests"
 	Events     = "events"
 )
@@ -30,14 +30,14 @@ type sink struct {
 	access func(*proxy.Record) // nil = it takes no requests
 }
 
-// teller is told of an output. Its functions may log.
+// teller receives notices about an output. Its functions may log.
 type teller struct {
 	dropped func(int64) // see [WriterOptions]
 	trouble func(error) // see [WriterOptions]
 	rotate  func(error) // a file could not be moved or compressed
 }
 
-// openSink opens the output of o; what o.More has, others open.
+// openSink opens the output of o, without those in o.More.
 func openSink(o Options, tell teller) (*sink, error) {
 	f, err := o.form()
 	if err != nil {
@@ -69,11 +69,11 @@ func openSink(o Options, tell teller) (*sink, error) {
 	return s, nil
 }
 
-// form is what makes records into lines, once there is a place for them. Formats that
-// have no room for anything but requests have no handler.
+// form creates the functions that write records as lines to an output. Formats with
+// room only for requests have no handler.
 type form func(io.Writer) (slog.Handler, func(*proxy.Record))
 
-// form returns that of the options. Its errors are about Format and Fields.
+// form returns the form of the options. Its errors are about Format and Fields.
 func (o Options) form() (form, error) {
 	if o.isOTLP() {
 		return o.otlpForm()
@@ -109,7 +109,7 @@ func (o Options) form() (form, error) {
 	}, nil
 }
 
-// dollarForm is that of a format of nginx.
+// dollarForm returns the form of a format of nginx.
 func (o Options) dollarForm(format string) (form, error) {
 	t, err := parseDollars(format, newRedactor(o.Fields.Unredacted))
 	if err != nil {
@@ -130,9 +130,9 @@ func (o Options) dollarForm(format string) (form, error) {
 	}, nil
 }
 
-// Check returns what is wrong with the format or the fields. A [FieldError] is about
-// the fields. hidden are the names of headers, cookies and parameters that were chosen,
-// and whose values are redacted.
+// Check returns an error for an invalid format or invalid fields. A [FieldError] is
+// about the fields. hidden has the names of selected headers, cookies and parameters
+// whose values are redacted.
 func (o Options) Check() (hidden []string, err error) {
 	if _, err := o.form(); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (o Options) Check() (hidden []string, err error) {
 	return slices.Compact(hidden), nil
 }
 
-// Needs returns the fields of responses that the log wants records to keep.
+// Needs returns the response fields that records must keep for the log.
 func (o Options) Needs() (all proxy.ResponseFields) {
 	for _, o := range o.all() {
 		for _, t := range o.templates() {
@@ -159,8 +159,8 @@ func (o Options) Needs() (all proxy.ResponseFields) {
 	return all
 }
 
-// templates are the texts with variables of one output. What is wrong with them
-// [Options.Check] tells.
+// templates returns the texts with variables of one output. [Options.Check] reports
+// errors in them.
 func (o Options) templates() (list []*template) {
 	if strings.Contains(o.Format, "$") {
 		if t, err := parseDollars(o.Format, newRedactor(o.Fields.Unredacted)); err == nil {
@@ -183,15 +183,15 @@ func (o Options) all() []Options {
 	return all
 }
 
-// asJSON makes the lines safe to read in a terminal, which JSON alone is not.
+// asJSON makes lines safe to read in a terminal, which JSON alone does not.
 func asJSON(w io.Writer) io.Writer { return printable.Writer{To: w, Form: printable.JSON} }
 
-// standard is a stream that is not ours to close.
+// standard is a standard stream, which the log must not close.
 type standard struct{ io.Writer }
 
 func (standard) Close() error { return nil }
 
-// isSyslog reports whether the output is a server of syslog.
+// isSyslog reports whether the output is a syslog server.
 func (o Options) isSyslog() bool { return strings.HasPrefix(o.Output, syslogPrefix) }
 
 // isOTLP reports whether the output is an endpoint of OTLP.
@@ -212,7 +212,7 @@ func open(o Options, tell teller) (*Writer, error) {
 		return openOTLP(o, tell), nil
 	case o.isSyslog():
 		w.Out, w.Count = newRemote(o.Output, o.TLS, w.Trouble), countFrames
-		w.Trouble = nil // it waits and tells itself
+		w.Trouble = nil // it waits and reports by itself
 	case o.Output == "stdout":
 		w.Out = standard{os.Stdout}
 	case !o.isFile():

@@ -13,27 +13,28 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Syslog says how records are sent to a syslog server. The format is that of RFC 5424.
+// Syslog configures the messages to a syslog server. The format is that of RFC 5424.
 type Syslog struct {
 	Facility int    // 0 to 23
 	App      string // APP-NAME
 }
 
-// maxSyslog bounds a message, which must fit a datagram: UDP takes 65,507 bytes at most,
-// and servers usually less. The rest of a longer one is cut off.
+// maxSyslog bounds a message, in bytes. It must fit into a datagram: UDP allows 65,507
+// bytes, and servers usually less. Longer messages are cut.
 const maxSyslog = 60 << 10
 
-// syslogTime is RFC 3339 with the six digits that RFC 5424 allows at most.
+// syslogTime is RFC 3339 with six digits, the most that RFC 5424 allows.
 const syslogTime = "2006-01-02T15:04:05.000000Z07:00"
 
-// framer makes messages of syslog of the records that pass through it, each after its
-// length, as TCP wants it (RFC 6587 section 3.4.1). Datagrams are split by that.
+// framer turns the records that pass through it into syslog messages, each after its
+// length, as TCP requires (RFC 6587 section 3.4.1). The lengths are also used to split
+// datagrams.
 type framer struct {
 	to   *Writer
 	head string // HOSTNAME APP-NAME PROCID
 	base int    // PRI without the severity
 
-	mu    sync.Mutex // held while a record is made; protects the fields below
+	mu    sync.Mutex // held while a record is written; protects the fields below
 	level slog.Level
 	at    time.Time
 	kind  string // MSGID
@@ -46,8 +47,8 @@ func newFramer(to *Writer, s Syslog) *framer {
 	return &framer{to: to, head: head, base: s.Facility * 8}
 }
 
-// headerField makes text one of a message's head: printable ASCII without spaces, - for
-// nothing.
+// headerField returns text in the form of a header field: printable ASCII without
+// spaces, - for empty.
 func headerField(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -61,7 +62,7 @@ func headerField(s string, most int) string {
 	return s[:min(len(s), most)]
 }
 
-// Write takes the text of the record that is being made.
+// Write receives the text of the current record.
 func (f *framer) Write(p []byte) (int, error) {
 	text := strings.TrimSuffix(string(p), "\n")
 	b := append(f.buf[:0], '<')
@@ -86,7 +87,7 @@ func (f *framer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// severity returns that of RFC 5424 section 6.2.1.
+// severity returns the severity of RFC 5424 section 6.2.1.
 func severity(l slog.Level) int {
 	switch {
 	case l >= slog.LevelError:
@@ -99,7 +100,7 @@ func severity(l slog.Level) int {
 	return 7
 }
 
-// begin begins a record, which ends with f.mu.Unlock.
+// begin starts a record, which ends with f.mu.Unlock.
 func (f *framer) begin(level slog.Level, at time.Time, kind string) {
 	f.mu.Lock()
 	f.level, f.at, f.kind = level, at, kind
@@ -108,7 +109,7 @@ func (f *framer) begin(level slog.Level, at time.Time, kind string) {
 	}
 }
 
-// access returns what logs a request by log, whose line comes to Write.
+// access returns a function that logs a request with log, whose line goes to Write.
 func (f *framer) access(log func(*proxy.Record)) func(*proxy.Record) {
 	return func(r *proxy.Record) {
 		f.begin(r.Level(), r.Start.Add(r.Duration), "request")
@@ -117,7 +118,7 @@ func (f *framer) access(log func(*proxy.Record)) func(*proxy.Record) {
 	}
 }
 
-// framed is a handler whose lines come to the framer's Write.
+// framed is a handler whose lines go to the framer's Write.
 type framed struct {
 	slog.Handler
 	framer *framer
@@ -137,8 +138,8 @@ func (h framed) WithGroup(name string) slog.Handler {
 	return framed{h.Handler.WithGroup(name), h.framer}
 }
 
-// frame returns the length of the first message's frame and where the message begins in
-// it. Messages are the framer's own.
+// frame returns the length of the first message's frame, and the position of the
+// message in it. The messages are the framer's own.
 func frame(b []byte) (begin, end int) {
 	n := 0
 	for b[begin] != ' ' {
@@ -149,7 +150,7 @@ func frame(b []byte) (begin, end int) {
 	return begin, begin + n
 }
 
-// countFrames returns how many messages there are, the first of which may be a rest.
+// countFrames returns the number of messages. The first one may be incomplete.
 func countFrames(b []byte) (n int) {
 	for len(b) > 0 {
 		_, end := frame(b)

@@ -10,29 +10,29 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// value appends what a variable stands for in a record; nothing when it has no value.
+// value appends the value of a variable in a record; nothing if it has none.
 type value func(b []byte, r *proxy.Record) []byte
 
-// part of a template: text, or a variable.
+// part is a part of a template: text or a variable.
 type part struct {
 	text string
 	of   value // nil = text
 }
 
-// template is text with variables.
+// template is a text with variables.
 type template struct {
 	parts []part
-	needs proxy.ResponseFields // fields of responses that it has
-	hides []string             // names whose values it shows as redacted
+	needs proxy.ResponseFields // fields of responses in it
+	hides []string             // names with redacted values
 }
 
-// escape makes values safe in the text around them.
+// escape makes values safe for the text around them.
 type escape struct {
-	missing string // in place of no value
+	missing string // in place of a missing value
 	append  func(b []byte, raw []byte) []byte
 }
 
-// The values of log_format's parameter escape.
+// escapes has the values of log_format's parameter escape.
 var escapes = map[string]escape{
 	"default": {"-", appendEscaped[[]byte]},
 	"json":    {"", appendInJSON},
@@ -69,8 +69,8 @@ func simple(raw []byte) bool {
 	return true
 }
 
-// appendInJSON escapes for a string of JSON. What is not UTF-8 is replaced: many
-// readers reject the whole record otherwise.
+// appendInJSON escapes for a JSON string. It replaces invalid UTF-8, because many
+// readers would reject the whole record.
 func appendInJSON(b []byte, raw []byte) []byte {
 	const digits = "0123456789abcdef"
 	for _, c := range strings.ToValidUTF8(string(raw), string(utf8.RuneError)) {
@@ -92,7 +92,7 @@ func appendInJSON(b []byte, raw []byte) []byte {
 	return b
 }
 
-// appendOneLine escapes only what would begin another record.
+// appendOneLine escapes only characters that would start another record.
 func appendOneLine(b []byte, raw []byte) []byte {
 	for _, c := range raw {
 		switch c {
@@ -109,7 +109,7 @@ func appendOneLine(b []byte, raw []byte) []byte {
 
 var errLineBreak = errors.New("has a line break: a record is one line; write several lines as >- in YAML")
 
-// parseDollars reads a format with variables as nginx's log_format has them: $name or
+// parseDollars parses a format with variables as in nginx's log_format: $name or
 // ${name}.
 func parseDollars(text string, d redactor) (*template, error) {
 	if strings.ContainsAny(text, "\n\r") {
@@ -196,7 +196,7 @@ func (c *compiler) upstreamHeader(name string) {
 	c.named(name, func(r *proxy.Record) string { return r.UpstreamField(name) })
 }
 
-// unknown is the error for a name that stands for nothing.
+// unknown returns the error for an unknown name.
 func unknown(name, form string, known []string) error {
 	hint := ""
 	if near := similar.Nearest(name, known); near != "" {

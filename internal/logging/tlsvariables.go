@@ -28,13 +28,13 @@ func ofCertificate(of func(*x509.Certificate) string) value {
 	})
 }
 
-// fingerprint1 is by SHA-1, as nginx has it.
+// fingerprint1 is the SHA-1 fingerprint, as in nginx.
 func fingerprint1(c *x509.Certificate) string {
 	sum := sha1.Sum(c.Raw)
 	return hex.EncodeToString(sum[:])
 }
 
-// tlsDollars are nginx's variables about the client's TLS.
+// tlsDollars returns nginx's variables about the client's TLS.
 func tlsDollars() map[string]value {
 	return map[string]value{
 		"https": ofTLS(func(*tls.ConnectionState) string { return "on" }),
@@ -56,7 +56,7 @@ func tlsDollars() map[string]value {
 	}
 }
 
-// certificateTime is how OpenSSL prints the times of certificates.
+// certificateTime is OpenSSL's format for the times of certificates.
 const certificateTime = "Jan _2 15:04:05 2006 GMT"
 
 func reused(s *tls.ConnectionState) string {
@@ -70,5 +70,5 @@ func verified(s *tls.ConnectionState) string {
 	if len(s.PeerCertificates) == 0 {
 		return "NONE"
 	}
-	return "SUCCESS" // others do not get as far as a request
+	return "SUCCESS" // others do not reach a request
 }

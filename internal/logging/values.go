@@ -8,12 +8,12 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// words is a value that is text already.
+// words returns the value for a text.
 func words(of func(*proxy.Record) string) value {
 	return func(b []byte, r *proxy.Record) []byte { return append(b, of(r)...) }
 }
 
-// fieldOf returns a header of the request, several values joined by commas.
+// fieldOf returns a header of the request. Several values are joined by commas.
 func fieldOf(r *proxy.Record, name string) string {
 	if strings.EqualFold(name, "Host") {
 		return r.Host
@@ -46,7 +46,7 @@ func withoutPort(host string) string {
 	return host
 }
 
-// eachAttempt lists something of all attempts, as nginx does of its upstreams.
+// eachAttempt lists a value for all attempts, in nginx's form for upstreams.
 func eachAttempt(of func(b []byte, r *proxy.Record, i int) []byte) value {
 	return func(b []byte, r *proxy.Record) []byte {
 		for i := range r.Attempts {
@@ -62,7 +62,7 @@ func eachAttempt(of func(b []byte, r *proxy.Record, i int) []byte) value {
 	}
 }
 
-// answered reports whether an attempt gave the answer that the client got.
+// answered reports whether the client got the answer of an attempt.
 func answered(r *proxy.Record, i int) bool {
 	a := &r.Attempts[i]
 	return i == len(r.Attempts)-1 && a.Status != 0 && cmp.Or(r.Status, http.StatusOK) == a.Status

@@ -10,54 +10,53 @@ import (
 )
 
 const (
-	// flushAfter bounds how long a record stays in memory. Writing each record
-	// by itself would cost a system call a request.
+	// flushAfter bounds the time that a record stays in memory. Writing each record
+	// separately would cost a system call per request.
 	flushAfter = 200 * time.Millisecond
-	// flushAt is how much is written at once if it comes sooner.
+	// flushAt is the number of waiting bytes that are written at once.
 	flushAt = 64 << 10
-	// keptBuffer is the largest buffer that is kept for the next time.
+	// keptBuffer is the largest buffer that is reused.
 	keptBuffer = 4 * flushAt
-	// closeTimeout bounds how long a file that takes nothing delays the end.
+	// closeTimeout bounds the delay of the end by a blocked file.
 	closeTimeout = 5 * time.Second
 )
 
-// DefaultBuffer is how many bytes wait for a slow file at most.
+// DefaultBuffer is the default limit on the bytes that wait for a slow file.
 const DefaultBuffer = 1 << 20
 
-// Writer writes in the background, so that nobody who logs waits for the file.
-// What comes while as much waits as may is dropped, and counted. It is safe for
-// concurrent use.
+// Writer writes in the background, so that logging never waits for the file. It drops
+// and counts records beyond the limit on waiting bytes. It is safe for concurrent use.
 type Writer struct {
 	opts    WriterOptions
 	flush   chan struct{} // there is something to write
 	stop    chan struct{} // closed by Close
 	done    chan struct{} // closed when the background has ended
-	failing bool          // the last write failed; run's
+	failing bool          // the last write failed; belongs to run
 
 	mu       sync.Mutex // protects the fields below; never held while writing
-	buf      []byte     // waits
-	writing  int        // bytes that are being written
+	buf      []byte     // waiting bytes
+	writing  int        // number of bytes being written
 	timer    *time.Timer
-	dropped  int64 // records, in all
-	reported int64 // of these, those that Dropped was told of
+	dropped  int64 // number of dropped records
+	reported int64 // number of dropped records reported to Dropped
 	closed   bool
 
 	out sync.Mutex // held while writing; protects opts.Out
 }
 
-// WriterOptions say where a [Writer] writes.
+// WriterOptions configure a [Writer].
 type WriterOptions struct {
 	Out    io.WriteCloser
-	Open   func() (io.WriteCloser, error) // opens it anew; nil = that does nothing
-	Buffer int                            // bytes that wait at most; 0 = DefaultBuffer
-	// Dropped is told, when writing works again, how many records were dropped
-	// since it was told last. It may log.
+	Open   func() (io.WriteCloser, error) // opens the file again; nil = Reopen does nothing
+	Buffer int                            // limit on waiting bytes; 0 = DefaultBuffer
+	// Dropped is called when writing works again, with the number of records dropped
+	// since its last call. It may log.
 	Dropped func(n int64)
-	// Trouble is told once when writing begins to fail, and with nil when it works
+	// Trouble is called once when writing begins to fail, and with nil when it works
 	// again. It may log.
 	Trouble    func(error)
 	FlushAfter time.Duration // what waits is written after this time at most; 0 = 200 ms
-	// Count returns how many records there are in what was not written; nil = lines.
+	// Count returns the number of records in unwritten bytes; nil = lines.
 	Count func([]byte) int
 }
 
@@ -65,7 +64,7 @@ type WriterOptions struct {
 // soon.
 type Interrupter interface{ Interrupt() }
 
-// NewWriter returns a writer, which somebody has to close.
+// NewWriter returns a writer. The caller must close it.
 func NewWriter(o WriterOptions) *Writer {
 	if o.Buffer <= 0 {
 		o.Buffer = DefaultBuffer
@@ -81,8 +80,7 @@ func NewWriter(o WriterOptions) *Writer {
 	return w
 }
 
-// Write takes one record. It fails only after Close; a record that is dropped is
-// no error.
+// Write adds one record. It fails only after Close; a dropped record is no error.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,15 +115,15 @@ func (w *Writer) lose(n int64) {
 	w.dropped += n
 }
 
-// Dropped returns how many records were dropped so far.
+// Dropped returns the number of records dropped so far.
 func (w *Writer) Dropped() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.dropped
 }
 
-// Reopen continues in a new file, after the old one was moved away. When that
-// fails the old one stays.
+// Reopen continues in a new file, after the old one was moved away. After an error the
+// old one stays in use.
 func (w *Writer) Reopen() error {
 	if w.opts.Open == nil {
 		return nil
@@ -141,7 +139,7 @@ func (w *Writer) Reopen() error {
 	return old.Close()
 }
 
-// Close writes what waits, for 5 s at most, and closes the file.
+// Close writes the waiting records, for at most 5 s, and closes the file.
 func (w *Writer) Close() error {
 	w.report()
 	w.mu.Lock()
@@ -170,7 +168,7 @@ func (w *Writer) Close() error {
 	return w.opts.Out.Close()
 }
 
-// interrupt ends a write that waits, if the output can.
+// interrupt ends a waiting write, if the output supports that.
 func (w *Writer) interrupt() bool {
 	out, ok := w.opts.Out.(Interrupter) // such an output is never replaced
 	if ok {
@@ -197,8 +195,8 @@ func (w *Writer) run() {
 	}
 }
 
-// writeOnce writes what waits. It returns the buffer that came in, for the next
-// time, and whether the file took it.
+// writeOnce writes the waiting bytes. It returns the previous buffer, for reuse, and
+// whether the write succeeded.
 func (w *Writer) writeOnce(spare []byte) (used []byte, ok bool) {
 	w.mu.Lock()
 	buf := w.buf
@@ -227,7 +225,7 @@ func (w *Writer) writeOnce(spare []byte) (used []byte, ok bool) {
 	return buf, err == nil
 }
 
-// trouble tells when writing begins to fail, and when it works again.
+// trouble reports when writing begins to fail, and when it works again.
 func (w *Writer) trouble(err error) {
 	if failing := err != nil; failing != w.failing {
 		w.failing = failing
@@ -237,7 +235,7 @@ func (w *Writer) trouble(err error) {
 	}
 }
 
-// report tells of records that were dropped since the last time.
+// report reports the records dropped since the last report.
 func (w *Writer) report() {
 	w.mu.Lock()
 	n := w.dropped - w.reported
