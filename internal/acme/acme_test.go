@@ -24,7 +24,7 @@ import (
 
 const day = 24 * time.Hour
 
-// begin starts a manager of hosts that asks a, which may know it from before.
+// begin starts a manager of hosts that orders from a, which may know it from before.
 func begin(t *testing.T, a *authority, dir string, hosts ...string) (*Manager, *logtest.Buffer) {
 	t.Helper()
 	var log logtest.Buffer
@@ -143,8 +143,8 @@ func TestRenews(t *testing.T) {
 	})
 }
 
-// A failed order is not repeated at once. A different failure is logged, and Retry orders
-// at once.
+// A failed order is not repeated at once. A different failure is logged, and Retry
+// orders at once.
 func TestFailures(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -240,7 +240,7 @@ func hello(name string, protos ...string) *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{ServerName: name, SupportedProtos: protos}
 }
 
-func TestCacheThatIsNotGood(t *testing.T) {
+func TestUnusableCache(t *testing.T) {
 	dir := t.TempDir()
 	options := Options{Directory: base + "/dir", Hosts: []string{"a.test"}, Cache: dir, Log: slog.New(slog.DiscardHandler)}
 	m, err := New(options)

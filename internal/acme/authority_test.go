@@ -25,14 +25,14 @@ import (
 
 const base = "https://ca.test"
 
-// authority is as much of an ACME server as a client can do with. It takes
-// requests from memory, and asks the manager for its answers directly.
+// authority is the part of an ACME server that a client needs. It gets requests in
+// memory, and queries the manager directly for challenge responses.
 type authority struct {
 	manager *Manager
 	life    time.Duration // of certificates
 	back    time.Duration // how long ago it began when they are issued
 	most    int           // orders; 0 = any number
-	// asks asks several managers in place of manager; nil = there is one.
+	// asks selects several managers in place of manager; nil = only one.
 	asks func(kind, host, token string) bool
 
 	mu     sync.Mutex // protects the fields below
@@ -156,7 +156,7 @@ func (a *authority) authz(n int) map[string]any {
 	return map[string]any{"status": status, "identifier": map[string]string{"type": "dns", "value": a.hosts[n]}, "challenges": challenges}
 }
 
-// validates asks the manager as an authority would ask the host.
+// validates queries the manager like an authority querying the host.
 func (a *authority) validates(kind, host, token string) bool {
 	if a.asks != nil {
 		return a.asks(kind, host, token)

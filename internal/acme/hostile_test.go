@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A certificate that is due already when it comes is a failed order: ordering
-// anew at once would go on for as long as the authority lets it, and its limits
-// are for weeks.
+// A certificate that is due for renewal on arrival counts as a failed order. Otherwise
+// goodgate would order again and again up to the authority's limits, which last for
+// weeks.
 func TestUselessCertificates(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -49,7 +49,7 @@ func TestUselessCertificates(t *testing.T) {
 	}
 }
 
-// A certificate that is good for seconds is renewed in time all the same.
+// A certificate that is valid for seconds is still renewed in time.
 func TestShortLife(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,8 +106,7 @@ func TestKeepsTheBetterCertificate(t *testing.T) {
 	})
 }
 
-// endless answers every request with a body that has no end, and counts what is
-// taken of it.
+// endless answers every request with an endless body, and counts the bytes read.
 type endless struct{ taken int64 }
 
 func (e *endless) RoundTrip(*http.Request) (*http.Response, error) {
@@ -164,9 +163,9 @@ func (rw rewriting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// An authority cannot make goodgate ask addresses without TLS, which those of
-// clouds' metadata and of other programs on the machine are.
-func TestLeadsNowhereElse(t *testing.T) {
+// An authority cannot make goodgate connect to addresses without TLS, such as those of
+// cloud metadata services and of other programs on the machine.
+func TestOnlyHTTPSAddresses(t *testing.T) {
 	inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("asked: %s %s", r.Method, r.URL)
 	}))
@@ -204,8 +203,8 @@ func (f answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// A token becomes a part of what goodgate answers on every host's behalf, so that
-// only what RFC 8555 allows is taken.
+// A token becomes a part of goodgate's answers for every host, so only the characters
+// of RFC 8555 are accepted.
 func TestTokens(t *testing.T) {
 	for token, want := range map[string]bool{"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA": true, "x": true,
 		"": false, "<script>": false, "a/b": false, "../x": false, "a\r\nb": false, "a=": false, "a+b": false, "a b": false, "a.b": false, "é": false} {

@@ -21,11 +21,11 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
-// common is what some managers share. One that is dead keeps its claims until their
-// leases end.
+// common is the shared state of several managers. A dead member keeps its claims until
+// their leases end.
 type common struct {
 	mu      sync.Mutex // protects the fields below
-	apart   time.Time  // since when nobody reaches it; zero = all do
+	apart   time.Time  // begin of its outage; zero = reachable
 	claims  map[string]*shownClaim
 	account []byte
 	certs   map[string][]byte
@@ -219,7 +219,7 @@ func (c *common) close() {
 	}
 }
 
-// wantAll wants all members to serve the certificate of a number.
+// wantAll checks that all members serve the certificate with a number.
 func (c *common) wantAll(t *testing.T, host string, want int64) {
 	t.Helper()
 	for i, m := range c.members {
@@ -229,7 +229,7 @@ func (c *common) wantAll(t *testing.T, host string, want int64) {
 	}
 }
 
-// TestOneOrders wants one of many instances to order, and to renew, for all.
+// TestOneOrders checks that one of many instances orders and renews for all.
 func TestOneOrders(t *testing.T) {
 	for _, kind := range []string{TLSALPN01, HTTP01} {
 		dir := t.TempDir()
@@ -256,7 +256,7 @@ func TestOneOrders(t *testing.T) {
 	}
 }
 
-// TestOthersFail wants a failed order not to be made again by each instance.
+// TestOthersFail checks that a failed order is not repeated by each instance.
 func TestOthersFail(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestOthersFail(t *testing.T) {
 	})
 }
 
-// TestHolderDies wants another instance to order when the one that does dies.
+// TestHolderDies checks that another instance orders if the ordering one dies.
 func TestHolderDies(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -315,9 +315,9 @@ func TestHolderDies(t *testing.T) {
 	})
 }
 
-// TestApart wants instances that do not reach each other to order nothing while a
-// certificate is good, and each to order for itself before none is.
-func TestApart(t *testing.T) {
+// TestPartition checks that partitioned instances order nothing while a certificate is
+// valid, and that each of them orders for itself before the certificate expires.
+func TestPartition(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthority()
@@ -363,7 +363,7 @@ func TestApart(t *testing.T) {
 	})
 }
 
-// TestTake wants a manager to use only certificates that are valid for longer.
+// TestTake checks that a manager adopts only certificates with a later expiry.
 func TestTake(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

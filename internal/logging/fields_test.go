@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// asked is a record of a request with secrets everywhere.
+// asked returns the record of a request with secrets in all its parts.
 func asked() *proxy.Record {
 	return record(func(r *proxy.Record) {
 		h := httptest.NewRequest("GET", "/a?b=1&token=s3cret&code=s3cret&x-api-key=s3cret&next=/c%3Faccess_token%3Ds3cret#id_token=s3cret", nil)
@@ -26,7 +26,7 @@ func asked() *proxy.Record {
 	})
 }
 
-// line returns what an output writes of a record.
+// line returns an output's line for a record.
 func line(t *testing.T, o Options, r *proxy.Record) string {
 	t.Helper()
 	f, err := o.form()
@@ -72,7 +72,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// TestUnchanged: without fields a record is the same as ever.
+// TestUnchanged: without Fields a record does not change.
 func TestUnchanged(t *testing.T) {
 	t.Parallel()
 	var want bytes.Buffer
@@ -112,7 +112,7 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
-// TestHidden says which chosen values are redacted.
+// TestHidden checks which selected values are redacted.
 func TestHidden(t *testing.T) {
 	t.Parallel()
 	o := Options{Format: `$http_authorization $cookie_sid $arg_page $sent_http_set_cookie $http_x_api_key`, Fields: Fields{Unredacted: []string{"X-API-Key"}}}

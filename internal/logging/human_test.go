@@ -92,7 +92,7 @@ func TestHumanIsSafe(t *testing.T) {
 	}
 }
 
-// TestForm: a file or a pipe gets JSON, as ever.
+// TestForm: a file or a pipe gets JSON.
 func TestForm(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{"auto": "json", "human": Human, "json": "json", "combined": "combined"} {

@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestReplaceUnderLoad: while records come from all sides the log moves between
-// files and formats; each record is in exactly one file, and in its form.
+// TestReplaceUnderLoad: under concurrent records the log moves between files and
+// formats. Each record is in exactly one file, in its format.
 func TestReplaceUnderLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -98,7 +98,7 @@ func read(t *testing.T, file string) []string {
 	return strings.Split(strings.TrimSpace(string(raw)), "\n")
 }
 
-// TestReplaceFails: a log that cannot be opened leaves the one that is in use.
+// TestReplaceFails: if the new log cannot be opened, the present one stays in use.
 func TestReplaceFails(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -124,7 +124,7 @@ func TestReplaceFails(t *testing.T) {
 	}
 }
 
-// TestHandler: the log's handler is one as log/slog wants it.
+// TestHandler: the log's handler satisfies log/slog's tests.
 func TestHandler(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "log")

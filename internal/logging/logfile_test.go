@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// contents returns what all files of a log hold, by their names' ends.
+// contents returns the contents of all files of a log, by the ends of their names.
 func contents(t *testing.T, name string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -75,7 +75,7 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestNotRotated: without a size nothing is moved, and an empty file never is.
+// TestNotRotated: without a size no file is moved, and an empty file never is.
 func TestNotRotated(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
@@ -92,7 +92,7 @@ func TestNotRotated(t *testing.T) {
 	}
 }
 
-// TestRotateTogether: several writers of one file, as two processes during an upgrade are,
+// TestRotateTogether: several writers of one file, like two processes during an upgrade,
 // lose no line and write none twice, while each of them may move the file.
 func TestRotateTogether(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestRotateTogether(t *testing.T) {
 	}
 }
 
-// TestRotateFails: where files cannot be moved the log goes on, and that is told once.
+// TestRotateFails: if files cannot be moved, the log continues and reports this once.
 func TestRotateFails(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
@@ -147,7 +147,7 @@ func TestRotateFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(name+".1/not empty", 0o700); err != nil { // so that it cannot be removed
+	if err := os.MkdirAll(name+".1/not empty", 0o700); err != nil { // prevents its removal
 		t.Fatal(err)
 	}
 	for range 5 {
@@ -161,7 +161,7 @@ func TestRotateFails(t *testing.T) {
 	}
 }
 
-// TestMoved: a file that somebody moved away is not written to any longer.
+// TestMoved: the log does not write to a file that was moved away.
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
@@ -180,15 +180,15 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// TestTorn: what follows a line that was written in part begins a line of its own.
-func TestTorn(t *testing.T) {
+// TestPartialLine: after a partly written line, the next one starts on a new line.
+func TestPartialLine(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
 	l, err := openLogFile(name, Rotate{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Write([]byte("one\ntw")) // as a full disk leaves it
+	l.Write([]byte("one\ntw")) // like on a full disk
 	l.Write([]byte("three\n"))
 	l.Close()
 	if got := contents(t, name)[""]; got != "one\ntw\nthree\n" {
@@ -196,7 +196,7 @@ func TestTorn(t *testing.T) {
 	}
 }
 
-// short takes some bytes of each write, and then fails.
+// short accepts some bytes of each write, and then fails.
 type short struct {
 	file
 	room int
@@ -212,8 +212,8 @@ func (s *short) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestFullDisk: what does not fit is counted line by line, and told of once; the log goes
-// on when there is room again.
+// TestFullDisk: lines that do not fit are counted and reported once. The log continues
+// when there is room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	out := &short{room: 10}
@@ -236,7 +236,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestDevFull: a log on a full device is no reason to stop, and another output tells of it.
+// TestDevFull: a log on a full device does not stop the program, and another output
+// reports it.
 func TestDevFull(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
@@ -253,7 +254,7 @@ func TestDevFull(t *testing.T) {
 		}
 		l.out.sinks[0].file.wake()
 	}
-	l.out.sinks[0].file.Close() // ends before the other, which tells
+	l.out.sinks[0].file.Close() // closes before the other one, which reports it
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -263,8 +264,8 @@ func TestDevFull(t *testing.T) {
 	}
 }
 
-// TestLogrotate: the program of that name moves files away while records come, in both of
-// its ways, and none is lost: a signal follows the first, nothing the second.
+// TestLogrotate: logrotate moves files away under load in both of its ways, with a
+// signal and with copytruncate. No record is lost.
 func TestLogrotate(t *testing.T) {
 	t.Parallel()
 	logrotate := program(t, "logrotate")
@@ -289,7 +290,7 @@ func TestLogrotate(t *testing.T) {
 			if i%each != each-1 {
 				continue
 			}
-			if way == "copytruncate" { // which may lose what is written meanwhile
+			if way == "copytruncate" { // which may lose records written meanwhile
 				l.out.sinks[0].file.writeOnce(nil)
 			}
 			if out, err := exec.Command(logrotate, "-f", "-s", filepath.Join(dir, "state"), conf).CombinedOutput(); err != nil {

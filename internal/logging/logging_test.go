@@ -71,8 +71,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestCombined: fields are escaped as nginx escapes them, so that no client can
-// forge a line or a field.
+// TestCombined: fields are escaped like in nginx, so that no client can forge a line or
+// a field.
 func TestCombined(t *testing.T) {
 	t.Parallel()
 	const head, tail = `192.0.2.1 - - [04/Mar/2026:05:06:07 +0100] "GET /a?b=1 HTTP/1.1" 200 12 `, `"-" "-"`
@@ -101,7 +101,7 @@ func TestCombined(t *testing.T) {
 	}
 }
 
-// TestSampling: what failed, or nearly did, is never left out.
+// TestSampling: requests that failed or nearly failed are never left out.
 func TestSampling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -146,7 +146,7 @@ func TestAccessLevel(t *testing.T) {
 	}
 }
 
-// FuzzEscape: whatever a client sends, a line stays one line, and a field one
+// FuzzEscape: for any bytes from a client, a line stays one line, and a field one
 // field.
 func FuzzEscape(f *testing.F) {
 	f.Add("a\"b\\\n")

@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// written opens a log, uses it, closes it, and returns what its files hold.
+// written opens a log, uses it, closes it, and returns the contents of its files.
 func written(t *testing.T, o Options, use func(*Log)) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -50,7 +50,7 @@ func ofRoute(name string) *proxy.Record {
 	return record(func(r *proxy.Record) { r.Route, r.ID = name, "of-"+name })
 }
 
-// holds wants each text to be in exactly these outputs.
+// holds checks that a text is in exactly these outputs.
 func holds(t *testing.T, got map[string]string, text string, in ...string) {
 	t.Helper()
 	for name, content := range got {
@@ -64,8 +64,8 @@ func holds(t *testing.T, got map[string]string, text string, in ...string) {
 	}
 }
 
-// TestOutputs: requests and events go apart, each output has its own format, and routes
-// choose.
+// TestOutputs: requests and events go to different outputs, each output has its own
+// format, and routes choose outputs.
 func TestOutputs(t *testing.T) {
 	t.Parallel()
 	got := written(t, Options{
@@ -97,8 +97,9 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestEventsEverywhere: an event goes to all outputs that take events, each by its level.
-func TestEventsEverywhere(t *testing.T) {
+// TestEventsGoToAllOutputs: an event goes to all outputs for events, according to their
+// levels.
+func TestEventsGoToAllOutputs(t *testing.T) {
 	t.Parallel()
 	got := written(t, Options{Output: "one", Format: "json", More: []Options{
 		{Output: "two", Format: "text", Level: slog.LevelWarn}, {Output: "three", Records: Requests},
@@ -144,9 +145,9 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// TestStandStill: an output that takes nothing stops no other, and its drops are counted
-// for it alone.
-func TestStandStill(t *testing.T) {
+// TestBlockedOutput: a blocked output does not block the others, and its drops count only
+// for it.
+func TestBlockedOutput(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l, err := Open(Options{Name: "main", Output: filepath.Join(dir, "good"), Sample: 1, Buffer: 64 << 20, More: []Options{{Name: "stuck", Output: filepath.Join(dir, "stuck"), Sample: 1, Records: Requests, Buffer: 4 << 10}}})

@@ -18,8 +18,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// TestLogsArePrintable: in every format a line is one line, and has nothing that
-// a terminal obeys or shows wrongly.
+// TestLogsArePrintable: in every format a record is one line, without characters that a
+// terminal obeys or displays wrongly.
 func TestLogsArePrintable(t *testing.T) {
 	t.Parallel()
 	const hostile = "\x1b]0;owned\a\r\nfake\x7f\u009b31m\u0085\u202e\u2066\u200b\ufeff\u2028\U000e0041\xff"

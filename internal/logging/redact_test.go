@@ -58,8 +58,8 @@ func TestRedactedURIs(t *testing.T) {
 	}
 }
 
-// FuzzRedact: whatever else stands in a query, the value of a token is not shown, and a
-// query without secrets is not changed.
+// FuzzRedact: in any query, the value of a token is hidden. A query without secrets
+// does not change.
 func FuzzRedact(f *testing.F) {
 	f.Add("a=1", "b=2")
 	f.Add("%", ";#")

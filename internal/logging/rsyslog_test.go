@@ -13,7 +13,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// program returns where a program is that a test needs.
+// program returns the path of a program that a test needs.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	for _, at := range []string{name, "/usr/sbin/" + name} {
@@ -37,7 +37,7 @@ template(name="parts" type="string" string="%%syslogfacility-text%%|%%syslogseve
 action(type="omfile" file="%[1]s/out" template="parts")
 `
 
-// TestRsyslog: rsyslogd understands what is sent to it, by UDP, TCP and its socket.
+// TestRsyslog: rsyslogd understands the messages, over UDP, TCP and its socket.
 func TestRsyslog(t *testing.T) {
 	t.Parallel()
 	daemon, dir := program(t, "rsyslogd"), t.TempDir()

@@ -21,10 +21,10 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// message is RFC 5424's SYSLOG-MSG without structured data.
+// message5424 matches RFC 5424's SYSLOG-MSG without structured data.
 var message5424 = regexp.MustCompile(`^<(0|[1-9]\d{0,2})>1 (\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{1,6}(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)) ([!-~]{1,255}) ([!-~]{1,48}) ([!-~]{1,128}) ([!-~]{1,32}) - (.*)$`)
 
-// received is what a receiver has understood.
+// received is a message as parsed by a receiver.
 type received struct{ pri, at, host, app, pid, kind, text string }
 
 func parse5424(t *testing.T, s string) received {
@@ -54,7 +54,7 @@ func readFrame(r *bufio.Reader) (string, error) {
 	return string(text), err
 }
 
-// receiver is a server of syslog. Its messages come by a channel.
+// receiver is a syslog server that passes its messages to a channel.
 type receiver struct {
 	output string
 	tls    *tls.Config
@@ -167,8 +167,8 @@ func TestSyslog(t *testing.T) {
 	}
 }
 
-// TestSyslogFormats: any format goes by syslog; those without room for events send them
-// to standard error.
+// TestSyslogFormats: every format works with syslog. Events for formats without room
+// for them go to standard error.
 func TestSyslogFormats(t *testing.T) {
 	t.Parallel()
 	r := receiveTCP(t)
@@ -187,7 +187,7 @@ func TestSyslogFormats(t *testing.T) {
 	}
 }
 
-// TestSyslogLong: a message that no datagram takes is cut, at a character's end.
+// TestSyslogLong: a message too long for a datagram is cut after a complete character.
 func TestSyslogLong(t *testing.T) {
 	t.Parallel()
 	r := receiveDatagrams(t, "udp", "127.0.0.1:0")
@@ -204,8 +204,8 @@ func TestSyslogLong(t *testing.T) {
 	}
 }
 
-// TestSyslogAway: while the server is away, what fits waits for it; nothing that was sent
-// after the server ended is lost, and the log tells of the trouble once.
+// TestSyslogAway: while the server is away, messages wait within the limit. Nothing
+// sent after the server's end is lost, and the log reports the trouble once.
 func TestSyslogAway(t *testing.T) {
 	t.Parallel()
 	first, err := net.Listen("tcp", "127.0.0.1:0")
@@ -238,7 +238,7 @@ func TestSyslogAway(t *testing.T) {
 	for i := range 50 {
 		ask("away-" + strconv.Itoa(i))
 	}
-	told := func(what string) { // gives up with the test
+	told := func(what string) { // ends with the test
 		for !strings.Contains(strings.Join(read(t, events), "\n"), what) {
 			time.Sleep(time.Millisecond)
 		}
@@ -270,8 +270,8 @@ func TestSyslogAway(t *testing.T) {
 	}
 }
 
-// TestSyslogNever: a server that is never there delays the end by its bound only, and
-// what was lost is counted.
+// TestSyslogNever: a server that never answers delays the end only by the limit, and
+// lost messages are counted.
 func TestSyslogNever(t *testing.T) {
 	t.Parallel()
 	w := newRemote("syslog+unix://"+filepath.Join(t.TempDir(), "none"), nil, func(error) {})
@@ -289,7 +289,7 @@ func TestSyslogNever(t *testing.T) {
 	}
 }
 
-// TestSyslogUntrusted: a server that has another certificate gets nothing.
+// TestSyslogUntrusted: a server with a wrong certificate gets nothing.
 func TestSyslogUntrusted(t *testing.T) {
 	t.Parallel()
 	r := receiveTLS(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// troubled is a record with two attempts.
+// troubled returns a record with two attempts.
 func troubled() *proxy.Record {
 	return record(func(r *proxy.Record) {
 		r.Duration, r.Pool, r.Route, r.Upstream, r.ID = 1234567*time.Microsecond, "app", "all", "10.0.0.2:80", "id-1"
@@ -90,8 +90,8 @@ func TestDollarValues(t *testing.T) {
 	}
 }
 
-// TestCombinedAsVariables: nginx's own definition of combined gives the same line as
-// the format of that name.
+// TestCombinedAsVariables: nginx's definition of combined gives the same line as the
+// format combined.
 func TestCombinedAsVariables(t *testing.T) {
 	t.Parallel()
 	const combined = `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`
@@ -109,7 +109,7 @@ func TestCombinedAsVariables(t *testing.T) {
 	}
 }
 
-// TestEscapes: no value that a client sends makes another record, or another field of JSON.
+// TestEscapes: no value from a client creates another record, or another field of JSON.
 func TestEscapes(t *testing.T) {
 	t.Parallel()
 	hostile := "a\"b\\c\td\x7f\xffü\u202e"
@@ -192,7 +192,7 @@ func TestTLSValues(t *testing.T) {
 	}
 }
 
-// FuzzDollar: whatever a format says, it is refused or a record stays one line.
+// FuzzDollar: any format is either refused or writes records of one line.
 func FuzzDollar(f *testing.F) {
 	f.Add("$remote_addr ${status} \"$http_user_agent\"", "a\nb")
 	f.Fuzz(func(t *testing.T, format, agent string) {

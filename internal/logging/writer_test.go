@@ -15,12 +15,11 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/heaptest"
 )
 
-// file is one that can be read while it is written to, and stands still on
-// request.
+// file is a file that can be read during writes, and can block them.
 type file struct {
 	mu     sync.Mutex // protects the fields below
 	buf    bytes.Buffer
-	block  chan struct{} // writes wait for it; nil = they do not
+	block  chan struct{} // writes wait for it; nil = no wait
 	err    error
 	closed bool
 }
@@ -59,8 +58,7 @@ func (f *file) String() string {
 	return f.buf.String()
 }
 
-// TestRecordsAreWrittenSoon holds the bound on how long a record stays in
-// memory.
+// TestRecordsAreWrittenSoon checks the limit on the time that a record stays in memory.
 func TestRecordsAreWrittenSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,8 +95,8 @@ func TestRecordsAreWrittenSoon(t *testing.T) {
 	})
 }
 
-// TestSlowFile: nobody waits for a file that takes nothing; what does not fit is
-// dropped, counted, and told of once it works again.
+// TestSlowFile: logging does not wait for a blocked file. Records beyond the limit are
+// dropped, counted, and reported once the file works again.
 func TestSlowFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +106,7 @@ func TestSlowFile(t *testing.T) {
 		began := time.Now()
 		w.Write([]byte("12345"))
 		time.Sleep(flushAfter)
-		synctest.Wait() // it is being written
+		synctest.Wait() // the write is in progress
 		w.Write([]byte("abcde"))
 		w.Write([]byte("x"))
 		w.Write([]byte("y"))
@@ -128,8 +126,8 @@ func TestSlowFile(t *testing.T) {
 	})
 }
 
-// TestFailingFile: what a file refuses is counted, and not told of before it
-// takes something again, which would be refused as well.
+// TestFailingFile: records that a file rejects are counted, and reported only when the
+// file works again, because the report would be rejected as well.
 func TestFailingFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +157,7 @@ func TestFailingFile(t *testing.T) {
 	})
 }
 
-// A file that takes nothing does not keep the process from ending.
+// A blocked file does not prevent the end of the process.
 func TestCloseIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +172,7 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// TestReopen is what logrotate does: the file is moved away, then a signal comes.
+// TestReopen does the same as logrotate: it moves the file away, then sends a signal.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
@@ -209,7 +207,7 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// Writes from many goroutines arrive whole, and each once, also across a Reopen.
+// Concurrent writes arrive completely and once, also across a Reopen.
 func TestConcurrently(t *testing.T) {
 	t.Parallel()
 	var first, second file
@@ -242,8 +240,7 @@ func BenchmarkWriter(b *testing.B) {
 	}
 }
 
-// TestMemory wants what waits for a file within its bound, however long the
-// records are.
+// TestMemory checks the limit on waiting bytes for records of any size.
 func TestMemory(t *testing.T) {
 	out := file{block: make(chan struct{})}
 	w := NewWriter(WriterOptions{Out: &out})
