@@ -16,14 +16,14 @@ import (
 
 // Options configure a [Book].
 type Options struct {
-	File string       // where the book is kept; empty = in memory only
+	File string       // file of the book; empty = in memory only
 	Log  *slog.Logger // gets a record of each change; nil = none
-	// Inherit is the book of the process before this one, which wins over the file;
-	// nil = there was none.
+	// Inherit has the changes of the previous process, which win over the file; nil =
+	// there was none.
 	Inherit []Change
 }
 
-// Book has the changes that are in force.
+// Book has the active changes.
 type Book struct {
 	log   *slog.Logger
 	inUse atomic.Pointer[pages]
@@ -32,32 +32,32 @@ type Book struct {
 
 	mu     sync.Mutex // held while the book is changed, and written; protects the fields below
 	file   string     // empty = memory only
-	failed error      // why the file does not hold what is in force; nil = it does
-	tried  time.Time  // when it was written last, or could not be
-	frozen error      // why nothing may be changed; nil = it may
+	failed error      // why the file does not have all active changes; nil = it has them
+	tried  time.Time  // time of the last attempt to write
+	frozen error      // why changes are refused; nil = they are accepted
 }
 
-// pages are the changes that are in force at a moment. They are immutable.
+// pages are the active changes at one moment. They are immutable.
 type pages struct {
 	by   map[Subject]Change
 	list []Change // oldest first
 	kept error    // as Book.Kept
 }
 
-// Open reads the book. It fails for no file: one that cannot be used is set aside or left
-// alone, the log has an error, and the book begins with what could be read.
+// Open reads the book. It always succeeds: an unusable file is set aside or left alone,
+// the log has an error, and the book starts with the readable changes.
 func Open(o Options) *Book {
 	b := &Book{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), soon: make(chan struct{}, 1), file: o.File}
 	list := o.Inherit
 	if list == nil {
 		list = b.read()
 	} else {
-		b.failed = errNotWritten // until it is
+		b.failed = errNotWritten // until it is written
 	}
 	next := make(map[Subject]Change, len(list))
 	for _, c := range list {
 		switch {
-		case c.over(time.Now()): // while no goodgate ran
+		case c.over(time.Now()): // while goodgate was not running
 			b.record(Event{What: Expired, Change: c})
 		case !c.lasts():
 			b.record(Event{What: TakenBack, Change: c, By: "goodgate", Why: "a new process starts without it"})
@@ -74,11 +74,12 @@ func Open(o Options) *Book {
 	return b
 }
 
-// Put puts a change in force, in the place of the one that its subject has. The book gives
-// it its ID, and its time when it has none. When Put returns, the file holds it; if that
-// failed, the change is in force all the same, and [Book.Kept] says why: an operator may
-// have to drain an upstream while a disk is full. Followers have heard of it, unless
-// another goroutine is just telling them; that one tells them of this change too.
+// Put activates a change, in place of the present one of its subject. The book sets its
+// ID, and its time if there is none. When Put returns, the change is in the file. If
+// writing failed, it is still active, and [Book.Kept] returns the cause: an operator may
+// have to drain an upstream while a disk is full. Followers have received the change,
+// unless another goroutine is calling them; that goroutine then passes on this change,
+// too.
 //
 // An error wraps [ErrInvalid], [ErrFull] or [ErrFrozen]; nothing has changed then.
 func (b *Book) Put(c Change) (Change, error) {
@@ -114,14 +115,14 @@ func (b *Book) Put(c Change) (Change, error) {
 	return c, nil
 }
 
-// TakeBack ends a change. by and why say who asks for that. An error wraps [ErrUnknown]
-// or [ErrFrozen].
+// TakeBack ends a change on behalf of by, for the reason why. An error wraps
+// [ErrUnknown] or [ErrFrozen].
 func (b *Book) TakeBack(id, by, why string) (Change, error) {
 	return b.end(TakenBack, by, why, func(c Change) bool { return c.ID == id }, id)
 }
 
-// Overrule ends a change because the configuration file says something else of its
-// subject now; why says what. An error wraps [ErrUnknown] or [ErrFrozen].
+// Overrule ends a change because the configuration file now has another value for its
+// subject; why describes it. An error wraps [ErrUnknown] or [ErrFrozen].
 func (b *Book) Overrule(id, why string) (Change, error) {
 	return b.end(Overruled, "configuration", why, func(c Change) bool { return c.ID == id }, id)
 }
@@ -147,22 +148,22 @@ func (b *Book) end(what What, by, why string, is func(Change) bool, id string) (
 	return c, nil
 }
 
-// Find returns the change of a subject that is in force. It takes no lock.
+// Find returns the active change of a subject. It takes no lock.
 func (b *Book) Find(s Subject) (Change, bool) {
 	c, ok := b.inUse.Load().by[s]
 	return c, ok
 }
 
-// All returns the changes that are in force, oldest first. The slice is shared and must
-// not be changed. It takes no lock.
+// All returns the active changes, oldest first. The slice is shared and must not be
+// changed. It takes no lock.
 func (b *Book) All() []Change { return b.inUse.Load().list }
 
-// Kept returns nil when the file holds all that is in force, else why a restart loses some:
-// [ErrMemoryOnly], or what the file system has said.
+// Kept returns nil if the file has all active changes, else why a restart loses some:
+// [ErrMemoryOnly], or the error of the file system.
 func (b *Book) Kept() error { return b.inUse.Load().kept }
 
 // Freeze makes the book refuse changes, with an error that wraps [ErrFrozen], and end
-// none: another process is about to take it over. It returns what is in force.
+// none, because another process is about to take over. It returns the active changes.
 func (b *Book) Freeze(why string) []Change {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -180,7 +181,7 @@ func (b *Book) Thaw() {
 	b.turn(now)
 }
 
-// turn puts the next set in use. It is called with mu held.
+// turn activates the next set. mu must be held.
 func (b *Book) turn(next map[Subject]Change) {
 	p := &pages{by: next, list: slices.SortedFunc(maps.Values(next), older), kept: b.failed}
 	if b.file == "" {
@@ -201,10 +202,10 @@ func (b *Book) wake() {
 	}
 }
 
-// idLength is of an ID: 30 bits, which are short enough to type.
+// idLength is the length of an ID. Its 30 bits are short enough to type.
 const idLength = 6
 
-// newID returns an ID that no change has.
+// newID returns an unused ID.
 func (p *pages) newID() string {
 	for {
 		id := strings.ToLower(rand.Text()[:idLength])
@@ -215,15 +216,14 @@ func (p *pages) newID() string {
 }
 
 const (
-	// retryEvery is how often a file is tried again that could not be written.
+	// retryEvery is the interval of attempts to write the file after a failure.
 	retryEvery = 30 * time.Second
-	// lookEvery bounds the wait for an end: a timer stands still while the machine
-	// sleeps, and knows nothing of a clock that was set.
+	// lookEvery bounds the wait for the end of a change: a timer stops while the
+	// machine sleeps, and does not follow a clock adjustment.
 	lookEvery = time.Minute
 )
 
-// Run ends the changes whose time is over, and writes the file again when that has
-// failed, until ctx ends.
+// Run ends expired changes, and retries failed writes, until ctx ends.
 func (b *Book) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -238,7 +238,7 @@ func (b *Book) Run(ctx context.Context) {
 	}
 }
 
-// look ends what is over, and returns how long nothing has to be done.
+// look ends expired changes, and returns the time until the next one.
 func (b *Book) look() time.Duration {
 	defer b.tell()
 	b.mu.Lock()

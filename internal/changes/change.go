@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Kind is what a change changes.
+// Kind is the kind of a change.
 type Kind string
 
 const (
-	Added       Kind = "added"       // Upstream is a member of Pool beside what its configuration finds
-	Removed     Kind = "removed"     // Upstream is no member of Pool although its configuration finds it
+	Added       Kind = "added"       // Upstream is an additional member of Pool
+	Removed     Kind = "removed"     // Upstream is not a member of Pool, although its configuration has it
 	State       Kind = "state"       // Upstream is drained or off
 	Weight      Kind = "weight"      // Upstream has this weight
 	Split       Kind = "split"       // Route has these shares
@@ -24,7 +24,7 @@ const (
 	Fault       Kind = "fault"       // Route has this fault on purpose; a new process starts without it
 )
 
-// parts are the fields of a subject that a kind needs; it has no others.
+// parts are the fields of a subject that a kind requires; it has no others.
 type parts struct{ pool, upstream, route, fault bool }
 
 var kinds = map[Kind]parts{
@@ -49,39 +49,40 @@ func Kinds() []Kind {
 	return list
 }
 
-// Subject says what a change is about. It is comparable: one change is in force for each.
+// Subject is the subject of a change. It is comparable: each subject has at most one
+// active change.
 type Subject struct {
 	Kind     Kind   `json:"kind"`
 	Pool     string `json:"pool,omitempty"`
-	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; of Added a URL; of Removed also a name and a port
+	Upstream string `json:"upstream,omitempty"` // host:port or unix:/path; for Added a URL; for Removed also a name and a port
 	Route    string `json:"route,omitempty"`
 	Fault    string `json:"fault,omitempty"` // delay, abort, cut or throttle
 }
 
 // Change is one change by an operator.
 type Change struct {
-	ID string `json:"id"` // short and unique; given by the Book
+	ID string `json:"id"` // short and unique; set by the Book
 	Subject
 	Value json.RawMessage `json:"value,omitempty"` // by kind: "drain", 5, {"v1":95,"v2":5}, an object; nil = none
-	By    string          `json:"by"`              // who made it
-	Note  string          `json:"note,omitempty"`  // what the client says of itself, such as its user; nobody has checked it
+	By    string          `json:"by"`              // the author
+	Note  string          `json:"note,omitempty"`  // the client's unverified description of itself, such as its user
 	Why   string          `json:"why,omitempty"`
 	At    time.Time       `json:"at"`
-	Until time.Time       `json:"until,omitzero"` // zero = until it is taken back
-	// Base is what the configuration file said of the subject when the change was made.
-	// When it says something else, the file wins and the change ends.
+	Until time.Time       `json:"until,omitzero"` // zero = until somebody ends it
+	// Base is the configuration file's value for the subject at the time of the change.
+	// If the file has another value later, the file wins and the change ends.
 	Base string `json:"base,omitempty"`
 }
 
-// Bounds of a book.
+// Limits of a book.
 const (
 	MaxChanges = 10_000
 	MaxValue   = 4 << 10 // bytes
-	MaxText    = 1 << 10 // bytes of By, Note, Why, and each part of the subject
+	MaxText    = 1 << 10 // bytes in By, Note, Why, and each part of the subject
 	MaxBase    = 4 << 10 // bytes
 )
 
-// Why a change is refused. The text of the error says more.
+// Reasons for refusing a change. The text of the error has details.
 var (
 	ErrInvalid = errors.New("invalid change")
 	ErrFull    = errors.New("too many changes are in force")
@@ -93,8 +94,8 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 }
 
-// normal returns the change as it is kept. Times lose their monotonic part: they have to
-// mean the same in the next process, and after a machine has slept.
+// normal returns the change in its stored form. Times lose their monotonic part: they
+// must have the same meaning in the next process, and after the machine has slept.
 func (c Change) normal() (Change, error) {
 	c.At, c.Until = c.At.Round(0).UTC(), c.Until.Round(0).UTC()
 	if len(c.Value) > 0 {
@@ -107,8 +108,8 @@ func (c Change) normal() (Change, error) {
 	return c, c.check()
 }
 
-// check reports what is wrong with a change that is in its normal form. A kind that this
-// build does not know is kept: a newer one may have written it.
+// check returns an error for an invalid change, which must be in its normal form. It
+// accepts unknown kinds, which a newer build may have written.
 func (c Change) check() error {
 	for _, part := range []struct {
 		name, text string
@@ -148,9 +149,9 @@ func (k Kind) Known() bool {
 	return ok
 }
 
-// lasts reports whether a new process takes the change over. A fault on purpose must not
-// outlive the process of its test.
+// lasts reports whether a new process adopts the change. An injected fault must not
+// survive the process of its test.
 func (c Change) lasts() bool { return c.Kind != Fault }
 
-// over reports whether the time of the change is over.
+// over reports whether the change has expired.
 func (c Change) over(now time.Time) bool { return !c.Until.IsZero() && !now.Before(c.Until) }

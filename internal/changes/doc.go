@@ -1,11 +1,11 @@
-// Package changes keeps what operators have changed while goodgate runs: which upstream
-// is drained, which weight it has, how a route is split. A change is in force until it
-// is taken back, its time is over, or the configuration file says something else of the
-// same subject. All changes are in a [Book], whose file outlives a restart, a crash and
-// an upgrade.
+// Package changes keeps operators' changes at run time: which upstream is drained, its
+// weight, the split of a route. A change is active until somebody ends it, it expires,
+// or the configuration file has another value for the same subject. All changes are in
+// a [Book], whose file survives a restart, a crash and an upgrade.
 //
-// The book only remembers. Who can follow a change applies it: by [Book.Follow], and at
-// the start by [Book.All].
+// The book only stores changes. Others apply them, with [Book.Follow], and at the start
+// with [Book.All].
 //
-// A Book is safe for concurrent use. Reading it takes no lock, so that requests may.
+// A Book is safe for concurrent use. Reading takes no lock, so that requests may read
+// it.
 package changes

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ErrMemoryOnly says that a book has no file.
+// ErrMemoryOnly means that a book has no file.
 var ErrMemoryOnly = errors.New("state.file is not set, and there is no STATE_DIRECTORY: changes last until goodgate ends")
 
 var (
@@ -22,10 +22,10 @@ var (
 	errNoFile     = errors.New("it is not a regular file")
 )
 
-// maxFile bounds what is read: more than a full book takes.
+// maxFile bounds the file. It is larger than a full book.
 const maxFile = 128 << 20 // bytes
 
-// content is what the file holds, as JSON.
+// content is the content of the file, as JSON.
 type content struct {
 	Version int      `json:"version"`
 	Changes []Change `json:"changes"`
@@ -33,8 +33,8 @@ type content struct {
 
 const version = 1
 
-// parse returns the changes in the text of a file, those that are good also when there
-// is an error.
+// parse returns the changes in the text of a file. With an error it returns the valid
+// ones.
 func parse(text []byte) ([]Change, error) {
 	var raw struct {
 		Version int               `json:"version"`
@@ -83,7 +83,7 @@ func one(text []byte) (Change, error) {
 	return c, nil
 }
 
-// shortened joins errors, of many the first few.
+// shortened joins errors, but at most the first few.
 func shortened(errs []error) error {
 	const few = 3
 	if more := len(errs) - few; more > 0 {
@@ -92,8 +92,8 @@ func shortened(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// read returns what the file holds. What is wrong with it is in the log, and b.failed
-// while the file does not hold what is in force.
+// read returns the changes in the file. It logs errors, and sets b.failed while the
+// file does not have all active changes.
 func (b *Book) read() []Change {
 	if b.file == "" {
 		return nil
@@ -121,7 +121,7 @@ func (b *Book) read() []Change {
 	return list
 }
 
-// load reads a file that can be one of a book.
+// load reads a file if it may be a book.
 func load(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -138,7 +138,7 @@ func load(file string) ([]byte, error) {
 	return text, err
 }
 
-// Check returns what [Open] would log as an error about a file. It changes nothing.
+// Check returns the error that [Open] would log for a file. It changes nothing.
 func Check(file string) error {
 	text, err := load(file)
 	switch {
@@ -160,14 +160,14 @@ func regular(info fs.FileInfo, err error) error {
 	return err
 }
 
-// setAside gives a file a name under which nobody looks for it, and returns that.
+// setAside renames an unusable file, and returns the new name.
 func setAside(file string) (string, error) {
 	aside := file + ".broken-" + time.Now().UTC().Format("20060102T150405")
 	return aside, os.Rename(file, aside)
 }
 
-// write writes the changes to the file, and notes whether it holds them. It is called
-// with mu held.
+// write writes the changes to the file, and records whether that succeeded. mu must be
+// held.
 func (b *Book) write(set map[Subject]Change) {
 	if b.file == "" {
 		return
@@ -184,14 +184,14 @@ func (b *Book) write(set map[Subject]Change) {
 	}
 }
 
-// save replaces a file by one that is complete, and on disk.
+// save replaces a file atomically and durably.
 func save(file string, list []Change) error {
 	text, err := json.MarshalIndent(content{version, append([]Change{}, list...)}, "", "  ")
 	if err != nil {
 		return err
 	}
 	if target, err := filepath.EvalSymlinks(file); err == nil {
-		file = target // the link stays
+		file = target // keeps the link
 	}
 	if err := regular(os.Stat(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: %w", file, err)
@@ -200,7 +200,7 @@ func save(file string, list []Change) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	next := file + ".new" // what a crash has left of it is overwritten
+	next := file + ".new" // overwrites the rest of a crashed attempt
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -225,7 +225,7 @@ func create(file string, text []byte) error {
 	return cmp.Or(err, f.Sync(), f.Close())
 }
 
-// syncFolder makes a rename outlive a crash of the machine, where the file system can.
+// syncFolder makes a rename survive a crash of the machine, if the file system can.
 func syncFolder(name string) {
 	if d, err := os.Open(name); err == nil {
 		d.Sync()

@@ -8,36 +8,36 @@ import (
 	"time"
 )
 
-// What says what happened to a change.
+// What is the kind of an event.
 type What string
 
 const (
-	Put       What = "put"        // it is in force
-	TakenBack What = "taken back" // somebody ended it
-	Expired   What = "expired"    // its time is over
-	Overruled What = "overruled"  // the configuration file says something else now
+	Put       What = "put"        // the change is active
+	TakenBack What = "taken back" // somebody has ended it
+	Expired   What = "expired"    // it has expired
+	Overruled What = "overruled"  // the configuration file now has another value
 )
 
-// Event tells that a change came into force, or ended.
+// Event is the begin or the end of a change.
 type Event struct {
 	What   What
 	Change Change
-	By     string // who has put it or taken it back; empty when it expired
+	By     string // who has made or ended the change; empty if it expired
 	Why    string
 }
 
-// queue has the events that followers are still to hear of.
+// queue has the events that followers have not received yet.
 type queue struct {
 	mu        sync.Mutex // protects the fields below
 	events    []Event
 	followers []*func(Event) // replaced, never changed
-	busy      bool           // a goroutine is telling
+	busy      bool           // a goroutine is calling followers
 }
 
-// Follow calls f for each event from now on: in order, one at a time, without a lock held,
-// by whichever goroutine has changed the book. f may ask and change the book; what it
-// changes is told after it has returned. After stop, f is called no more, but for a call
-// that is under way.
+// Follow calls f for each further event: in order, one at a time, without a lock, from
+// a goroutine that has changed the book. f may read and change the book; it receives
+// the events of its own changes after it has returned. After stop, f is not called any
+// more, except for a call in progress.
 func (b *Book) Follow(f func(Event)) (stop func()) {
 	q := &b.told
 	q.mu.Lock()
@@ -50,8 +50,8 @@ func (b *Book) Follow(f func(Event)) (stop func()) {
 	}
 }
 
-// note writes an event to the log and puts it into the queue. It is called with mu held,
-// so that events are in the order of the changes.
+// note writes an event to the log and queues it. mu must be held, so that events are in
+// the order of the changes.
 func (b *Book) note(e Event) {
 	b.record(e)
 	b.told.mu.Lock()
@@ -63,7 +63,7 @@ func (b *Book) record(e Event) {
 	b.log.LogAttrs(context.Background(), slog.LevelInfo, "change", e.attrs()...)
 }
 
-// tell tells followers of all events, unless another goroutine is at that.
+// tell passes all queued events to followers, unless another goroutine does.
 func (b *Book) tell() {
 	q := &b.told
 	q.mu.Lock()
@@ -90,7 +90,7 @@ func (q *queue) inform(followers []*func(Event), e Event) {
 	}
 }
 
-// attrs are those of the log's record.
+// attrs returns the attributes of the log record.
 func (e Event) attrs() []slog.Attr {
 	c := e.Change
 	list := []slog.Attr{slog.String("what", string(e.What)), slog.String("id", c.ID), slog.String("kind", string(c.Kind))}

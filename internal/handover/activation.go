@@ -7,8 +7,8 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// activated returns the sockets that systemd has opened for this process, under
-// the address fd:NAME (sd_listen_fds(3)); nil when there are none.
+// activated returns the sockets that systemd has opened for this process, with the
+// address fd:NAME (sd_listen_fds(3)); nil if there are none.
 func activated() (*Bundle, error) {
 	var b *Bundle
 	for _, f := range activation.Files(true) {
@@ -17,7 +17,7 @@ func activated() (*Bundle, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the socket %s from systemd: %w", f.Name(), err)
 		}
-		setUnlink(l, false) // it is systemd's
+		setUnlink(l, false) // it belongs to systemd
 		if b == nil {
 			b = &Bundle{}
 		}

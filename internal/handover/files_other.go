@@ -9,8 +9,8 @@ import (
 
 func closeOnExec(uintptr) {}
 
-// duplicate fails: without descriptors that a child inherits there is no handover.
+// duplicate fails: a handover needs descriptors that a child inherits.
 func duplicate(uintptr) (uintptr, error) { return 0, errors.ErrUnsupported }
 
-// Monotonic returns 0: there is no systemd to hear it.
+// Monotonic returns 0, because there is no systemd.
 func Monotonic() time.Duration { return 0 }

@@ -12,7 +12,7 @@ import (
 func closeOnExec(fd uintptr) { syscall.CloseOnExec(int(fd)) }
 
 // duplicate returns another descriptor of the same socket, which no child inherits.
-// The caller holds [syscall.ForkLock].
+// [syscall.ForkLock] must be held.
 func duplicate(fd uintptr) (uintptr, error) {
 	other, err := syscall.Dup(int(fd))
 	if err != nil {
@@ -22,7 +22,7 @@ func duplicate(fd uintptr) (uintptr, error) {
 	return uintptr(other), nil
 }
 
-// Monotonic returns the time that systemd wants to hear with RELOADING=1.
+// Monotonic returns the time that systemd expects with RELOADING=1.
 func Monotonic() time.Duration {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil {

@@ -1,11 +1,11 @@
-// Package handover passes listening sockets and what is known from a process to
-// the one that replaces it.
+// Package handover passes listening sockets and state from a process to its
+// replacement.
 //
-// The new process is a child with these files: 3, a pipe with a [Bundle] as
-// JSON; 4, a pipe on which it writes a byte once it serves; and from 5 on the
-// sockets, in the bundle's order. cloudflare/tableflip does the same, but keeps
-// a socket of its own for each that was ever opened: after a reload without a
-// listener, clients would still be connected there, and nobody would answer.
+// The new process is a child with these files: 3, a pipe with a [Bundle] as JSON; 4, a
+// pipe on which it writes a byte once it serves; and from 5 on the sockets, in the
+// bundle's order. cloudflare/tableflip does the same, but keeps a socket for each
+// listener that was ever opened: after a reload without a listener, clients could still
+// connect there without getting an answer.
 package handover
 
 import (
@@ -30,23 +30,22 @@ const (
 	maxBundle = 64 << 20 // bytes
 )
 
-// Socket is a listening socket under the address it was configured with.
+// Socket is a listening socket with its configured address.
 type Socket struct {
 	Address  string       `json:"address"`
 	Listener net.Listener `json:"-"`
 }
 
-// Bundle is what a process gets from the one before it.
+// Bundle is what a process hands to the next one.
 type Bundle struct {
 	Sockets []Socket        `json:"sockets"`
-	Known   json.RawMessage `json:"known"` // the program's own
+	Known   json.RawMessage `json:"known"` // the program's state
 
 	ready *os.File
 }
 
-// Receive returns what the process before this one has left, or the sockets that
-// systemd has opened for it; nil when there is neither. It is called once, at
-// the start.
+// Receive returns the bundle of the previous process, or the sockets that systemd has
+// opened; nil if there is neither. It must be called once, at the start.
 func Receive() (*Bundle, error) {
 	if os.Getenv(variable) == "" {
 		return activated()
@@ -75,8 +74,8 @@ func Receive() (*Bundle, error) {
 // Successor reports whether another process serves until this one is ready.
 func (b *Bundle) Successor() bool { return b != nil && b.ready != nil }
 
-// Take returns the socket of an address and forgets it; nil when there is none.
-// A nil bundle has none.
+// Take removes and returns the socket of an address; nil if there is none. A nil bundle
+// has none.
 func (b *Bundle) Take(address string) net.Listener {
 	if b == nil {
 		return nil
@@ -90,8 +89,8 @@ func (b *Bundle) Take(address string) net.Listener {
 	return l
 }
 
-// Ready tells the process before this one that it may go, and closes the
-// sockets that nobody has taken.
+// Ready tells the previous process that it may end, and closes the sockets that were
+// not taken.
 func (b *Bundle) Ready() error {
 	if b == nil {
 		return nil
@@ -107,11 +106,11 @@ func (b *Bundle) Ready() error {
 	return errors.Join(err, b.ready.Close())
 }
 
-// Program is what is started in this one's place.
+// Program is the program that replaces this one.
 type Program struct {
 	Path string
 	Args []string      // without the path
-	Wait time.Duration // how long it may take to be ready
+	Wait time.Duration // time until it must be ready
 }
 
 // Start starts the program, gives it the bundle, and waits until it serves. The
@@ -147,17 +146,17 @@ func (p Program) Start(ctx context.Context, b Bundle) (pid int, err error) {
 	}
 	known.Close()
 	readies.Close()
-	pid = cmd.Process.Pid // await forgets it
+	pid = cmd.Process.Pid // await resets it
 	return pid, p.await(ctx, cmd, b, knows, ready)
 }
 
-// await gives a child the bundle, and waits until it serves or has ended.
+// await passes the bundle to a child, and waits until it serves or has ended.
 func (p Program) await(ctx context.Context, cmd *exec.Cmd, b Bundle, knows, ready *os.File) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer knows.Close()
 	wg.Go(func() {
-		json.NewEncoder(knows).Encode(b) // when it fails, the child is not ready
+		json.NewEncoder(knows).Encode(b) // after a failure the child will not be ready
 		knows.Close()
 	})
 	ready.SetReadDeadline(time.Now().Add(p.Wait))
@@ -192,8 +191,8 @@ func setUnlink(l net.Listener, on bool) {
 	}
 }
 
-// file duplicates a listener's socket. Its own File would do, but for making the
-// socket block when it is passed on, also for this process.
+// file duplicates a listener's socket. The listener's own File method would make the
+// socket blocking when it is passed on, also for this process.
 func file(l net.Listener) (*os.File, error) {
 	s, ok := l.(syscall.Conn)
 	if !ok {

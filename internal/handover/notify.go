@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Notify tells systemd of a change of state, by lines such as READY=1
-// (sd_notify(3)). Without a systemd that wants to know it does nothing.
+// Notify reports a change of state to systemd, with lines such as READY=1
+// (sd_notify(3)). Without a notify socket it does nothing.
 func Notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -25,9 +25,9 @@ func Notify(state string) error {
 	return err
 }
 
-// Watchdog returns how often systemd wants to hear WATCHDOG=1 at the latest, 0
-// when it does not. WATCHDOG_PID is not looked at: a process that has taken
-// over has another.
+// Watchdog returns the longest interval at which systemd expects WATCHDOG=1, 0 if it
+// does not. It ignores WATCHDOG_PID, because a process that has taken over has another
+// id.
 func Watchdog() time.Duration {
 	n, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64)
 	if err != nil || n <= 0 {

@@ -1,13 +1,11 @@
-// Package split runs the split of a route between pools while goodgate runs: what
-// its weights are and why, which way its schedule goes, and what its guard has
-// seen.
+// Package split runs the split of a route between pools: its present weights and their
+// reason, the progress of its schedule, and the results of its guard.
 //
 // A [Split] counts the requests of its route and judges its pools once a second
-// (package verdict). It decides, by [Split.Tick], when the next step of the
-// schedule is due and when everything goes back to the first pool. It does not
-// write that down: whoever runs it keeps each [Order], and gives it back by
-// [Split.Apply], also after a restart. So there is one record of why weights are
-// what they are.
+// (package verdict). [Split.Tick] decides when the next step of the schedule is due,
+// and when all requests go back to the first pool. It does not store that: its caller
+// keeps each [Order], and passes it back to [Split.Apply], also after a restart. So
+// there is one record of the reason for the weights.
 //
 //	declared ──schedule──▶ stepped ──schedule──▶ stepped
 //	   │ │                   │ │

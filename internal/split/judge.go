@@ -9,20 +9,20 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// sums are the requests of a side since the weights changed.
+// sums are the counts of a side since the last change of the weights.
 type sums struct {
 	requests, failed int
-	latency          time.Duration // of all with an answer
+	latency          time.Duration // total latency of the requests with an answer
 	answered         int
 }
 
-// Observe counts a request of the route that has ended.
+// Observe counts a completed request of the route.
 //
-// It is laid at the side that it was meant for. Failures that another pool or an
-// older answer hid from the client count too: they are what the guard is for.
-// Requests that testers sent to a side by an override are no evidence, nor are
-// those that their clients broke off, that met a fault on purpose, or that an operator has kept from the side by a pause
-// or a maintenance.
+// It counts for the side that was selected first. Failures that another pool or an
+// older answer hid from the client also count, because the guard exists to detect them.
+// Some requests are no evidence: those that testers sent to a side with an override,
+// those aborted by their clients, those with an injected fault, and those that an
+// operator has kept from the side with a pause or a maintenance.
 func (s *Split) Observe(r *proxy.Record) {
 	side := int(r.Split.Side) - 1
 	if r.Split.Chosen || side < 0 || side >= len(s.opts.Pools) || r.Reason.Fault() == reason.FaultClient || r.Reason == reason.Paused || r.Reason == reason.Maintenance || r.Faults != 0 {
@@ -45,13 +45,13 @@ func (s *Split) Observe(r *proxy.Record) {
 	s.requests.Add(result, now)
 }
 
-// failed reports whether an application, or its absence, failed a request.
+// failed reports whether an application, or its absence, made a request fail.
 func failed(r *proxy.Record) bool {
 	return r.Status >= 500 || r.Reason != reason.None || r.Fallback != "" || r.Absorbed == reason.ByStale || r.Split.Spilled
 }
 
-// latency is the time from the request to the header of its answer, 0 without one.
-// What comes after is as long as the client makes it.
+// latency returns the time from the request to the header of its answer, 0 without one.
+// The time after that depends on the client.
 func latency(r *proxy.Record) time.Duration {
 	if n := len(r.Attempts); n > 0 && r.Attempts[n-1].Status != 0 {
 		return r.Attempts[n-1].After + r.Attempts[n-1].Took
@@ -59,8 +59,8 @@ func latency(r *proxy.Record) time.Duration {
 	return 0
 }
 
-// Tick judges the last second, and returns the order that follows from it, nil
-// without one. It is called once a second.
+// Tick judges the last second, and returns the resulting order, nil if there is none.
+// It is called once a second.
 func (s *Split) Tick(now time.Time) *Order {
 	block := s.requests.Close()
 	s.mu.Lock()
@@ -82,12 +82,12 @@ func (s *Split) Tick(now time.Time) *Order {
 	case worse > 0 && s.opts.Guard:
 		return &Order{Weights: s.back(), By: ByGuard, Why: s.why(worse), At: now}
 	case worse > 0:
-		return nil // no step follows
+		return nil // there is no further step
 	}
 	return s.next(now)
 }
 
-// next returns the step of the schedule that is due.
+// next returns the schedule's next step if it is due.
 func (s *Split) next(now time.Time) *Order {
 	if s.standing == Ordered || s.step >= len(s.opts.Schedule) {
 		return nil
@@ -112,7 +112,7 @@ func (s *Split) next(now time.Time) *Order {
 	return o
 }
 
-// why says what a side is worse in, with what was counted.
+// why describes in what respect a side is worse, with the counts.
 func (s *Split) why(side int) string {
 	_, cause := s.judges[side-1].Verdict()
 	a, b := s.judges[side-1].Seen()

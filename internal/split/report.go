@@ -8,40 +8,40 @@ import (
 	"github.com/goodgate/goodgate/internal/verdict"
 )
 
-// Report is what is known of a split.
+// Report is the state of a split.
 type Report struct {
 	Route    string    `json:"route"`
 	Standing Standing  `json:"standing"`
-	Since    time.Time `json:"since"`         // of the weights
-	By       string    `json:"by,omitempty"`  // whose order the weights are; empty when the file declares them
-	Why      string    `json:"why,omitempty"` // of the order
-	Guard    bool      `json:"guard"`         // whether it goes back by itself
+	Since    time.Time `json:"since"`         // since when the weights apply
+	By       string    `json:"by,omitempty"`  // author of the order; empty if the weights are from the file
+	Why      string    `json:"why,omitempty"` // reason for the order
+	Guard    bool      `json:"guard"`         // whether failures send all requests back to the first pool
 	Next     *Next     `json:"next,omitempty"`
 	Sides    []Side    `json:"sides"`
-	Line     string    `json:"line"` // the whole in words
+	Line     string    `json:"line"` // the state as text
 }
 
-// Next is the step of the schedule that comes next.
+// Next is the next step of the schedule.
 type Next struct {
 	Pool  string    `json:"pool"`
-	Share float64   `json:"share"` // of 1
-	At    time.Time `json:"at"`    // at the earliest
+	Share float64   `json:"share"` // from 0 to 1
+	At    time.Time `json:"at"`    // the earliest time
 	Waits string    `json:"waits,omitempty"`
 }
 
-// Side is what is known of a pool of a split. What it counts is since the weights
-// changed.
+// Side is the state of a pool of a split. Its counts are since the last change of the
+// weights.
 type Side struct {
 	Pool      string       `json:"pool"`
-	Share     float64      `json:"share"` // of 1
+	Share     float64      `json:"share"` // from 0 to 1
 	Requests  int          `json:"requests"`
 	Failed    int          `json:"failed"`
-	LatencyMS float64      `json:"latency_ms"`        // mean time to an answer; 0 = not known
-	Verdict   verdict.Word `json:"verdict"`           // beside the first side, whose own is unknown
-	Because   string       `json:"because,omitempty"` // what it is worse in
+	LatencyMS float64      `json:"latency_ms"`        // mean time to an answer; 0 = unknown
+	Verdict   verdict.Word `json:"verdict"`           // compared with the first side, whose own verdict is unknown
+	Because   string       `json:"because,omitempty"` // the respect in which it is worse
 }
 
-// Report returns what is known at a moment.
+// Report returns the state at a time.
 func (s *Split) Report(now time.Time) Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Split) Report(now time.Time) Report {
 	return r
 }
 
-// coming returns the step that comes next, nil without one.
+// coming returns the next step, nil if there is none.
 func (s *Split) coming(now time.Time) *Next {
 	if s.standing == Ordered || s.standing == Guarded || s.step >= len(s.opts.Schedule) {
 		return nil
@@ -76,7 +76,7 @@ func (s *Split) coming(now time.Time) *Next {
 	return n
 }
 
-// line says it in words.
+// line describes it as text.
 func (r *Report) line() string {
 	var shares, verdicts []string
 	for i, side := range r.Sides {

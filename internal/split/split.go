@@ -13,17 +13,17 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Standing is why the weights are what they are.
+// Standing is the origin of the present weights.
 type Standing string
 
 const (
-	Declared Standing = "declared" // the file says so
+	Declared Standing = "declared" // the configuration file
 	Stepped  Standing = "stepped"  // the schedule has taken a step
-	Ordered  Standing = "ordered"  // an operator has said so
-	Guarded  Standing = "guarded"  // the guard has sent everything back to the first pool
+	Ordered  Standing = "ordered"  // an operator's order
+	Guarded  Standing = "guarded"  // the guard has sent all requests back to the first pool
 )
 
-// Who gives orders, beside operators.
+// Authors of orders, besides operators.
 const (
 	BySchedule = "split schedule"
 	ByGuard    = "split guard"
@@ -31,32 +31,32 @@ const (
 
 // Step changes the share of one pool.
 type Step struct {
-	After time.Duration // since the step before, or since the split began
+	After time.Duration // since the previous step, or since the split began
 	Side  int
-	Share float64 // of all; the others divide the rest as they did
+	Share float64 // share of all; the others divide the rest in their present proportions
 }
 
-// Options are what the configuration says of a split.
+// Options are the configuration of a split.
 type Options struct {
 	Route    string
-	Pools    []string // two at least; the others are compared with the first
+	Pools    []string // at least two; the others are compared with the first
 	Weights  []float64
 	Schedule []Step
-	Guard    bool // whether it goes back by itself
+	Guard    bool // whether failures send all requests back to the first pool
 	Tolerate verdict.Options
-	Enough   int           // requests of a pool, before the schedule takes the next step
-	Grace    time.Duration // without a comparison of latency after the weights have changed
+	Enough   int           // requests of a pool before the next step of the schedule
+	Grace    time.Duration // time without a comparison of latency after a change of the weights
 }
 
 // Order is a change of the weights.
 type Order struct {
-	Weights map[string]float64 // of each pool
+	Weights map[string]float64 // weight of each pool
 	By      string             // ByGuard, BySchedule, or an operator
 	Why     string
 	At      time.Time
 }
 
-// Split is the split of a route. Use New.
+// Split is the split of a route. Create it with [New].
 type Split struct {
 	opts Options
 	live *proxy.Weights
@@ -65,14 +65,14 @@ type Split struct {
 
 	mu       sync.Mutex // protects the fields below
 	standing Standing
-	order    Order // in force; without weights when declared
-	step     int   // of the schedule that was taken last; 0 = none
+	order    Order // the present order; without weights if declared
+	step     int   // number of the last step of the schedule; 0 = none
 	since    time.Time
-	judges   []*verdict.Judge // of the sides but the first
+	judges   []*verdict.Judge // of all sides except the first
 	sides    []sums
 }
 
-// New returns a split as the file declares it.
+// New returns a split with the weights of the file.
 func New(o Options, now time.Time) *Split {
 	s := &Split{opts: o, live: proxy.NewWeights(o.Weights), requests: verdict.NewCollector(len(o.Pools), o.Tolerate)}
 	s.begin()
@@ -83,10 +83,11 @@ func New(o Options, now time.Time) *Split {
 // Route returns the name of the route.
 func (s *Split) Route() string { return s.opts.Route }
 
-// Weights are those that a proxy goes by.
+// Weights returns the weights for the proxy.
 func (s *Split) Weights() *proxy.Weights { return s.live }
 
-// Base says in a line what the file declares. When it changes, an order is void.
+// Base describes the declaration in the file as one line. If it changes, an order
+// becomes void.
 func (s *Split) Base() string {
 	parts := make([]string, len(s.opts.Pools))
 	for i, pool := range s.opts.Pools {
@@ -98,8 +99,8 @@ func (s *Split) Base() string {
 	return strings.Join(parts, " ")
 }
 
-// begin forgets what speaks for and against the pools. It is called with mu held,
-// or before anybody else has s.
+// begin drops the evidence for and against the pools. mu must be held, unless nobody
+// else has s yet.
 func (s *Split) begin() {
 	s.judges = make([]*verdict.Judge, len(s.opts.Pools)-1)
 	for i := range s.judges {
@@ -107,13 +108,13 @@ func (s *Split) begin() {
 	}
 }
 
-// declare goes by the file.
+// declare applies the weights of the file.
 func (s *Split) declare(now time.Time) {
 	s.standing, s.order, s.step = Declared, Order{At: now}, 0
 	s.put(s.opts.Weights, now)
 }
 
-// put changes the weights.
+// put sets the weights.
 func (s *Split) put(weights []float64, now time.Time) {
 	s.live.Set(weights)
 	s.since = now
@@ -123,7 +124,7 @@ func (s *Split) put(weights []float64, now time.Time) {
 	}
 }
 
-// Apply goes by an order that is in force; nil = by the file.
+// Apply applies an active order; nil = the weights of the file.
 func (s *Split) Apply(o *Order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,14 +145,14 @@ func (s *Split) Apply(o *Order) error {
 	case BySchedule:
 		s.standing, s.step = Stepped, s.stepOf(weights)
 	default:
-		s.begin() // who orders it knows of what was found before
+		s.begin() // the author of an order knows the earlier results
 		s.standing = Ordered
 	}
 	s.put(weights, o.At)
 	return nil
 }
 
-// stepOf returns the last step of the schedule that leads to these weights.
+// stepOf returns the last step of the schedule with these weights as its result.
 func (s *Split) stepOf(weights []float64) (step int) {
 	now := s.opts.Weights
 	for i, next := range s.opts.Schedule {
@@ -174,8 +175,9 @@ func sum(list []float64) (all float64) {
 	return all
 }
 
-// shared returns the weights after one side has got a share of all. The others
-// divide the rest as they did; if they had nothing, the first of them gets it.
+// shared returns the weights after one side has got a share of all. The others divide
+// the rest in their present proportions; if they had nothing, the first of them gets
+// it.
 func shared(weights []float64, side int, share float64) []float64 {
 	rest := sum(weights) - weights[side]
 	next := make([]float64, len(weights))
@@ -193,10 +195,10 @@ func shared(weights []float64, side int, share float64) []float64 {
 	return next
 }
 
-// ErrWeights is what is wrong with the weights of an order.
+// ErrWeights is the error for invalid weights of an order.
 var ErrWeights = errors.New("these weights are not valid")
 
-// complete returns the weights of all sides; one that is not named has 0.
+// complete returns the weights of all sides, with 0 for a missing one.
 func (s *Split) complete(named map[string]float64) ([]float64, error) {
 	weights, err := s.placed(named)
 	if err == nil && sum(weights) == 0 {
@@ -221,12 +223,12 @@ func (s *Split) placed(named map[string]float64) ([]float64, error) {
 	return weights, nil
 }
 
-// maxWeight is the largest weight of an order.
+// maxWeight is the largest weight in an order.
 const maxWeight = 10_000
 
-// Full returns the weights of all pools for an order that names some: those of all
-// pools are taken as they are; of fewer, each is the share of all in percent, and
-// the other pools divide the rest as they do now.
+// Full returns the weights of all pools for an order that names some. If it names all
+// pools, their weights stay as they are. Otherwise each weight is the share of all in
+// percent, and the other pools divide the rest in their present proportions.
 func (s *Split) Full(named map[string]float64) (map[string]float64, error) {
 	weights, err := s.placed(named)
 	switch {
@@ -248,7 +250,7 @@ func (s *Split) Full(named map[string]float64) (map[string]float64, error) {
 	return full, nil
 }
 
-// rest gives the pools that are not named what is left of 100 percent.
+// rest divides the rest of 100 percent among the pools without a given share.
 func (s *Split) rest(named map[string]float64, weights []float64) ([]float64, error) {
 	left, others := 100-sum(weights), 0.0
 	if left < 0 {
@@ -267,13 +269,13 @@ func (s *Split) rest(named map[string]float64, weights []float64) ([]float64, er
 		case others > 0:
 			weights[i] = present[i] / others * left
 		default:
-			weights[i], left = left, 0 // the first of them
+			weights[i], left = left, 0 // the first of the others
 		}
 	}
 	return weights, nil
 }
 
-// back are the weights of the first pool alone.
+// back returns the weights with all requests on the first pool.
 func (s *Split) back() map[string]float64 {
 	all := map[string]float64{}
 	for i, pool := range s.opts.Pools {

@@ -1,6 +1,6 @@
-// Package tickets has the keys of TLS session tickets (RFC 8446 section 4.6.1,
-// RFC 5077): changed every day, and given to the next process, so that clients
-// resume their sessions there.
+// Package tickets manages the keys of TLS session tickets (RFC 8446 section 4.6.1, RFC
+// 5077). It changes them every day, and passes them to the next process, so that
+// clients can resume their sessions there.
 package tickets
 
 import (
@@ -19,14 +19,14 @@ import (
 
 const (
 	rotation = 24 * time.Hour
-	// lifetime is of a key: that of the tickets it seals, which crypto/tls takes
-	// for seven days, after its last day of sealing.
+	// lifetime is the lifetime of a key: its last day of sealing, and the seven days
+	// for which crypto/tls accepts tickets.
 	lifetime = 7*24*time.Hour + rotation
-	most     = 16 // keys that are taken from another process
+	most     = 16 // limit on the keys adopted from another process
 )
 
-// Key is a secret from which the keys of listeners are derived. It must get
-// neither to a disk nor into a log.
+// Key is a secret from which the keys of listeners are derived. It must not be written
+// to a disk or a log.
 type Key struct {
 	Secret [32]byte  `json:"secret"`
 	Made   time.Time `json:"made"`
@@ -41,24 +41,21 @@ func (k Key) GoString() string { return k.String() }
 // LogValue hides the secret from log/slog.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// Ring is a row of keys, of which the first, the newest, seals. It is safe for
-// concurrent use.
+// Ring is a list of keys. The first, the newest, seals. It is safe for concurrent use.
 type Ring struct {
-	made atomic.Pointer[func()] // told of a new key; nil = nobody
+	made atomic.Pointer[func()] // called with a new key; may be nil
 
 	mu   sync.Mutex // protects keys
 	keys []Key
 }
 
-// New returns a ring with the keys of the process before this one, if there are
-// any.
+// New returns a ring with the keys of the previous process, if there are any.
 func New(keys []Key) *Ring {
 	return &Ring{keys: append([]Key(nil), keys[:min(len(keys), most)]...)}
 }
 
-// Keys returns the keys for the next process, and the time of the first, by
-// which changes are noticed. It makes one when the newest is a day old, and
-// forgets those whose tickets have ended.
+// Keys returns the keys for the next process. It creates a key if the newest is a day
+// old, and drops those whose tickets have expired.
 func (r *Ring) Keys(now time.Time) []Key {
 	keys, fresh := r.current(now)
 	if made := r.made.Load(); fresh && made != nil {
@@ -67,12 +64,12 @@ func (r *Ring) Keys(now time.Time) []Key {
 	return keys
 }
 
-// OnMade calls f when the ring has made a key, without a lock held.
+// OnMade calls f, without a lock, whenever the ring has created a key.
 func (r *Ring) OnMade(f func()) { r.made.Store(&f) }
 
-// Add takes over keys of another process that serves the same listeners. The newest of
-// all seals, so that rings that exchange their keys come to seal with the same. It
-// reports whether the ring has keys that are not among these.
+// Add adopts keys of another process that serves the same listeners. The newest of all
+// keys seals, so rings that exchange their keys converge. It reports whether the ring
+// has keys that are not among these.
 func (r *Ring) Add(keys []Key) (more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,14 +86,14 @@ func (r *Ring) Add(keys []Key) (more bool) {
 	})
 }
 
-// current returns the keys of a moment; fresh says that one was made.
+// current returns the keys at a time; fresh means that one was created.
 func (r *Ring) current(now time.Time) (_ []Key, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// A time in the future is of a clock that was set back.
+	// A time in the future is from a clock that was set back.
 	if len(r.keys) == 0 || now.Sub(r.keys[0].Made).Abs() >= rotation {
 		k := Key{Made: now}
-		rand.Read(k.Secret[:]) // which never fails
+		rand.Read(k.Secret[:]) // never fails
 		keys := []Key{k}
 		for _, old := range r.keys {
 			if now.Sub(old.Made).Abs() < lifetime && len(keys) < most {
@@ -108,9 +105,9 @@ func (r *Ring) current(now time.Time) (_ []Key, fresh bool) {
 	return r.keys, fresh
 }
 
-// Seal makes a configuration use the ring. A ticket of one scope is no good in
-// another: a listener that lets others in must not take it. Clones of the
-// configuration go on following the ring.
+// Seal makes a configuration use the ring. Tickets are valid only in their scope,
+// because a listener must not accept tickets of one with other access rules. Clones of
+// the configuration continue to follow the ring.
 func (r *Ring) Seal(c *tls.Config, scope []byte) {
 	s := &sealer{ring: r, scope: sha256.Sum256(scope)}
 	c.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
@@ -127,16 +124,16 @@ type sealer struct {
 	scope [sha256.Size]byte
 
 	mu   sync.Mutex // protects the fields below
-	of   []Key      // that keys is derived from
-	keys tls.Config // of which nothing but its ticket keys are used
+	of   []Key      // source of keys
+	keys tls.Config // only its ticket keys are used
 }
 
-// config returns one with the keys of this moment.
+// config returns a configuration with the present keys.
 func (s *sealer) config() *tls.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keys := s.ring.Keys(time.Now())
-	if len(s.of) != len(keys) || &s.of[0] != &keys[0] { // a change makes a new slice
+	if len(s.of) != len(keys) || &s.of[0] != &keys[0] { // a change creates a new slice
 		derived := make([][32]byte, len(keys))
 		for i, k := range keys {
 			h := hmac.New(sha256.New, k.Secret[:])

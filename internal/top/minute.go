@@ -2,8 +2,8 @@ package top
 
 import "github.com/goodgate/goodgate/internal/admin"
 
-// lastMinute returns how many errors of a pool clients saw, and how many were hidden from
-// them. An older goodgate tells only the seconds one by one.
+// lastMinute returns the number of a pool's errors that clients saw, and of those
+// hidden from them. An older goodgate reports only the individual seconds.
 func lastMinute(p *admin.Pool) (seen, hidden int) {
 	if p.Minute.Requests > 0 {
 		return int(p.Minute.Escaped), int(p.Minute.Hidden)

@@ -13,16 +13,16 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// What names may take of a line, and what is left to the state.
+// Widths of names, and of the rest for the state.
 const (
 	maxPool    = 12
 	minAddress = 16
 	maxAddress = 44
 	minState   = 24
-	others     = 34 // the columns of a fixed width, and what is between all of them
+	others     = 34 // the columns with a fixed width, and all gaps
 )
 
-// columns are the widths of the table's columns that depend on what is in them.
+// columns are the widths of the columns that depend on their content.
 type columns struct{ pool, address int }
 
 func (m *model) widths(rows []row) columns {
@@ -43,7 +43,7 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
 }
 
-// table draws as many of the rows as there is room for, the cursor's among them.
+// table draws as many rows as there is room for, including the cursor's.
 func (m *model) table(rows []row, room int) []string {
 	c := m.widths(rows)
 	lines := []string{m.marks.faint.Render("  " + c.line("POOL", "UPSTREAM", "FAILED", "LATENCY", "IN FLIGHT", "STATE"))}
@@ -72,7 +72,7 @@ func inWords(ms float64) string {
 	return fmt.Sprintf("%.1f ms", ms)
 }
 
-// state says in a few words whether an upstream gets requests, and if not, why.
+// state describes whether an upstream gets requests, and if not, why.
 func (r row) state(m marks) (string, lipgloss.Style) {
 	switch {
 	case r.Operator == "drain":
@@ -91,12 +91,12 @@ func (r row) state(m marks) (string, lipgloss.Style) {
 	return "down: " + r.cause(), m.bad
 }
 
-// shortCause is how long what a check met may be to be shown as it is.
+// shortCause is the longest error of a check that is shown unchanged.
 const shortCause = len("connection refused")
 
-// cause says in a few words why an upstream gets no requests.
+// cause describes why an upstream gets no requests.
 func (r row) cause() string {
-	met := "" // by the check, without the steps to it
+	met := "" // the check's error, without the steps to it
 	if i := strings.LastIndex(r.Probe, ": "); i >= 0 {
 		met = r.Probe[i+2:]
 	}
@@ -106,7 +106,7 @@ func (r row) cause() string {
 	return cmp.Or(met, r.Why)
 }
 
-// details draws all that is known of an item, in some lines.
+// details draws everything known about an item.
 func (m *model) details(item, room int) []string {
 	var lines []string
 	if n := len(m.troubles()); item < n {

@@ -1,4 +1,4 @@
-// Package top shows a running goodgate live in a terminal, by its API.
+// Package top shows a running goodgate live in a terminal, through its API.
 package top
 
 import (
@@ -14,10 +14,10 @@ import (
 
 const (
 	every = time.Second
-	bound = 5 * time.Second // for an answer
+	bound = 5 * time.Second // timeout of an answer
 )
 
-// Run shows the goodgate that a client asks until the user ends it or ctx does.
+// Run shows a client's goodgate until the user or ctx ends it.
 func Run(ctx context.Context, client admin.Client, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -28,7 +28,7 @@ func Run(ctx context.Context, client admin.Client, out io.Writer) error {
 		return &s, client.Get(ctx, "/v1/status", &s)
 	}}
 	if _, err := m.ask(); err != nil {
-		return err // better than a screen that only says so
+		return err // more useful than a screen with only an error
 	}
 	if _, err := tea.NewProgram(m, tea.WithOutput(out), tea.WithContext(ctx)).Run(); err != nil {
 		return fmt.Errorf("the live view ended: %w", err)
@@ -36,29 +36,29 @@ func Run(ctx context.Context, client admin.Client, out io.Writer) error {
 	return nil
 }
 
-// answer is what the API said.
+// answer is an answer of the API.
 type answer struct {
 	status *admin.Status
 	err    error
 }
 
-// again is the moment to ask again.
+// again is the time for the next request.
 type again struct{}
 
-// model is the view as Bubble Tea sees it.
+// model is the view for Bubble Tea.
 type model struct {
 	address string
 	ask     func() (*admin.Status, error)
 	marks   marks
 
 	width, height int
-	status        *admin.Status // the last that came; nil before it
-	err           error         // why there is none since
+	status        *admin.Status // the last status; nil before the first
+	err           error         // the error since then
 	order         order
 	filter        string
-	typing        bool // the filter
-	at            int  // which item the cursor is on: first the troubles, then the rows
-	open          bool // that item alone is shown, with all that is known of it
+	typing        bool // the user edits the filter
+	at            int  // index of the item with the cursor: first the troubles, then the rows
+	open          bool // show only this item, with all details
 }
 
 func (m model) Init() tea.Cmd { return m.fetch }
@@ -68,7 +68,7 @@ func (m model) fetch() tea.Msg {
 	return answer{s, err}
 }
 
-// Update takes an event.
+// Update handles an event.
 func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case answer:
@@ -116,7 +116,7 @@ func (m model) key(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// cursor returns the item that the cursor is on, which is there.
+// cursor returns the index of an existing item with the cursor.
 func (m *model) cursor() int {
 	return max(min(m.at, len(m.troubles())+len(m.rows())-1), 0)
 }
@@ -137,7 +137,7 @@ func (m *model) edit(name, text string) {
 	}
 }
 
-// View draws.
+// View draws the screen.
 func (m model) View() tea.View {
 	v := tea.NewView("")
 	v.AltScreen = true

@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// marks is how parts of the view are marked. Nothing depends on it to be
-// understood; the zero value marks nothing.
+// marks has the styles of the view's parts. The view is understandable without them;
+// the zero value has none.
 type marks struct{ title, faint, good, warn, bad lipgloss.Style }
 
 func colours() marks {
@@ -33,13 +33,13 @@ type row struct {
 	*admin.Upstream
 }
 
-// order is what rows are sorted by.
+// order is a sort order of rows.
 type order struct {
 	name string
-	less func(a, b row) int // nil = as the API has them
+	less func(a, b row) int // nil = order of the API
 }
 
-// orders are the keys that sort.
+// orders are the keys that select a sort order.
 var orders = map[string]order{
 	"p": {},
 	"f": {"failures", func(a, b row) int { return cmp.Compare(b.Minute.Failed, a.Minute.Failed) }},
@@ -67,7 +67,7 @@ func (m *model) rows() (list []row) {
 	return list
 }
 
-// troubles returns what is wrong, the worst first, and what many are in alike as one.
+// troubles returns the troubles, the worst first, with similar ones as a group.
 func (m *model) troubles() []admin.Group {
 	if m.status == nil {
 		return nil
@@ -128,7 +128,7 @@ func (m *model) head() []string {
 	}
 }
 
-// at returns what a series has at a place, 0 beyond its end.
+// at returns the value of a series at an index, 0 beyond its end.
 func at(series []uint32, i int) int {
 	if i >= len(series) {
 		return 0
@@ -143,7 +143,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// body draws what is wrong, the upstreams, and in what is left the latest failures.
+// body draws the troubles, the upstreams, and the latest failures in the remaining
+// lines.
 func (m *model) body(room int) []string {
 	rows := m.rows()
 	table := min(len(rows), max(room/2, room-2-len(m.troubles())))
@@ -153,8 +154,8 @@ func (m *model) body(room int) []string {
 	return append(lines, m.failures(room-len(lines))...)
 }
 
-// drawTroubles draws what is wrong in some lines: each trouble in one, and of as many
-// as there is room for, the worst first, the whole.
+// drawTroubles draws the troubles in a number of lines: each in one, and as many as
+// possible completely, the worst first.
 func (m *model) drawTroubles(room int) (lines []string) {
 	all := m.troubles()
 	if m.status == nil {
@@ -164,7 +165,7 @@ func (m *model) drawTroubles(room int) (lines []string) {
 		return []string{m.marks.good.Render("nothing is wrong")}
 	}
 	cursor := m.cursor()
-	from := 0 // the cursor's trouble is among those that are shown
+	from := 0 // the trouble with the cursor is among the visible ones
 	if shown := max(room-1, 1); len(all) > room && cursor < len(all) {
 		from = max(0, min(cursor-shown+1, len(all)-shown))
 	}
@@ -191,7 +192,7 @@ func (m *model) drawTroubles(room int) (lines []string) {
 	return lines
 }
 
-// trouble draws the whole of one.
+// trouble draws a complete trouble.
 func (m *model) trouble(i int) []string {
 	t := &m.troubles()[i]
 	mark, word := m.marks.warn, t.Level
@@ -203,11 +204,11 @@ func (m *model) trouble(i int) []string {
 	}
 	place := t.Place()
 	headline, rest := t.Title(), t.Evidence()
-	if headline == "" { // of an older goodgate
+	if headline == "" { // from an older goodgate
 		headline, rest = split(t.Text)
 	}
 	first := m.pointer(i) + mark.Render(fmt.Sprintf("%-8s", printable.Text(word))) + " " + printable.Text(strings.TrimPrefix(place+": ", ": ")+headline)
-	if lipgloss.Width(first) > m.width { // all of it has to be readable
+	if lipgloss.Width(first) > m.width { // the whole text must be readable
 		rest = t.Evidence()
 	}
 	lines := []string{first}
@@ -225,7 +226,7 @@ func split(text string) (first, rest string) {
 	return text, ""
 }
 
-// wrap returns text in lines that fit, indented.
+// wrap returns text wrapped at the width, indented.
 func (m *model) wrap(text string, indent int) (lines []string) {
 	if text == "" {
 		return nil
@@ -237,7 +238,7 @@ func (m *model) wrap(text string, indent int) (lines []string) {
 	return lines
 }
 
-// pointer marks the item that the cursor is on.
+// pointer marks the item with the cursor.
 func (m *model) pointer(item int) string {
 	if item == m.cursor() {
 		return m.marks.title.Render("▸ ")
@@ -245,7 +246,7 @@ func (m *model) pointer(item int) string {
 	return "  "
 }
 
-// failures draws the latest requests in which something failed.
+// failures draws the latest requests with a failure.
 func (m *model) failures(room int) (lines []string) {
 	if room < 4 || m.status == nil || len(m.status.Failures) == 0 {
 		return nil
@@ -275,7 +276,7 @@ func (m *model) foot() string {
 	return m.marks.faint.Render(s + "   ↑↓ Enter explain   sort: p f l i   / filter   q quit")
 }
 
-// short keeps the end of a text, where addresses differ.
+// short shortens a text and keeps its end, where addresses differ.
 func short(s string, width int) string {
 	s = printable.Text(s)
 	if n := ansi.StringWidth(s); n > width {

@@ -1,5 +1,5 @@
-// Package webhook tells an HTTP server of events: signed, again and again until
-// it has taken each, and never in anybody's way.
+// Package webhook sends events to an HTTP server: signed, with retries until the server
+// accepts them, and without blocking the sender of an event.
 package webhook
 
 import (
@@ -25,22 +25,22 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Bounds of what waits and of how long it is tried.
+// Limits on the queue and on retries.
 const (
-	maxQueue   = 256         // events that wait; what comes beyond is lost
-	maxRetries = 6           // after the first try
-	firstPause = time.Second // doubles each time; Retry-After goes before
+	maxQueue   = 256         // waiting events; further ones are dropped
+	maxRetries = 6           // retries after the first attempt
+	firstPause = time.Second // doubles each time; Retry-After has priority
 	maxPause   = 30 * time.Second
-	maxAsked   = 5 * time.Minute // that Retry-After may ask for; later events wait behind it
-	lastWords  = 2 * time.Second // for what still waits at the end
+	maxAsked   = 5 * time.Minute // longest pause that Retry-After may request; later events wait behind it
+	lastWords  = 2 * time.Second // time for the waiting events at the end
 )
 
-// Event is something that somebody may want to be told of at once.
+// Event is something that somebody may want to know at once.
 type Event struct {
-	ID       string    `json:"id"` // the same in each try
+	ID       string    `json:"id"` // the same in each attempt
 	Type     string    `json:"type"`
 	Time     time.Time `json:"time"`
-	Instance string    `json:"instance,omitempty"` // which goodgate: its host
+	Instance string    `json:"instance,omitempty"` // the host of this goodgate
 	Pool     string    `json:"pool,omitempty"`
 	Upstream string    `json:"upstream,omitempty"`
 	Text     string    `json:"text"` // a sentence
@@ -49,11 +49,11 @@ type Event struct {
 // Options configure a [Sender].
 type Options struct {
 	URL      string
-	Secret   string        // signs what is sent; empty = nothing is signed
-	Timeout  time.Duration // of one try; 0 = 5 s
+	Secret   string        // key for signatures; empty = no signatures
+	Timeout  time.Duration // timeout of one attempt; 0 = 5 s
 	Instance string        // in every event
-	Logger   *slog.Logger  // nil = nothing is logged
-	// Pause is the first pause before an event is sent again; 0 = 1 s.
+	Logger   *slog.Logger  // nil = no log
+	// Pause is the pause before the first retry; 0 = 1 s.
 	Pause time.Duration
 }
 
@@ -65,10 +65,10 @@ type Sender struct {
 	lost  atomic.Int64
 }
 
-// waiting is an event that waits to be sent.
+// waiting is a queued event.
 type waiting struct {
 	Event
-	done func(delivered bool) // nil = nobody wants to know
+	done func(delivered bool) // may be nil
 }
 
 func (w waiting) end(delivered bool) {
@@ -77,14 +77,14 @@ func (w waiting) end(delivered bool) {
 	}
 }
 
-// target is where events go. It is not changed.
+// target is the destination of events. It is immutable.
 type target struct {
 	opts   Options
 	log    *slog.Logger
 	client *retryablehttp.Client
-	valid  context.Context // ends when another takes its place
+	valid  context.Context // ends when another target replaces it
 	end    context.CancelFunc
-	trying atomic.Bool // an event is on its way, and may have been taken
+	trying atomic.Bool // an event is in flight, and the server may have accepted it
 }
 
 // New returns a sender that sends nothing before Run.
@@ -94,8 +94,8 @@ func New(o Options) *Sender {
 	return s
 }
 
-// Change lets events go elsewhere from now on: those that wait, and the one that
-// waits to be sent again, too. One that is on its way stays so if it is taken.
+// Change changes the destination, for waiting events and for an event that waits for a
+// retry, too. An event in flight stays with the old destination if that accepts it.
 func (s *Sender) Change(o Options) {
 	s.to.Swap(newTarget(o)).end()
 }
@@ -113,7 +113,7 @@ func newTarget(o Options) *target {
 	t := &target{opts: o, log: o.Logger}
 	t.valid, t.end = context.WithCancel(context.Background())
 	t.client = retryablehttp.NewClient()
-	t.client.Logger = nil // it would log the address, which may hold a secret
+	t.client.Logger = nil // it would log the address, which may contain a secret
 	t.client.RetryMax, t.client.RetryWaitMin, t.client.RetryWaitMax = maxRetries, o.Pause, maxPause
 	t.client.Backoff = pause
 	t.client.RequestLogHook = func(retryablehttp.Logger, *http.Request, int) { t.trying.Store(true) }
@@ -130,20 +130,20 @@ func newTarget(o Options) *target {
 	return t
 }
 
-// pause is how long an event waits before it is sent again.
+// pause returns the pause before a retry.
 func pause(least, most time.Duration, n int, res *http.Response) time.Duration {
 	return min(max(retryablehttp.DefaultBackoff(least, most, n, res), 0), maxAsked)
 }
 
-// Send puts an event into the queue, and drops it when that is full. It fills in
-// what the event does not say of its time and origin, and never waits.
+// Send queues an event, and drops it if the queue is full. It sets the event's time and
+// origin if they are missing, and never waits.
 func (s *Sender) Send(e Event) { s.SendThen(e, nil) }
 
-// SendThen is as Send, and calls done once the event was delivered, or given up. done may
-// be called before SendThen returns.
+// SendThen is Send with a call of done after the event was delivered or given up. done
+// may be called before SendThen returns.
 func (s *Sender) SendThen(e Event, done func(delivered bool)) {
 	e.ID = rand.Text()
-	e.Upstream, e.Text = printable.Text(e.Upstream), printable.Text(e.Text) // for chats and mails, as they are
+	e.Upstream, e.Text = printable.Text(e.Upstream), printable.Text(e.Text) // for chats and mails, which show them unchanged
 	e.Instance = s.to.Load().opts.Instance
 	if e.Time.IsZero() {
 		e.Time = time.Now()
@@ -157,10 +157,10 @@ func (s *Sender) SendThen(e Event, done func(delivered bool)) {
 	}
 }
 
-// Lost returns how many events were dropped or given up.
+// Lost returns the number of events dropped or given up.
 func (s *Sender) Lost() int64 { return s.lost.Load() }
 
-// Run sends until ctx ends, and then for a moment what still waits.
+// Run sends events until ctx ends, and then the waiting ones for a moment.
 func (s *Sender) Run(ctx context.Context) {
 	last, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -182,8 +182,8 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// deliver sends an event, and reports whether it was taken. When the target changes
-// meanwhile, it begins anew with the next one.
+// deliver sends an event, and reports whether the server accepted it. If the target
+// changes meanwhile, it starts again with the next one.
 func (s *Sender) deliver(ctx context.Context, e Event) bool {
 	t := s.to.Load()
 	err := t.post(ctx, e)
@@ -203,7 +203,7 @@ func (t *target) post(ctx context.Context, e Event) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.valid, func() {
-		if !t.trying.Load() { // it waits to be sent again, and need not
+		if !t.trying.Load() { // it waits for a retry, which is unnecessary now
 			cancel()
 		}
 	})()
@@ -226,14 +226,14 @@ func (t *target) post(ctx context.Context, e Event) error {
 		return cause(err)
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again
+	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // makes the connection reusable
 	if res.StatusCode >= 300 {
 		return fmt.Errorf("answered %d", res.StatusCode)
 	}
 	return nil
 }
 
-// cause leaves out the address, in which many keep a secret.
+// cause returns the error without the address, in which many users keep a secret.
 func cause(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
@@ -241,8 +241,8 @@ func cause(err error) error {
 	return err
 }
 
-// Sign returns the signature of a body: the time, and a hash over both that only
-// who has the secret can make (HMAC-SHA-256, RFC 2104).
+// Sign returns the signature of a body: the time, and a hash over both that needs the
+// secret (HMAC-SHA-256, RFC 2104).
 func Sign(secret string, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
