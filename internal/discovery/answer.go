@@ -9,15 +9,15 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// packetConn is a UDP connection to a name server. It embeds the concrete type
-// because the net package asks for a net.PacketConn to tell UDP from TCP.
+// packetConn is a UDP connection to a name server. It embeds the concrete type because
+// the net package uses the interface net.PacketConn to distinguish UDP from TCP.
 type packetConn struct {
 	*net.UDPConn
 	exchange
 	limit time.Time
 }
 
-// Write notes the query, so that Read believes its answer only.
+// Write records the query, so that Read accepts only its answer.
 func (c *packetConn) Write(b []byte) (int, error) {
 	c.ask(b)
 	return c.UDPConn.Write(b)
@@ -33,13 +33,13 @@ func (c *packetConn) SetDeadline(t time.Time) error {
 	return c.UDPConn.SetDeadline(earlier(t, c.limit))
 }
 
-// streamConn is a TCP connection to a name server, for one query. Its messages
-// follow a length of two bytes (RFC 1035, section 4.2.2) and come in pieces.
+// streamConn is a TCP connection to a name server, for one query. A message follows its
+// length of two bytes (RFC 1035, section 4.2.2) and arrives in pieces.
 type streamConn struct {
 	net.Conn
 	exchange
 	limit   time.Time
-	message []byte // the length and as much of the answer as has come
+	message []byte // the length and the received part of the answer
 	done    bool
 }
 
@@ -60,8 +60,8 @@ func (c *streamConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(earlier(t, c.limit))
 }
 
-// collect takes the next piece of the stream, and reads the answer when it is
-// complete. What follows is not for this query.
+// collect adds the next piece of the stream, and reads the answer when it is complete.
+// It ignores bytes after the answer.
 func (c *streamConn) collect(piece []byte) {
 	if c.done {
 		return
@@ -78,7 +78,7 @@ func (c *streamConn) collect(piece []byte) {
 	c.done, c.message = true, nil
 }
 
-// earlier returns the first of two deadlines; the zero t means none.
+// earlier returns the earlier of two deadlines; a zero t means none.
 func earlier(t, limit time.Time) time.Time {
 	if t.IsZero() || limit.Before(t) {
 		return limit
@@ -86,9 +86,9 @@ func earlier(t, limit time.Time) time.Time {
 	return t
 }
 
-// answerTTL returns the smallest TTL of the records that msg, the response to
-// query id, answers with. It returns false when there are none, or when msg is
-// something else. A TTL with its first bit set counts as 0 (RFC 2181, section 8).
+// answerTTL returns the smallest TTL of the answer records in msg, the response to
+// query id. It returns false if there are none, or if msg is something else. A TTL with
+// its first bit set counts as 0 (RFC 2181, section 8).
 func answerTTL(msg []byte, id uint16) (ttl time.Duration, ok bool) {
 	var p dnsmessage.Parser
 	header, err := p.Start(msg)

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Answer is what one look-up of a host name brings.
+// Answer is the result of one lookup of a host name.
 type Answer struct {
 	Addrs []netip.Addr  // sorted
-	TTL   time.Duration // the smallest of the records'; -1 when it did not come from DNS, as with /etc/hosts
-	// Missing says for which family, A or AAAA, the name servers gave no answer; nil =
-	// they did for both.
+	TTL   time.Duration // the smallest TTL of the records; -1 for an answer not from DNS, such as /etc/hosts
+	// Missing is the error for a family, A or AAAA, without an answer of the name
+	// servers; nil = both have one.
 	Missing error
 }
 

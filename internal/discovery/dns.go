@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// NewDNS returns a source of all addresses of a host name. t.Addr is "host:port";
-// every target is t with an address in place of the host, and the host as Name.
-// A host that is an address is looked up nowhere.
+// NewDNS returns a source of all addresses of a host name. t.Addr is "host:port"; every
+// target is t with an address in place of the host, and the host as Name. A host that
+// is an address needs no lookup.
 //
-// A name that does not exist, or has no addresses, counts as a failure: it keeps
-// the last good set. When the name servers answer for one family only, A or AAAA,
-// that answer counts, and the other family keeps its last good addresses.
+// A name that does not exist, or has no addresses, counts as a failure, which keeps the
+// last good set. If the name servers answer only for one family, A or AAAA, that answer
+// counts, and the other family keeps its last good addresses.
 func NewDNS(t Target, options Resolver) (*Lookup, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -44,7 +44,7 @@ func NewDNS(t Target, options Resolver) (*Lookup, error) {
 	return l, nil
 }
 
-// at returns t at each of addrs, which are sorted.
+// at returns t with each of addrs, which are sorted.
 func (s *session) at(t Target, addrs []netip.Addr, port string) []Target {
 	if s.options.Pair && len(addrs) == 2 && addrs[0].Is4() && addrs[1].Is6() {
 		t.Addr, t.Other = net.JoinHostPort(addrs[0].String(), port), net.JoinHostPort(addrs[1].String(), port)

@@ -13,13 +13,13 @@ import (
 const (
 	maxFileSize = 1 << 20 // bytes
 	maxEntries  = 100_000
-	// maxFaults is how many faults of a file, or of an answer, are reported at once.
+	// maxFaults bounds the reported faults of one file or answer.
 	maxFaults = 10
 )
 
-// parseFile reads a list of upstreams in YAML, of which JSON is a part. Fields
-// that an entry lacks are those of base. The error has the line and column of
-// each fault, up to maxFaults.
+// parseFile parses a list of upstreams in YAML, which includes JSON. Missing fields of
+// an entry are from base. The error has the line and column of each fault, up to
+// maxFaults.
 func parseFile(data []byte, base Target) ([]Target, error) {
 	list, err := parseList(data)
 	if err != nil {
@@ -43,14 +43,14 @@ func parseFile(data []byte, base Target) ([]Target, error) {
 	return union(targets), nil
 }
 
-// parseList returns the entries of the one list that data holds.
+// parseList returns the entries of the list in data.
 func parseList(data []byte) ([]*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
 	if err := decoder.Decode(&doc); err == io.EOF {
 		return nil, errors.New("line 1, column 1: the file is empty; want a list, [] for none")
 	} else if err != nil {
-		return nil, fmt.Errorf("this is not YAML: %w", err) // yaml has put the line in it, if it knows
+		return nil, fmt.Errorf("this is not YAML: %w", err) // yaml includes the line if it is known
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.SequenceNode {
@@ -67,7 +67,7 @@ func parseList(data []byte) ([]*yaml.Node, error) {
 	return root.Content, nil
 }
 
-// parseEntry reads a URL, or a mapping with the key url and others.
+// parseEntry parses a URL, or a mapping with the key url and others.
 func parseEntry(node *yaml.Node, base Target) (Target, error) {
 	switch node.Kind {
 	case yaml.ScalarNode:
@@ -161,7 +161,7 @@ func setInt(field *int, node *yaml.Node, low, high int) error {
 	return nil
 }
 
-// fault is an error at the place of node.
+// fault returns an error with the place of node.
 func fault(node *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("line %d, column %d: %w", node.Line, node.Column, fmt.Errorf(format, args...))
 }

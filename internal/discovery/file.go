@@ -15,24 +15,23 @@ import (
 	"github.com/goodgate/goodgate/internal/watch"
 )
 
-// quietTime is how long the directory must rest before the file is read.
+// quietTime is the time without changes in the directory before the file is read.
 const quietTime = 100 * time.Millisecond
 
-// NewFile returns a source of the upstreams that a YAML or JSON file lists: URLs
-// (see ParseURL), or mappings of url, weight, tier, max_in_flight, zone, lifecycle and metadata. What an
-// entry lacks is taken from t. Host names are delivered as they are, to be
-// resolved when dialed.
+// NewFile returns a source of the upstreams listed in a YAML or JSON file: URLs (see
+// ParseURL), or mappings of url, weight, tier, max_in_flight, zone, lifecycle and
+// metadata. Missing fields of an entry are from t. Host names are delivered unchanged,
+// for resolution when dialing.
 //
-// The file is read again when something changes in its directory, and every 10 s.
-// A file that is missing, empty, larger than 1 MiB, longer than 100,000 entries
-// or wrong in any place keeps the last good set; the list [] is a good one.
-// Replace the file by renaming: a reader cannot always tell half a list from one.
+// The file is read again after any change in its directory, and every 10 s. A file that
+// is missing, empty, larger than 1 MiB, longer than 100,000 entries or faulty anywhere
+// keeps the last good set. The list [] is valid. Replace the file by renaming: a reader
+// cannot always distinguish half a list from a complete one.
 func NewFile(path string, t Target) Source {
 	return &file{path: filepath.Clean(path), base: t, lookInterval: watch.Every}
 }
 
-// CheckFile returns what is wrong with the list of upstreams in a file, and how
-// many it has.
+// CheckFile returns the number of upstreams in a file, or the error in it.
 func CheckFile(path string) (entries int, err error) {
 	content, err := read(filepath.Clean(path))
 	if err != nil {
@@ -65,7 +64,7 @@ func (f *file) Run(ctx context.Context, sink Sink) error {
 	return nil
 }
 
-// reader remembers what it has told the sink about a file.
+// reader remembers its reports to the sink about a file.
 type reader struct {
 	reporter
 	file       *file
@@ -75,7 +74,7 @@ type reader struct {
 	delivered  bool
 }
 
-// look reads the file, and tells the sink when that gave something new.
+// look reads the file, and reports news to the sink.
 func (r *reader) look() {
 	content, err := read(r.file.path)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Kept is a source that remembers what it delivered last, so that another can
-// begin where it ended, and how it does.
+// Kept is a source that remembers its last set and its state, so that another source
+// can continue from them.
 type Kept struct {
 	source Source
 
@@ -17,23 +17,23 @@ type Kept struct {
 	state State
 }
 
-// State is how a source does.
+// State is the state of a source.
 type State struct {
-	Looked   time.Time // the last look that worked; zero = none has
-	Failing  time.Time // since when looks fail; zero = the last one worked
-	Error    string    // why
-	Failures int       // looks that failed, since the source began
-	Targets  int       // of the last good set
-	LeftOut  []LeftOut // what the last good look found and left out, the first 100
-	Omitted  int       // how many more it left out
+	Looked   time.Time // time of the last success; zero = none
+	Failing  time.Time // begin of the failures; zero = the last query succeeded
+	Error    string    // cause of the failures
+	Failures int       // failed queries since the source began
+	Targets  int       // targets in the last good set
+	LeftOut  []LeftOut // candidates left out of the last good set, the first 100
+	Omitted  int       // number of further ones left out
 }
 
-// maxLeftOut is how many candidates a state remembers.
+// maxLeftOut bounds the candidates in a state.
 const maxLeftOut = 100
 
-// Keep returns a source that delivers what source finds. With a from that has
-// delivered, it begins with that: a look-up that fails after a reload empties
-// nothing that was found before it. A nil from is none.
+// Keep returns a source that delivers the targets of source. If from has delivered a
+// set, it begins with that set, so that a failed lookup after a reload does not empty
+// the pool. from may be nil.
 func Keep(source Source, from *Kept) *Kept {
 	k := &Kept{source: source}
 	if from != nil {
@@ -44,8 +44,8 @@ func Keep(source Source, from *Kept) *Kept {
 	return k
 }
 
-// Begin makes the source begin with a set that was found elsewhere, such as by an earlier
-// process, unless it has one. It is called before Run.
+// Begin makes the source begin with a set from elsewhere, such as an earlier process,
+// unless it has one. It must be called before Run.
 func (k *Kept) Begin(set []Target) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -54,22 +54,22 @@ func (k *Kept) Begin(set []Target) {
 	}
 }
 
-// State returns how the source does. It is safe for concurrent use.
+// State returns the state of the source. It is safe for concurrent use.
 func (k *Kept) State() State {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.state
 }
 
-// Last returns the set that was delivered last, nil before the first. It is shared and
-// must not be changed. It is safe for concurrent use.
+// Last returns the last delivered set, nil before the first. It is shared and must not
+// be changed. It is safe for concurrent use.
 func (k *Kept) Last() []Target {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.last
 }
 
-// Run is the source's, after the set that was carried over.
+// Run delivers the initial set, and then runs the source.
 func (k *Kept) Run(ctx context.Context, sink Sink) error {
 	if last := k.Last(); last != nil {
 		sink.Update(slices.Clone(last))
@@ -121,7 +121,7 @@ func (k *Kept) looked(leftOut []LeftOut, unchanged bool) {
 	}
 }
 
-// Refresh asks the source to look again, if it can.
+// Refresh requests a query from the source, if it supports that.
 func (k *Kept) Refresh() {
 	if r, ok := k.source.(Refresher); ok {
 		r.Refresh()

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// ParseList reads a list of upstreams as [NewFile] does, or as lines of text: one URL each;
-// empty lines and those that begin with # say nothing. What begins with [, { or - is
-// YAML or JSON.
+// ParseList parses a list of upstreams like [NewFile], or lines of text: one URL per
+// line, except for empty lines and those that begin with #. A text that begins with [,
+// { or - is YAML or JSON.
 func ParseList(data []byte, base Target) ([]Target, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	text := bytes.TrimSpace(data)
@@ -23,7 +23,7 @@ func ParseList(data []byte, base Target) ([]Target, error) {
 	return parseLines(string(data), base)
 }
 
-// parseLines reads one URL a line.
+// parseLines parses one URL per line.
 func parseLines(text string, base Target) ([]Target, error) {
 	targets := []Target{}
 	n := 0
@@ -45,7 +45,7 @@ func parseLines(text string, base Target) ([]Target, error) {
 	return union(targets), nil
 }
 
-// ParseEntry reads one upstream: a URL, or a JSON object as in a list of [NewFile].
+// ParseEntry parses one upstream: a URL, or a JSON object as in a list of [NewFile].
 func ParseEntry(text string, base Target) (Target, error) {
 	if text = strings.TrimSpace(text); strings.HasPrefix(text, "{") {
 		list, err := parseFile([]byte("["+text+"]"), base)
@@ -65,7 +65,7 @@ func ParseEntry(text string, base Target) (Target, error) {
 	return base, nil
 }
 
-// withoutSolidi returns JSON in which no solidus is escaped. Programs write http:\/\/, which
+// withoutSolidi returns JSON without escaped slashes. Programs write http:\/\/, which
 // YAML does not have.
 func withoutSolidi(data []byte) []byte {
 	if !bytes.Contains(data, []byte(`\/`)) || !json.Valid(data) {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// firstRetry is the wait after a first failure; it doubles from there.
+// firstRetry is the wait after the first failure. It doubles after each further one.
 const firstRetry = time.Second
 
-// Lookup is a source that asks DNS, keeps the answer for its TTL and asks again.
-// NewDNS and NewSRV make one. It is a Refresher.
+// Lookup is a source that queries DNS, keeps the answer for its TTL and queries again.
+// NewDNS and NewSRV create it. It is a Refresher.
 type Lookup struct {
 	nudge
 	name    string // for errors
 	options Resolver
-	// ask returns what DNS says and how long that holds. Targets together with an
-	// error are usable, but not all there should be.
+	// ask returns the targets from DNS and their validity. Targets with an error are
+	// usable, but incomplete.
 	ask func(ctx context.Context) (targets []Target, ttl time.Duration, err error)
 }
 
@@ -26,10 +26,10 @@ func newLookup(name string, options Resolver) *Lookup {
 	return &Lookup{nudge: newNudge(), name: name, options: options}
 }
 
-// Run asks at once, then each time the TTL has passed, clamped to MinTTL and
-// MaxTTL; after a failure it waits 1 s, 2 s, 4 s and so on up to MaxTTL, or to the TTL of what
-// there is when only a part is missing. Waits
-// vary by 10 % either way, so that many lookups spread.
+// Run queries at once, and then each time the TTL has passed, within MinTTL and MaxTTL.
+// After a failure it waits 1 s, 2 s, 4 s and so on up to MaxTTL, or up to the TTL of
+// the present answer if only a part is missing. Waits vary by 10 % in both directions,
+// to spread many lookups.
 func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 	r := reporter{sink: sink}
 	var last []Target
@@ -47,8 +47,8 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 			last = targets
 			sink.Update(slices.Clone(targets))
 		}
-		// What is missing for a long time, such as one family of a name whose server
-		// never answers for it, is told once.
+		// A lasting partial failure, such as a name server that never answers for one
+		// family, is reported once.
 		if text := partially(targets, err); text == "" || text != told {
 			r.report(err)
 			told = text
@@ -70,7 +70,7 @@ func (l *Lookup) Run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// partially returns what is missing beside targets that were found, else "".
+// partially returns the error for the missing part of a set, "" if the set is complete.
 func partially(targets []Target, err error) string {
 	if err == nil || len(targets) == 0 {
 		return ""
@@ -91,5 +91,5 @@ func (l *Lookup) askOnce(ctx context.Context) ([]Target, time.Duration, error) {
 	return targets, ttl, err
 }
 
-// jitter returns d, 10 % more or less.
+// jitter returns d with a random deviation of up to 10 %.
 func jitter(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }

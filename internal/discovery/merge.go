@@ -6,28 +6,28 @@ import (
 	"sync"
 )
 
-// Merge returns a source that delivers the union of sources: in their order, and
-// within each in its own; of several targets with one address the first counts.
+// Merge returns a source that delivers the union of sources, in their order. Among
+// targets with one address the first counts.
 //
-// It delivers when every source has had its first answer or error, so that a
-// start does not look like a change, and never a set that is empty only because
-// of errors. It is a Refresher for those of its sources that are. It reports nil
-// when the last of the failing sources works again.
+// It delivers after every source has had its first answer or error, so that a start
+// does not look like a change, and never delivers a set that is empty only because of
+// errors. It is a Refresher for its sources that are. It reports nil when the last
+// failing source works again.
 func Merge(sources ...Source) *Merged {
 	return &Merged{sources: sources, answered: make(chan struct{})}
 }
 
-// Merged is the source that [Merge] makes.
+// Merged is the source of [Merge].
 type Merged struct {
 	sources  []Source
 	answered chan struct{}
 }
 
-// Answered is closed when every source has had its first answer or error, and
-// the sink has what came of that.
+// Answered is closed when every source has had its first answer or error, and the sink
+// has received the result.
 func (m *Merged) Answered() <-chan struct{} { return m.answered }
 
-// event is what one source said: a set when update is true, else an error.
+// event is a report of one source: a set if update is true, else an error.
 type event struct {
 	source  int
 	update  bool
@@ -35,7 +35,7 @@ type event struct {
 	err     error
 }
 
-// Refresh asks every source that can to look again.
+// Refresh requests a query from every source that supports it.
 func (m *Merged) Refresh() {
 	for _, s := range m.sources {
 		if r, ok := s.(Refresher); ok {
@@ -44,7 +44,7 @@ func (m *Merged) Refresh() {
 	}
 }
 
-// Run runs the sources; it goes on with the others when one returns early.
+// Run runs the sources. If one returns early, it continues with the others.
 func (m *Merged) Run(ctx context.Context, sink Sink) error {
 	events := make(chan event)
 	send := func(e event) {
@@ -81,14 +81,14 @@ func (m *Merged) Run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// state is what the sources of a merged one have said so far.
+// state has the reports of a merged source's sources so far.
 type state struct {
 	reporter
 	sets     [][]Target
 	known    []bool // the source has delivered
 	answered []bool // it has delivered or failed
 	errs     []error
-	last     []Target // what the sink has; nil before the first delivery
+	last     []Target // the sink's set; nil before the first delivery
 }
 
 func newState(n int, sink Sink) *state {

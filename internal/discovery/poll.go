@@ -12,64 +12,65 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Asker asks another program, such as a registry of services, for upstreams. Its
-// functions are called by one goroutine at a time. If it is an [io.Closer], it is closed
-// after the last question.
+// Asker queries another program, such as a service registry, for upstreams. Its
+// functions are called by one goroutine at a time. If it is an [io.Closer], it is
+// closed after the last query.
 type Asker interface {
-	// Ask returns the whole set. When fresh, it answers at once, and trusts nothing
-	// that it remembers of earlier answers. Else it may wait until something has
-	// changed, [PollOptions.Hold] at most. It returns soon after ctx has ended.
+	// Ask returns the complete set. If fresh, it answers at once, and uses no
+	// information from earlier answers. Otherwise it may wait for a change, for at most
+	// [PollOptions.Hold]. It returns soon after ctx has ended.
 	Ask(ctx context.Context, fresh bool) (Found, error)
 }
 
-// Found is what one question brought.
+// Found is the result of one query.
 type Found struct {
 	Targets   []Target
 	LeftOut   []LeftOut     // candidates that are no targets
-	Unchanged bool          // it is what the last answer was; Targets and LeftOut are nil
-	After     time.Duration // the next question comes not sooner; 0 = the options say
+	Unchanged bool          // the same as the last answer; Targets and LeftOut are nil
+	After     time.Duration // shortest time until the next query; 0 = from the options
 }
 
-// LeftOut is a candidate that a source found and does not deliver.
+// LeftOut is a candidate that a source has found and does not deliver.
 type LeftOut struct {
-	What string // what the other program calls it
+	What string // its name in the other program
 	Why  string
 }
 
-// PollOptions say how a [Poll] asks.
+// PollOptions configure a [Poll].
 type PollOptions struct {
-	Name    string        // whom it asks for what, for errors
-	Timeout time.Duration // of a question that is answered at once; 0 = 5 s
-	Hold    time.Duration // how long the other program may hold a question back; 0 = it does not
-	Every   time.Duration // from an answer to the next question, where Hold is 0; 0 = 10 s
+	Name    string        // description of the source, for errors
+	Timeout time.Duration // timeout of a query that is answered at once; 0 = 5 s
+	Hold    time.Duration // longest time that the other program holds a query; 0 = none
+	Every   time.Duration // time from an answer to the next query, if Hold is 0; 0 = 10 s
 }
 
 const (
-	// maxTargets is how many targets one source may have. A set with more is an error:
-	// which of them were left out would be by chance.
+	// maxTargets bounds the targets of one source. A larger set is an error, because
+	// leaving out some of it would be arbitrary.
 	maxTargets = 10_000
 	// maxRetry is the longest wait after a failure.
 	maxRetry = 30 * time.Second
-	// maxRetryAfter bounds how long another program may want to be left alone.
+	// maxRetryAfter bounds the pause that another program may request.
 	maxRetryAfter = time.Minute
-	// emptyAgain is when a set that became empty is looked at again before it counts.
+	// emptyAgain is the time after which a set that became empty is queried again
+	// before it counts.
 	emptyAgain = 5 * time.Second
-	// A program that answers at once each time is asked this often.
+	// The rate of queries to a program that answers long polls at once.
 	answersEvery, answersBurst = 500 * time.Millisecond, 5
 )
 
-// errEmptied says that a set that was not empty is.
+// errEmptied means that a set has become empty.
 var errEmptied = fmt.Errorf("the answer has no upstreams any more; it counts when it is the same %v later", emptyAgain)
 
-// Poll is a source that asks an [Asker] over and over. What it delivered last stays
-// while questions fail. It is a [Refresher].
+// Poll is a source that queries an [Asker] repeatedly. Its last set stays while queries
+// fail. It is a [Refresher].
 type Poll struct {
 	nudge
 	asker   Asker
 	options PollOptions
 }
 
-// NewPoll returns a source that delivers what asker finds.
+// NewPoll returns a source that delivers the targets of asker.
 func NewPoll(asker Asker, o PollOptions) *Poll {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
@@ -80,9 +81,9 @@ func NewPoll(asker Asker, o PollOptions) *Poll {
 	return &Poll{nudge: newNudge(), asker: asker, options: o}
 }
 
-// Run asks until ctx ends. After a failure it waits 1 s, 2 s, 4 s and so on up to 30 s,
-// less a random part of up to a half, so that many goodgates spread. A set that was
-// not empty and becomes so counts when a second question, 5 s later, says the same.
+// Run queries until ctx ends. After a failure it waits 1 s, 2 s, 4 s and so on up to 30
+// s, less a random part of up to a half, to spread many goodgates. A set that becomes
+// empty counts when a second query, 5 s later, confirms it.
 func (p *Poll) Run(ctx context.Context, sink Sink) error {
 	r := &pollRun{Poll: p, reporter: reporter{sink: sink}, retry: firstRetry,
 		pace: rate.NewLimiter(rate.Every(answersEvery), answersBurst)}
@@ -107,7 +108,7 @@ func (p *Poll) Run(ctx context.Context, sink Sink) error {
 	}
 }
 
-// ask asks once, in the time that the options give.
+// ask queries once, within the time of the options.
 func (p *Poll) ask(ctx context.Context, fresh bool) (Found, error) {
 	limit := p.options.Timeout
 	if !fresh {
@@ -128,14 +129,14 @@ func (p *Poll) ask(ctx context.Context, fresh bool) (Found, error) {
 	return found, nil
 }
 
-// Later is an error that says how long the other program wants to be left alone.
+// Later is an error with the pause that the other program requests.
 type Later interface {
 	error
 	RetryAfter() time.Duration
 }
 
-// retryAfter returns what an error says of that, a minute at most, and some more, so that many
-// goodgates spread.
+// retryAfter returns the requested pause of an error, at most a minute, with a random
+// addition to spread many goodgates.
 func retryAfter(err error) time.Duration {
 	later, ok := errors.AsType[Later](err)
 	if !ok || later.RetryAfter() <= 0 {
@@ -145,7 +146,7 @@ func retryAfter(err error) time.Duration {
 	return d + rand.N(d/4+1)
 }
 
-// pollRun remembers what it has told the sink.
+// pollRun remembers its reports to the sink.
 type pollRun struct {
 	*Poll
 	reporter
@@ -156,8 +157,8 @@ type pollRun struct {
 	retry     time.Duration
 }
 
-// take acts on an answer, and says how long to wait before the next question, and
-// whether that is a fresh one.
+// take handles an answer. It returns the wait before the next query, and whether that
+// must be fresh.
 func (r *pollRun) take(found Found, err error) (wait time.Duration, fresh bool) {
 	if err != nil {
 		r.report(err)

@@ -14,36 +14,36 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// questions is what one look-up has asked, and what came of it. The net package
-// tells of one failure at most, and of none when another question had an answer.
+// questions has the queries of one lookup, with their results. The net package reports
+// at most one failure, and none if another query had an answer.
 type questions struct {
 	session *session
 
 	mu     sync.Mutex // mu protects the fields below.
-	asked  []question // in the order of their first asking
-	server string     // the last that was asked
+	asked  []question // in the order of the first queries
+	server string     // the last queried server
 }
 
-// question is one name and type, whichever servers were asked and how often.
+// question is one name and type, for any servers and any number of queries.
 type question struct {
 	name     string
 	kind     dnsmessage.Type
-	answered bool   // well, though perhaps with "there is none"
-	failure  string // what a server said else
-	refused  bool   // it said that it does not want to answer
-	server   string // the last that was asked
+	answered bool   // with an answer, which may be "there is none"
+	failure  string // another response of a server
+	refused  bool   // the server refused to answer
+	server   string // the last queried server
 }
 
 func newQuestions(s *session) *questions { return &questions{session: s} }
 
-// resolver returns a resolver that notes what it asks. A strict one takes the
-// failure of one question for that of the look-up.
+// resolver returns a resolver that records its queries. A strict one treats the failure
+// of one query as the failure of the lookup.
 func (q *questions) resolver(strict bool) *net.Resolver {
 	return &net.Resolver{PreferGo: true, StrictErrors: strict, Dial: q.dial}
 }
 
-// dial connects the net package to a name server. One try gets a third of the
-// lookup's timeout: net's own limit, 5 s, would let one dead server use it up.
+// dial connects the net package to a name server. One attempt gets a third of the
+// lookup's timeout: with net's own limit of 5 s, one dead server would use all of it.
 func (q *questions) dial(ctx context.Context, network, server string) (net.Conn, error) {
 	now := time.Now()
 	limit := earlier(now.Add(q.session.options.Timeout/3), q.session.end)
@@ -63,8 +63,7 @@ func (q *questions) dial(ctx context.Context, network, server string) (net.Conn,
 	return &streamConn{Conn: conn, exchange: e, limit: limit}, nil
 }
 
-// at returns the place of a question among those asked, which it joins if it is
-// new. The caller holds mu.
+// at returns the index of a question, which it adds if it is new. mu must be held.
 func (q *questions) at(name string, kind dnsmessage.Type) *question {
 	for i := range q.asked {
 		if q.asked[i].name == name && q.asked[i].kind == kind {
@@ -75,11 +74,11 @@ func (q *questions) at(name string, kind dnsmessage.Type) *question {
 	return &q.asked[len(q.asked)-1]
 }
 
-// failures are the questions without an answer.
+// failures has the queries without an answer.
 type failures struct {
-	before error // of a name before the last, in the order of the search domains
+	before error // of a name before the last one, in the order of the search domains
 	last   error // of the last name
-	v4, v6 bool  // that had no answer for the last name
+	v4, v6 bool  // whether the family had no answer for the last name
 }
 
 func (q *questions) failures() (f failures) {
@@ -115,8 +114,8 @@ func (a question) err() error {
 	return fmt.Errorf("records of type AAAA (IPv6): %w", e)
 }
 
-// name has an error of the net package name the server that was really asked: net
-// knows those of the system only.
+// name puts the queried server into an error of the net package, which knows only those
+// of the system.
 func (q *questions) name(err error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -133,7 +132,7 @@ func (q *questions) name(err error) error {
 	return err
 }
 
-// exchange is one query to one server, and the answer.
+// exchange is one query to one server, with the answer.
 type exchange struct {
 	*questions
 	server string
@@ -141,7 +140,7 @@ type exchange struct {
 	query  question
 }
 
-// ask notes a query that is sent.
+// ask records a sent query.
 func (e *exchange) ask(msg []byte) {
 	var p dnsmessage.Parser
 	header, err := p.Start(msg)
@@ -160,7 +159,7 @@ func (e *exchange) ask(msg []byte) {
 	e.at(e.query.name, e.query.kind).server = e.server
 }
 
-// hear reads an answer. Only one to the query is believed.
+// hear parses an answer. It accepts only one to the query.
 func (e *exchange) hear(msg []byte) {
 	if ttl, ok := answerTTL(msg, e.id); ok {
 		e.session.hear(ttl)
@@ -186,7 +185,7 @@ func (e *exchange) hear(msg []byte) {
 	}
 }
 
-// rcode is a response code as it is known.
+// rcode returns the usual name of a response code.
 func rcode(r dnsmessage.RCode) string {
 	switch r {
 	case dnsmessage.RCodeFormatError:

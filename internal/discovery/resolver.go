@@ -12,27 +12,29 @@ import (
 	"time"
 )
 
-// hostsTTL is how long an answer without a TTL holds: one from /etc/hosts.
+// hostsTTL is the validity of an answer without a TTL, from /etc/hosts.
 const hostsTTL = 30 * time.Second
 
-// maxFound is how many targets one look-up may bring: each is probed, and has
+// maxFound bounds the targets of one lookup, because each of them is probed, and has
 // connections and metrics.
 const maxFound = 10_000
 
-// Resolver says how names are looked up. The zero value is the system's name
-// servers with the defaults.
+// Resolver configures how to look up names. The zero value uses the system's name
+// servers and the defaults.
 type Resolver struct {
-	Server string // "host:port" of the name server; "" means those of the system
-	Family string // "ip4" or "ip6" for addresses of one kind; "" means both
-	// Pair takes a name's only IPv4 and its only IPv6 address for one host, and so for
-	// one target (RFC 8305): with more it is not known which belong together.
+	Server string // "host:port" of the name server; "" = the system's
+	Family string // "ip4" or "ip6" for addresses of one family; "" = both
+	// Pair treats a name's only IPv4 and its only IPv6 address as one host, and
+	// therefore as one target (RFC 8305). With more addresses it is unknown which of
+	// them belong together.
 	Pair    bool
-	Timeout time.Duration // for one lookup; 0 means 2 s
-	MinTTL  time.Duration // an answer holds at least this long; 0 means 1 s
-	MaxTTL  time.Duration // an answer holds at most this long; 0 means 5 min
+	Timeout time.Duration // timeout of one lookup; 0 = 2 s
+	MinTTL  time.Duration // shortest validity of an answer; 0 = 1 s
+	MaxTTL  time.Duration // longest validity of an answer; 0 = 5 min
 }
 
-// withDefaults returns r with its zero values replaced, or what is wrong with it.
+// withDefaults returns r with defaults in place of zero values, or an error for invalid
+// values.
 func (r Resolver) withDefaults() (Resolver, error) {
 	r.Family = cmp.Or(r.Family, "ip")
 	r.Timeout = cmp.Or(r.Timeout, 2*time.Second)
@@ -51,48 +53,48 @@ func (r Resolver) withDefaults() (Resolver, error) {
 	return r, nil
 }
 
-// session is one round of questions. It leaves all of resolving (hosts file,
-// search domains, retries, TCP) to the net package, and reads along to learn
-// what net does not tell.
+// session is one round of queries. The net package does the resolving (hosts file,
+// search domains, retries, TCP). The session reads the messages to learn the facts that
+// net does not return.
 type session struct {
 	options Resolver
-	known   addressBook // what the rounds before this have found
-	end     time.Time   // no name server is asked after this
+	known   addressBook // the results of earlier rounds
+	end     time.Time   // no queries after this time
 
 	mu    sync.Mutex // mu protects the fields below.
 	found addressBook
-	ttl   time.Duration // the smallest of the answers
+	ttl   time.Duration // the smallest TTL of the answers
 	heard bool          // ttl has been set
 }
 
-// addressBook has the addresses of hosts. A host that could not be looked up in a
-// round, or in one family only, keeps what is known.
+// addressBook has the addresses of hosts. A host whose lookup failed in a round,
+// completely or for one family, keeps its known addresses.
 type addressBook map[string][]netip.Addr
 
-// newSession returns a round of questions that knows what rounds before it have
-// found. It leaves a tenth of the timeout: the net package gives back nothing at
-// all, not even one family's answer, when the whole of it is used up.
+// newSession returns a round of queries with the results of earlier ones. It reserves a
+// tenth of the timeout: when all of it is used, the net package returns nothing, not
+// even one family's answer.
 func (r Resolver) newSession(known addressBook) *session {
 	return &session{options: r, known: known, end: time.Now().Add(r.Timeout - r.Timeout/10), found: make(addressBook)}
 }
 
-// addrs returns the addresses of host, sorted, so that the order in which a name
-// server rotates them is no change. Addresses that are literals ask nobody.
+// addrs returns the addresses of host. They are sorted, so that a name server's
+// rotation is no change. An address needs no query.
 //
-// An error may come with addresses. When the name servers answer for one family
-// only, A or AAAA, that answer counts (RFC 8305, section 3), and the addresses of
-// the other family are those that are known. A [Partial] says so.
+// An error may come with addresses. If the name servers answer only for one family, A
+// or AAAA, that answer counts (RFC 8305, section 3), and the other family keeps its
+// known addresses. The error is then a [Partial].
 func (s *session) addrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	q := newQuestions(s)
 	all, err := q.resolver(false).LookupNetIP(ctx, s.options.Family, host)
 	failed := q.failures()
 	switch {
 	case failed.before != nil:
-		// The net package went on to the next search domain. There it may have found
-		// another host of the same name.
+		// The net package has continued with the next search domain. There it may have
+		// found a different host with the same name.
 		return s.keep(host, failed.before)
 	case isNotFound(err) && failed.last != nil:
-		return s.keep(host, failed.last) // there may be addresses of that family
+		return s.keep(host, failed.last) // there may be known addresses of that family
 	case err != nil:
 		return s.keep(host, q.name(err))
 	}
@@ -118,7 +120,7 @@ func (s *session) addrs(ctx context.Context, host string) ([]netip.Addr, error) 
 	return usable, err
 }
 
-// keep has what is known of a host that could not be looked up stay known.
+// keep returns the known addresses of a host whose lookup failed.
 func (s *session) keep(host string, err error) ([]netip.Addr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,28 +130,27 @@ func (s *session) keep(host string, err error) ([]netip.Addr, error) {
 	return nil, err
 }
 
-// isNotFound reports whether a name server has said that there is no such name, or
-// that it has no such records.
+// isNotFound reports whether a name server has answered that the name does not exist,
+// or has no such records.
 func isNotFound(err error) bool {
 	e, ok := errors.AsType[*net.DNSError](err)
 	return ok && e.IsNotFound
 }
 
-// Partial is an error that came with addresses: for one family, A or AAAA, the name
-// servers gave no answer.
+// Partial is an error that comes with addresses: the name servers gave no answer for
+// one family, A or AAAA.
 type Partial struct{ Err error }
 
 func (p *Partial) Error() string { return p.Err.Error() }
 func (p *Partial) Unwrap() error { return p.Err }
 
-// isNobodys reports whether no host has an address. 0.0.0.0 and :: are what many
-// name servers answer for names that they block; connecting there leads to this
-// machine.
+// isNobodys reports whether no host can have an address. Many name servers answer with
+// 0.0.0.0 and :: for blocked names. A connection to them leads to this machine.
 func isNobodys(a netip.Addr) bool {
 	return a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// validity is how long the answers of this session hold, not yet clamped.
+// validity returns the validity of this session's answers, before the limits apply.
 func (s *session) validity() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,15 +17,15 @@ import (
 // maxWeight is the largest weight of a target.
 const maxWeight = 1000
 
-// NewSRV returns a source of what the SRV records of name ("_http._tcp.example.com",
-// RFC 2782) point to: every address of every record's target, with the record's
-// port. Priorities become tiers, the lowest t.Tier and the next one more; weights
-// become 1 to 1000, relative to the others of the priority. TLS and MaxInFlight
-// are those of t.
+// NewSRV returns a source of the targets of the SRV records of name
+// ("_http._tcp.example.com", RFC 2782): every address of every record's target, with
+// the record's port. Priorities become tiers, the lowest t.Tier and the next one more.
+// Weights become 1 to 1000, relative to the others of the priority. TLS and MaxInFlight
+// are from t.
 //
-// A record whose target does not exist is reported and left out. A target that
-// cannot be looked up, or in one family only, is reported and keeps its last good
-// addresses; it does not stand in the way of others.
+// A record whose target does not exist is reported and left out. A target whose lookup
+// fails, completely or for one family, is reported and keeps its last good addresses.
+// It does not affect the others.
 func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -39,7 +39,7 @@ func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 	l.ask = func(ctx context.Context) ([]Target, time.Duration, error) {
 		s := options.newSession(known)
 		q := newQuestions(s)
-		// The error may come with records: those with a valid name, which suffice.
+		// The error may come with records with valid names, which are sufficient.
 		_, records, err := q.resolver(true).LookupSRV(ctx, "", "", name)
 		if len(records) == 0 {
 			return nil, 0, q.name(err)
@@ -51,13 +51,13 @@ func NewSRV(name string, t Target, options Resolver) (*Lookup, error) {
 	return l, nil
 }
 
-// resolve returns the targets of records, with the rest taken from t.
+// resolve returns the targets of records, with the other fields from t.
 func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]Target, error) {
 	services := rank(records)
 	answers := s.each(ctx, services)
 	var targets []Target
 	var missing []error
-	whole := true // every target has an address of its own
+	whole := true // every target has its own address
 	for _, srv := range services {
 		a := answers[srv.host]
 		if a.err != nil && !a.told {
@@ -92,11 +92,11 @@ func (s *session) resolve(ctx context.Context, records []*net.SRV, t Target) ([]
 	return union(targets), err
 }
 
-// lookupsAtOnce bounds the targets of SRV records that are looked up at the same
-// time. One that nobody answers for takes the whole timeout, and others with it.
+// lookupsAtOnce bounds the concurrent lookups of SRV targets. A target without an
+// answer takes the whole timeout, at the same time as others.
 const lookupsAtOnce = 16
 
-// found is what a target's look-up brought.
+// found is the result of a target's lookup.
 type found struct {
 	addrs []netip.Addr
 	err   error
@@ -133,9 +133,9 @@ type service struct {
 	tier, weight int
 }
 
-// rank returns the services of records, best tier first. The net package shuffles
-// the records of a priority; sorted, that is no change. The target "." means that
-// there is no such service, and is left out, as is port 0, which nobody can have.
+// rank returns the services of records, best tier first. It sorts them, because the net
+// package shuffles the records of a priority. It leaves out the target ".", which means
+// that there is no such service, and port 0, which is invalid.
 func rank(records []*net.SRV) []service {
 	records = slices.DeleteFunc(slices.Clone(records), func(r *net.SRV) bool { return r.Target == "." || r.Port == 0 })
 	slices.SortFunc(records, func(a, b *net.SRV) int {
@@ -160,8 +160,8 @@ func rank(records []*net.SRV) []service {
 	return services
 }
 
-// scale brings a weight of at most heaviest to 1 to maxWeight; small weights stay
-// as they are.
+// scale maps a weight of at most heaviest to 1 to maxWeight. Small weights stay as they
+// are.
 func scale(weight, heaviest int) int {
 	if heaviest > maxWeight {
 		weight = (weight*maxWeight + heaviest/2) / heaviest

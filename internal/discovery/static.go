@@ -11,7 +11,7 @@ type static []Target
 func NewStatic(targets ...Target) Source { return static(union(targets)) }
 
 // Run delivers once. It does not wait for ctx to end: ten thousand entries in a
-// configuration would be as many goroutines.
+// configuration would keep as many goroutines.
 func (s static) Run(_ context.Context, sink Sink) error {
 	sink.Update(slices.Clone(s))
 	return nil

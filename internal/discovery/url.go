@@ -15,7 +15,7 @@ import (
 // maxSocketPath is the longest path of a Unix socket on Linux (unix(7)).
 const maxSocketPath = 107
 
-// redacted is a URL without what may be a secret, also when it is malformed.
+// redacted returns a URL, which may be malformed, without the parts that may be secret.
 func redacted(s string) string {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		s = "***" + s[i:]
@@ -24,9 +24,9 @@ func redacted(s string) string {
 	return s
 }
 
-// ParseURL turns "http://host:port", "https://host:port" or "unix:/path" into a
-// target. Ports default to 80 and 443. isName tells that the host is not an
-// address: Addr then needs a look-up (NewDNS), and Name is the host.
+// ParseURL parses "http://host:port", "https://host:port" or "unix:/path". Ports
+// default to 80 and 443. isName means that the host is not an address: Addr then needs
+// a lookup (NewDNS), and Name is the host.
 func ParseURL(s string) (t Target, isName bool, err error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return parseSocket(path)
@@ -68,7 +68,7 @@ func parseSocket(path string) (Target, bool, error) {
 	return Target{Addr: "unix:" + path}, false, nil
 }
 
-// isHostName tells whether s can be a name in DNS or the hosts file: labels of
+// isHostName reports whether s can be a name in DNS or the hosts file: labels of
 // letters, digits, "-" and "_", the last one not a number.
 func isHostName(s string) bool {
 	s = strings.TrimSuffix(s, ".")
@@ -85,5 +85,5 @@ func isHostName(s string) bool {
 		}
 	}
 	_, err := strconv.ParseUint(labels[len(labels)-1], 10, 64)
-	return err != nil // else a mistyped address, such as 10.0.0.256
+	return err != nil // otherwise it is a mistyped address, such as 10.0.0.256
 }

@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// blocking asks Consul and Nomad, which hold a request until what it asks for has an
-// index beyond the one that the request has: the "blocking queries" of both.
+// blocking queries Consul and Nomad, which hold a request until the result has a higher
+// index than the one in the request: the "blocking queries" of both.
 type blocking struct {
 	*client
-	indexField string        // of an answer's header
-	wait       time.Duration // how long a request may be held
-	index      uint64        // of the last answer; 0 = ask for what there is
+	indexField string        // header field with the index of an answer
+	wait       time.Duration // longest time to hold a request
+	index      uint64        // index of the last answer; 0 = request the present state
 }
 
-// Hold is how long an answer may take: both programs add up to a sixteenth of wait.
+// Hold returns the longest time for an answer: both programs add up to a sixteenth of
+// wait.
 func (b *blocking) Hold() time.Duration { return b.wait + b.wait/16 + time.Second }
 
 // next returns the body of the next answer.
@@ -38,8 +39,8 @@ func (b *blocking) next(ctx context.Context, fresh bool, path string, query url.
 	if err != nil {
 		return nil, nil, fmt.Errorf("the answer has no index (%s): is this the right address?", b.indexField)
 	}
-	// An index that goes back, as after a restored snapshot, means nothing to the next
-	// question; one of 0 would not block.
+	// An index that decreases, for example after a restored snapshot, is useless for
+	// the next query; one of 0 would not block.
 	if index < b.index {
 		index = 0
 	}
@@ -47,7 +48,7 @@ func (b *blocking) next(ctx context.Context, fresh bool, path string, query url.
 	return body, header, nil
 }
 
-// set adds keys that have values.
+// set adds the keys with a value.
 func set(query url.Values, pairs ...string) url.Values {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {

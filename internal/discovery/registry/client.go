@@ -22,34 +22,34 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// Access says how another program is reached.
+// Access configures the connection to another program.
 type Access struct {
 	Address string      // http://host:port, https://host:port or unix:/path
-	TLS     *tls.Config // of https; nil = the system's authorities
+	TLS     *tls.Config // settings for https; nil = the system's authorities
 	Header  map[string]string
 
-	// The token goes as TokenHeader after TokenPrefix. TokenFile is read for each request,
-	// so that one that is changed is used at once.
+	// The token is sent in TokenHeader after TokenPrefix. TokenFile is read for each
+	// request, so that a new token is used at once.
 	TokenHeader, TokenPrefix string
 	Token, TokenFile         string
 
-	// Secrets are told by no error, as are the token and the values of Header: the other
+	// Errors never contain Secrets, the token or the values of Header: the other
 	// program may repeat them in its answer.
 	Secrets []string
 }
 
 const (
-	maxAnswer  = 8 << 20 // bytes of one answer, decompressed
+	maxAnswer  = 8 << 20 // bytes in one answer, decompressed
 	maxToken   = 64 << 10
-	maxSaid    = 200 // bytes of an error's text
+	maxSaid    = 200 // bytes of an answer's error text
 	maxHeaders = 64 << 10
 	dialWait   = 3 * time.Second
 )
 
-// client asks one program.
+// client queries one program.
 type client struct {
 	access    Access
-	base      string // begin of every URL
+	base      string // prefix of every URL
 	transport *http.Transport
 }
 
@@ -68,20 +68,20 @@ func newClient(a Access) *client {
 	return c
 }
 
-// Close ends the connections that nobody uses.
+// Close closes the idle connections.
 func (c *client) Close() error {
 	c.transport.CloseIdleConnections()
 	return nil
 }
 
-// refused is an answer with another status than 200.
+// refused is the error for an answer with another status than 200.
 type refused struct {
 	status int
 	said   string
-	after  time.Duration // what Retry-After says; 0 = nothing
+	after  time.Duration // value of Retry-After; 0 = none
 }
 
-// RetryAfter is how long the other program wants to be left alone.
+// RetryAfter returns the pause that the other program requests.
 func (r *refused) RetryAfter() time.Duration { return r.after }
 
 func (r *refused) Error() string {
@@ -95,17 +95,17 @@ func (r *refused) Error() string {
 	return text
 }
 
-// request is a question. A nil body is none.
+// request is one request. body may be nil.
 type request struct {
 	method, path string
 	query        url.Values
 	header       map[string]string
 	body         any    // sent as JSON
-	secret       string // in body, which no error tells; "" = none
+	secret       string // secret in body, for hiding it in errors; "" = none
 }
 
-// send sends a request and returns the answer's head, whatever its status; its body is
-// bounded by the context only.
+// send sends a request and returns the head of the answer with any status. Only the
+// context bounds the body.
 func (c *client) send(ctx context.Context, q request) (*http.Response, error) {
 	target := c.base + q.path
 	if len(q.query) > 0 {
@@ -139,7 +139,7 @@ func (c *client) send(ctx context.Context, q request) (*http.Response, error) {
 	if token != "" {
 		r.Header.Set(c.access.TokenHeader, c.access.TokenPrefix+token)
 	}
-	// Without http.Client no redirect is followed: it could take the token elsewhere.
+	// The plain transport follows no redirects, which could take the token elsewhere.
 	response, err := c.transport.RoundTrip(r)
 	if err != nil {
 		return nil, bare(err)
@@ -147,7 +147,7 @@ func (c *client) send(ctx context.Context, q request) (*http.Response, error) {
 	return response, nil
 }
 
-// bare is an error without the URL, in which a query may be secret.
+// bare returns an error without the URL, whose query may be secret.
 func bare(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
@@ -158,7 +158,7 @@ func bare(err error) error {
 	return err
 }
 
-// token returns what is to be sent as such.
+// token returns the token to send.
 func (c *client) token() (string, error) {
 	if c.access.TokenFile == "" {
 		return c.access.Token, nil
@@ -166,7 +166,7 @@ func (c *client) token() (string, error) {
 	return secretFile(c.access.TokenFile)
 }
 
-// CheckSecret returns why a file with a token or a password cannot be used.
+// CheckSecret returns an error for an unusable file with a token or a password.
 func CheckSecret(name string) error {
 	_, err := secretFile(name)
 	return err
@@ -190,7 +190,7 @@ func secretFile(name string) (string, error) {
 	return token, nil
 }
 
-// ask returns the body of an answer with status 200. Any other is an error of type
+// ask returns the body of an answer with status 200. Another status is an error of type
 // *refused.
 func (c *client) ask(ctx context.Context, q request) ([]byte, http.Header, error) {
 	response, err := c.send(ctx, q)
@@ -217,8 +217,8 @@ func content(response *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// refusal is the error of an answer without status 200.
-// It tells nothing of secret and of what else is one.
+// refusal returns the error for an answer without status 200. It contains no secret of
+// the request, and none of secret.
 func (c *client) refusal(response *http.Response, secret ...string) error {
 	r := &refused{status: response.StatusCode, after: retryAfter(response.Header.Get("Retry-After"))}
 	if to := response.Header.Get("Location"); to != "" && r.status/100 == 3 {
@@ -234,20 +234,20 @@ func (c *client) refusal(response *http.Response, secret ...string) error {
 	return r
 }
 
-// secrets are what a request has said that nobody else may know.
+// secrets returns the secrets in a request.
 func (c *client) secrets(q *http.Request) []string {
 	all := slices.AppendSeq(slices.Clone(c.access.Secrets), maps.Values(c.access.Header))
 	all = append(all, q.Header.Get(c.access.TokenHeader), q.Header.Get("Authorization"))
 	for _, s := range all {
-		if _, after, ok := strings.Cut(s, " "); ok { // behind the scheme, such as Bearer
+		if _, after, ok := strings.Cut(s, " "); ok { // after the scheme, such as Bearer
 			all = append(all, after)
 		}
 	}
 	return all
 }
 
-// retryAfter reads a header field: seconds, or a date (RFC 9110, section 10.2.3). Beyond an
-// hour it is an hour.
+// retryAfter parses a header field: seconds, or a date (RFC 9110, section 10.2.3). The
+// result is at most an hour.
 func retryAfter(field string) time.Duration {
 	if seconds, err := strconv.Atoi(field); err == nil {
 		return time.Duration(min(max(seconds, 0), 3600)) * time.Second
@@ -259,17 +259,18 @@ func retryAfter(field string) time.Duration {
 	return min(max(time.Until(at), 0), time.Hour)
 }
 
-// leastSecret is the length in bytes below which a secret is a word like others.
+// leastSecret is the length in bytes below which a secret is not hidden, because it may
+// be any word.
 const leastSecret = 4
 
-// said is what an error's body says, on one line, without secrets.
+// said returns the text of an error's body, on one line, without secrets.
 func said(body []byte, secrets ...string) string {
 	text := strings.TrimSpace(string(body))
 	var told struct{ Message, Error, Cause string }
 	if json.Unmarshal(body, &told) == nil {
 		text = cmp.Or(told.Message, told.Error, told.Cause)
 	} else if strings.HasPrefix(text, "<") {
-		return "" // a page for people
+		return "" // an HTML page
 	}
 	for _, s := range secrets {
 		if len(s) >= leastSecret {
@@ -282,7 +283,7 @@ func said(body []byte, secrets ...string) string {
 	return printable.Text(text)
 }
 
-// decode reads JSON.
+// decode parses JSON.
 func decode(body []byte, into any) error {
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("the answer is not what was asked for: %w", err)

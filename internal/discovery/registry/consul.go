@@ -13,11 +13,11 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// ConsulOptions say which service of Consul is meant.
+// ConsulOptions select a service of Consul.
 type ConsulOptions struct {
 	Access     Access // its TokenHeader is Consul's
 	Service    string
-	Tags       []string // an instance has all of them
+	Tags       []string // required tags of an instance
 	Datacenter string
 	Namespace  string
 	Partition  string
@@ -25,19 +25,20 @@ type ConsulOptions struct {
 	Wait       time.Duration
 }
 
-// Consul asks for the instances of a service, by blocking queries of /v1/health/service.
+// Consul queries the instances of a service, with blocking queries of
+// /v1/health/service.
 type Consul struct {
 	blocking
 	options ConsulOptions
 }
 
-// NewConsul returns one that asks for a service.
+// NewConsul returns a source for a service.
 func NewConsul(o ConsulOptions) *Consul {
 	o.Access.TokenHeader = "X-Consul-Token"
 	return &Consul{blocking{client: newClient(o.Access), indexField: "X-Consul-Index", wait: o.Wait}, o}
 }
 
-// consulEntry is what of an instance counts.
+// consulEntry is the relevant part of an instance.
 type consulEntry struct {
 	Node struct {
 		Node, Address, Datacenter string
@@ -54,8 +55,8 @@ type consulEntry struct {
 	Checks []struct{ CheckID, Status string }
 }
 
-// Ask asks once. The server that answers need not be the leader, so that answers come
-// while there is none.
+// Ask queries once. Any server may answer, not only the leader, so there are answers
+// without a leader.
 func (c *Consul) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	o := &c.options
 	query := set(url.Values{"stale": {""}}, "dc", o.Datacenter, "ns", o.Namespace, "partition", o.Partition)
@@ -80,7 +81,7 @@ func (c *Consul) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	return found, nil
 }
 
-// add takes an instance, or says why not.
+// add adds an instance, or the reason for leaving it out.
 func (c *Consul) add(found *discovery.Found, e *consulEntry) {
 	s := &e.Service
 	t, why := at(c.options.Base, cmp.Or(s.Address, e.Node.Address), s.Port)
@@ -104,7 +105,7 @@ func (c *Consul) add(found *discovery.Found, e *consulEntry) {
 	found.Targets = append(found.Targets, t)
 }
 
-// status is the worst that the checks say, as Consul itself sums them up.
+// status returns the worst status of the checks, as Consul itself aggregates them.
 func (e *consulEntry) status() string {
 	order := []string{"passing", "warning", "critical", "maintenance"}
 	worst := 0

@@ -1,8 +1,9 @@
-// Package registry finds upstreams by asking other programs over their HTTP APIs: a list
-// on an HTTP server, Docker or Podman, Consul, Nomad, etcd, Kubernetes. One of them a file. Each is
-// a [discovery.Asker], which [discovery.NewPoll] makes a source of.
+// Package registry finds upstreams by querying other programs over their HTTP APIs: a
+// list on an HTTP server, Docker or Podman, Consul, Nomad, etcd, Kubernetes. Each has
+// its own file. Each is a [discovery.Asker], from which [discovery.NewPoll] makes a
+// source.
 //
-// An answer may have 8 MiB, and the other program may be slow, broken or gone: an
-// asker returns an error then, and ends with its context. Errors say nothing that is
-// secret. The minimal edition leaves this package out.
+// An answer has at most 8 MiB. If the other program is slow, broken or gone, an asker
+// returns an error. It ends with its context. Errors contain no secrets. The minimal
+// edition leaves this package out.
 package registry

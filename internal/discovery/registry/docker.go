@@ -14,36 +14,36 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// DockerOptions say which containers are meant.
+// DockerOptions select containers.
 type DockerOptions struct {
 	Access    Access
 	Label     string // NAME or NAME=VALUE
-	Port      int    // of the application in the container; 0 = the only one that it exposes
-	Network   string // whose address is taken; "" = that of the only one
-	Published bool   // the port that is published on the host is taken
+	Port      int    // port of the application in the container; 0 = the only exposed one
+	Network   string // network of the address; "" = the only one
+	Published bool   // use the port published on the host
 	Base      discovery.Target
-	Wait      time.Duration // how long nothing need happen until all are looked at again
+	Wait      time.Duration // longest time without an event before all containers are queried again
 }
 
 const (
-	// maxContainers is how many containers may have the label.
+	// maxContainers bounds the containers with the label.
 	maxContainers = 1000
-	// unversioned paths are those of the newest version that the other program has. One
-	// with a number is refused by programs that have left it behind.
+	// unversioned paths use the newest version of the other program. Programs reject a
+	// path with a version that they no longer support.
 	listPath, eventsPath = "/containers/json", "/events"
 )
 
-// Docker asks Docker, or Podman, which has the same API, for the containers with a label,
-// and listens to events, of which each makes it look again.
+// Docker queries Docker, or Podman, which has the same API, for the containers with a
+// label. It listens to events, and queries again after each of them.
 type Docker struct {
 	*client
 	options DockerOptions
-	host    string // where published ports are
-	podman  bool   // by its last answer; it has no event when a container begins to stop
+	host    string // host of published ports
+	podman  bool   // according to its last answer; it sends no event when a container begins to stop
 	events  *dockerEvents
 }
 
-// NewDocker returns one that asks for containers.
+// NewDocker returns a source for containers.
 func NewDocker(o DockerOptions) *Docker {
 	d := &Docker{client: newClient(o.Access), options: o, host: "127.0.0.1"}
 	if u, err := url.Parse(o.Access.Address); err == nil && u.Hostname() != "" {
@@ -52,15 +52,15 @@ func NewDocker(o DockerOptions) *Docker {
 	return d
 }
 
-// Close ends its connections, and its goroutine.
+// Close closes its connections, and ends its goroutine.
 func (d *Docker) Close() error {
 	d.events.close()
 	d.events = nil
 	return d.client.Close()
 }
 
-// Ask waits for an event, unless fresh, and looks at the containers. It listens before it
-// looks, so that nothing goes by unseen between the two.
+// Ask waits for an event, unless fresh, and queries the containers. It listens before
+// it queries, so that no change in between is missed.
 func (d *Docker) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	if fresh || d.events == nil {
 		stopping := d.events.close()
@@ -100,10 +100,11 @@ func (d *Docker) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	return found, nil
 }
 
-// podmanLook is how often Podman is looked at, whatever happens.
+// podmanLook is the interval of queries to Podman, regardless of events.
 const podmanLook = time.Second
 
-// patience is how long nothing need happen until all are looked at again.
+// patience returns the longest time without an event before all containers are queried
+// again.
 func (d *Docker) patience() time.Duration {
 	if d.podman {
 		return min(podmanLook, d.options.Wait)
@@ -111,7 +112,7 @@ func (d *Docker) patience() time.Duration {
 	return d.options.Wait
 }
 
-// container is what of one counts.
+// container is the relevant part of a container.
 type container struct {
 	ID, Name string
 	State    struct {
@@ -130,7 +131,8 @@ type container struct {
 	}
 }
 
-// inspect takes a container, or says why not. One that has gone meanwhile is none.
+// inspect adds a container, or the reason for leaving it out. It ignores one that is
+// gone meanwhile.
 func (d *Docker) inspect(ctx context.Context, found *discovery.Found, id string) error {
 	body, _, err := d.ask(ctx, request{method: http.MethodGet, path: "/containers/" + url.PathEscape(id) + "/json"})
 	if r, ok := err.(*refused); ok && r.status == http.StatusNotFound {
@@ -154,7 +156,8 @@ func (d *Docker) inspect(ctx context.Context, found *discovery.Found, id string)
 
 func (c *container) name() string { return strings.TrimPrefix(c.Name, "/") }
 
-// lifecycle is what a container's state means; gone when it is no candidate.
+// lifecycle returns the meaning of a container's state; gone means that it is no
+// candidate.
 func (d *Docker) lifecycle(c *container) (l discovery.Lifecycle, why string) {
 	switch status := c.State.Status; status {
 	case "running":
@@ -174,7 +177,7 @@ func (d *Docker) lifecycle(c *container) (l discovery.Lifecycle, why string) {
 	return discovery.Serving, ""
 }
 
-// target returns what a container is, or why it is none.
+// target returns the target for a container, or the reason for leaving it out.
 func (d *Docker) target(c *container) (t discovery.Target, why string) {
 	l, why := d.lifecycle(c)
 	if why != "" {
@@ -218,7 +221,7 @@ func (d *Docker) target(c *container) (t discovery.Target, why string) {
 	return t, ""
 }
 
-// onlyPort returns the TCP port that a container exposes, where that is one.
+// onlyPort returns the TCP port that a container exposes, if there is exactly one.
 func (c *container) onlyPort() (port int, why string) {
 	var ports []string
 	for p := range c.Config.ExposedPorts {
@@ -265,7 +268,7 @@ func (c *container) address(network string) (host, why string) {
 	return "", "it is not in network " + network + ", but in " + strings.Join(names, ", ")
 }
 
-// published returns where on the host a port of a container is.
+// published returns the host and port at which a container's port is published.
 func (d *Docker) published(c *container, port int) (host string, hostPort int, why string) {
 	at := c.NetworkSettings.Ports[fmt.Sprintf("%d/tcp", port)]
 	if len(at) == 0 {

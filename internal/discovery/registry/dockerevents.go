@@ -14,36 +14,35 @@ import (
 )
 
 const (
-	// stopFor is how long a container counts as stopping that was sent a signal to end, and
-	// goes on. An application may take a signal for something else.
+	// stopFor is how long a container counts as stopping after a signal to end, if it
+	// continues. An application may use the signal for something else.
 	stopFor = 2 * time.Minute
-	// maxStopping is how many containers are remembered as stopping.
+	// maxStopping bounds the containers remembered as stopping.
 	maxStopping = 1000
-	// maxEvent is the longest event in bytes.
+	// maxEvent bounds an event, in bytes.
 	maxEvent = 1 << 20
 )
 
-// dockerEvents listens to what happens to containers. The zero value and nil have heard
-// nothing.
+// dockerEvents listens to events of containers. The zero value and nil have no events.
 type dockerEvents struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	happen chan struct{} // has one element when something has happened
-	failed error         // why it ended; read after done
+	happen chan struct{} // has one element after an event
+	failed error         // the error that ended it; read after done
 
 	mu       sync.Mutex
-	stopping map[string]time.Time // containers that were sent a signal to end
+	stopping map[string]time.Time // containers after a signal to end
 }
 
-// listen begins to listen. It lasts until close, or until the other program ends it. Of the
-// containers in stopping it is known already.
+// listen starts to listen, until close, or until the other program ends it. The
+// containers in stopping are already known to stop.
 func (d *Docker) listen(ctx context.Context, stopping map[string]time.Time) (*dockerEvents, error) {
 	filters, err := json.Marshal(map[string][]string{"type": {"container"}, "label": {d.options.Label}})
 	if err != nil {
 		return nil, err
 	}
 	streaming, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel) // while the answer's head does not come
+	stop := context.AfterFunc(ctx, cancel) // while the answer has not begun
 	response, err := d.send(streaming, request{method: http.MethodGet, path: eventsPath, query: url.Values{"filters": {string(filters)}}})
 	if !stop() { // ctx has ended
 		if err == nil {
@@ -68,7 +67,7 @@ func (d *Docker) listen(ctx context.Context, stopping map[string]time.Time) (*do
 	return e, nil
 }
 
-// close ends the listening, waits for that, and returns the containers that are stopping.
+// close ends the listening, waits for its end, and returns the stopping containers.
 func (e *dockerEvents) close() map[string]time.Time {
 	if e == nil {
 		return map[string]time.Time{}
@@ -78,7 +77,7 @@ func (e *dockerEvents) close() map[string]time.Time {
 	return e.stopping
 }
 
-// event is what of one counts.
+// event is the relevant part of an event.
 type event struct {
 	Action string
 	Actor  struct {
@@ -87,7 +86,7 @@ type event struct {
 	}
 }
 
-// read reads events until there are no more.
+// read reads events until the stream ends.
 func (e *dockerEvents) read(stream io.Reader) error {
 	bound := &io.LimitedReader{R: stream}
 	events := json.NewDecoder(bound)
@@ -109,7 +108,7 @@ func (e *dockerEvents) read(stream io.Reader) error {
 	}
 }
 
-// note reports whether an event can have changed anything.
+// note reports whether an event may have changed anything.
 func (e *dockerEvents) note(v event) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,7 +127,7 @@ func (e *dockerEvents) note(v event) bool {
 	return true
 }
 
-// endsBy reports whether a signal is one by which a container is asked to end.
+// endsBy reports whether a signal asks a container to end.
 func endsBy(signal string) bool {
 	switch strings.TrimPrefix(strings.ToUpper(signal), "SIG") {
 	case "15", "TERM", "2", "INT", "3", "QUIT", "9", "KILL":
@@ -137,7 +136,7 @@ func endsBy(signal string) bool {
 	return false
 }
 
-// stops reports whether a container was sent a signal to end, a short while ago.
+// stops reports whether a container has recently received a signal to end.
 func (e *dockerEvents) stops(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -149,8 +148,7 @@ func (e *dockerEvents) stops(id string) bool {
 	return ok
 }
 
-// wait returns when something has happened, or after d. An error says that the listening
-// has ended.
+// wait returns after an event, or after d. An error means that the listening has ended.
 func (e *dockerEvents) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

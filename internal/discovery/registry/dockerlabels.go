@@ -6,15 +6,15 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// containerLabels are what a container says itself about where it is reached.
+// containerLabels are a container's own settings for reaching it.
 type containerLabels struct {
 	port    int
 	network string
 }
 
-// applyLabels sets in t what a container's labels say, and returns the rest of them. A label
-// that cannot be understood leaves the container out, which is better than to send it
-// requests that are meant for something else.
+// applyLabels applies a container's labels to t, and returns the other ones. A
+// container with an invalid label is left out, because it might get requests intended
+// for something else.
 func applyLabels(t *discovery.Target, labels map[string]string) (l containerLabels, why string) {
 	l.network = labels["goodgate.network"]
 	for _, n := range []struct {
@@ -52,7 +52,7 @@ func applyLabels(t *discovery.Target, labels map[string]string) (l containerLabe
 	return l, ""
 }
 
-// number returns what a text of digits says, 0 when it is none.
+// number parses digits. It returns 0 for anything else.
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -14,34 +14,34 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// EtcdOptions say which keys of etcd are meant.
+// EtcdOptions select keys of etcd.
 type EtcdOptions struct {
 	Access       Access   // its Address and its token are not used
 	Endpoints    []string // members of the cluster
 	Prefix       string
-	Username     string // "" = none is asked for
+	Username     string // "" = no login
 	Password     string
 	PasswordFile string // read at each login
 	Base         discovery.Target
-	Wait         time.Duration // how long a watch lasts
-	Timeout      time.Duration // for one answer of one of the members
+	Wait         time.Duration // duration of a watch
+	Timeout      time.Duration // timeout of one answer of one member
 }
 
-// maxKeys is how many keys are read. With more there is an error.
+// maxKeys bounds the number of keys. More of them are an error.
 const maxKeys = 20_000
 
-// Etcd asks etcd 3.4 or later by its JSON gateway for the keys under a prefix, and watches
-// them. A watch only says when to read all of them again, so that no event can be
+// Etcd queries etcd 3.4 or later through its JSON gateway for the keys under a prefix, and
+// watches them. A watch only triggers another complete query, so that no event can be
 // missed.
 type Etcd struct {
 	options  EtcdOptions
 	members  []*client
-	member   int    // the one that answered last
-	token    string // of the login; "" = there is none
-	revision int64  // of the keys that were read last; 0 = none were
+	member   int    // index of the member that answered last
+	token    string // token of the login; "" = none
+	revision int64  // revision of the last keys; 0 = none
 }
 
-// NewEtcd returns one that asks for keys.
+// NewEtcd returns a source for keys.
 func NewEtcd(o EtcdOptions) *Etcd {
 	e := &Etcd{options: o}
 	for _, address := range o.Endpoints {
@@ -52,7 +52,7 @@ func NewEtcd(o EtcdOptions) *Etcd {
 	return e
 }
 
-// Close ends its connections.
+// Close closes its connections.
 func (e *Etcd) Close() error {
 	for _, m := range e.members {
 		m.Close()
@@ -75,7 +75,7 @@ func (e *Etcd) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 			return found, nil
 		}
 		if r, ok := errors.AsType[*refused](err); ok && r.status/100 == 4 {
-			break // the others would say the same
+			break // the other members would answer the same
 		}
 		if e.next(); ctx.Err() != nil {
 			break
@@ -86,7 +86,7 @@ func (e *Etcd) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 
 func (e *Etcd) next() { e.member = (e.member + 1) % len(e.members) }
 
-// keyRange is the prefix as etcd takes it: from a key to the one before another.
+// keyRange returns the prefix in etcd's form: from a key to the one before another.
 func (e *Etcd) keyRange() map[string]any {
 	end := []byte(e.options.Prefix)
 	for len(end) > 0 && end[len(end)-1] == 0xff {
@@ -141,19 +141,19 @@ func (e *Etcd) read(ctx context.Context) (discovery.Found, error) {
 	return found, nil
 }
 
-// watch returns when a key has changed since they were read, or after the time that a
-// watch lasts.
+// watch returns after a change of a key since the last query, or after the duration of a
+// watch.
 func (e *Etcd) watch(ctx context.Context) error {
 	watching, cancel := context.WithTimeout(ctx, e.options.Wait)
 	defer cancel()
 	before := e.token
 	err := e.watchOnce(watching)
-	// A watch with a token that is no longer good begins with status 200, and is cancelled.
+	// A watch with an expired token begins with status 200, and is then cancelled.
 	if _, ok := errors.AsType[cancelled](err); ok && e.outdated(before) {
 		err = e.watchOnce(watching)
 	}
 	if ctx.Err() == nil && watching.Err() != nil {
-		return nil // it lasted long enough
+		return nil // the watch has had its full duration
 	}
 	if err != nil {
 		err = e.named(fmt.Errorf("watching: %w", err))
@@ -172,13 +172,13 @@ func (e *Etcd) watchOnce(ctx context.Context) error {
 	return changed(response.Body)
 }
 
-// cancelled is the reason that etcd gives for ending a watch.
+// cancelled is etcd's reason for ending a watch.
 type cancelled string
 
 func (c cancelled) Error() string { return "etcd ended the watch: " + string(c) }
 
-// changed reads the messages of a watch until one says that a key has changed, or that
-// the watch ended, as it does when what it asked for has been compacted.
+// changed reads the messages of a watch until a key has changed, or until the watch
+// ends, for example because its revision has been compacted.
 func changed(stream io.Reader) error {
 	messages := json.NewDecoder(io.LimitReader(stream, maxAnswer))
 	for {
@@ -205,7 +205,7 @@ func changed(stream io.Reader) error {
 	}
 }
 
-// named adds the member's address to an error, where there are several.
+// named adds the member's address to an error, if there are several members.
 func (e *Etcd) named(err error) error {
 	if err == nil || len(e.members) < 2 {
 		return err
@@ -213,7 +213,7 @@ func (e *Etcd) named(err error) error {
 	return fmt.Errorf("%s: %w", e.options.Endpoints[e.member], err)
 }
 
-// because returns why a context has ended in place of that it has.
+// because returns the cause of a context's end in place of its error.
 func because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
 		return cause
@@ -231,8 +231,9 @@ func (e *Etcd) post(ctx context.Context, path string, question any) ([]byte, err
 	return content(response)
 }
 
-// send asks a member, and logs in where that is needed. A refusal of a token that is older
-// than the question counts only if a new token is refused too.
+// send sends a request to a member, and logs in if necessary. If etcd refuses a token
+// that is older than the request, the refusal counts only if a new token is refused,
+// too.
 func (e *Etcd) send(ctx context.Context, path string, question any) (*http.Response, error) {
 	for {
 		before := e.token
@@ -255,9 +256,9 @@ func (e *Etcd) send(ctx context.Context, path string, question any) (*http.Respo
 	}
 }
 
-// outdated forgets the token if it is the one from before a question, and reports whether it
-// was. etcd refuses a token that has expired (401), and one that is older than the last
-// change of users and roles (400, with tokens of type jwt).
+// outdated drops the token if it is the one from before a request, and reports whether
+// it was. etcd refuses a token that has expired (401), and one that is older than the
+// last change of users and roles (400, with tokens of type jwt).
 func (e *Etcd) outdated(before string) bool {
 	if before == "" || e.token != before {
 		return false
@@ -266,7 +267,7 @@ func (e *Etcd) outdated(before string) bool {
 	return true
 }
 
-// explain adds what to do about a refusal.
+// explain adds the remedy to a refusal.
 func (e *Etcd) explain(err error) error {
 	r, ok := errors.AsType[*refused](err)
 	switch {
@@ -278,7 +279,7 @@ func (e *Etcd) explain(err error) error {
 	return err
 }
 
-// login gets a token, unless there is one or none is needed.
+// login obtains a token, unless there is one or none is needed.
 func (e *Etcd) login(ctx context.Context) error {
 	if e.options.Username == "" || e.token != "" {
 		return nil

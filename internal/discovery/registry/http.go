@@ -13,27 +13,27 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// HTTPOptions say where a list of upstreams is.
+// HTTPOptions configure a list of upstreams on an HTTP server.
 type HTTPOptions struct {
 	URL    string
 	Access Access // its Address is not used
 	Base   discovery.Target
-	Every  time.Duration // from one request to the next
-	Wait   time.Duration // how long the server may hold a request; 0 = it is not asked to
+	Every  time.Duration // time between requests
+	Wait   time.Duration // longest time that the server holds a request; 0 = none
 }
 
-// HTTP asks for a list of upstreams. It tells the server by If-None-Match which list it
-// has; where Wait is set, also by "Prefer: wait" how long the server may hold the request
-// until the list is another (RFC 7240, section 4.3).
+// HTTP queries a list of upstreams. It sends the tag of its list in If-None-Match, and
+// with Wait also "Prefer: wait", which lets the server hold the request until the list
+// changes (RFC 7240, section 4.3).
 type HTTP struct {
 	*client
 	options HTTPOptions
 	path    string
 	query   url.Values
-	etag    string // of the last good list; "" without one
+	etag    string // tag of the last good list; "" = none
 }
 
-// NewHTTP returns one that asks for a list.
+// NewHTTP returns a source for a list.
 func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
@@ -50,7 +50,7 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	return h, nil
 }
 
-// Ask asks once.
+// Ask queries once.
 func (h *HTTP) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	header := map[string]string{"Accept": "application/json, application/yaml, text/plain;q=0.9"}
 	conditional := h.etag != "" && !fresh
@@ -66,7 +66,7 @@ func (h *HTTP) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	if r, ok := errors.AsType[*refused](err); ok && r.status == http.StatusNotModified && conditional {
 		found.Unchanged = true
 		if h.options.Wait == 0 || time.Since(began) < h.options.Wait/2 {
-			found.After = h.options.Every // it does not hold requests
+			found.After = h.options.Every // the server does not hold requests
 		}
 		return found, nil
 	}

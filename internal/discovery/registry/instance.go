@@ -13,7 +13,7 @@ import (
 // maxWeight is the largest weight of a target.
 const maxWeight = 1000
 
-// at returns base at an address, or why there is none.
+// at returns base with an address, or the reason against it.
 func at(base discovery.Target, host string, port int) (t discovery.Target, why string) {
 	ip, err := netip.ParseAddr(host)
 	switch {
@@ -35,7 +35,7 @@ func at(base discovery.Target, host string, port int) (t discovery.Target, why s
 	return t, ""
 }
 
-// lacks says which tag is missing.
+// lacks names the missing tags.
 func lacks(tags, want []string) string {
 	for _, tag := range want {
 		if !slices.Contains(tags, tag) {
@@ -45,13 +45,13 @@ func lacks(tags, want []string) string {
 	return ""
 }
 
-// metadata is what of all says something.
+// metadata returns the entries with a value.
 func metadata(all map[string]string) discovery.Metadata {
 	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
 	return discovery.NewMetadata(all)
 }
 
-// zone returns the first of names that is one.
+// zone returns the first valid zone.
 func zone(names ...string) string {
 	if i := slices.IndexFunc(names, discovery.IsZone); i >= 0 {
 		return names[i]

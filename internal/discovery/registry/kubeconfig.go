@@ -16,15 +16,15 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// serviceAccount is where Kubernetes puts what a Pod needs to use the API.
+// serviceAccount is where Kubernetes puts a Pod's credentials for the API.
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 // maxKubeconfig bounds the size of files in bytes.
 const maxKubeconfig = 1 << 20
 
-// InCluster returns how a Pod reaches the API of its cluster. The environment says where it
-// is; folder has the token and the certificate of the authority, "" = where Kubernetes puts
-// them.
+// InCluster returns a Pod's access to the API of its cluster. The address is in the
+// environment; folder has the token and the certificate of the authority, "" =
+// Kubernetes' default.
 func InCluster(env func(string) string, folder string) (Cluster, error) {
 	if folder == "" {
 		folder = serviceAccount
@@ -70,7 +70,7 @@ func smallFile(name string) ([]byte, error) {
 	return text, err
 }
 
-// kubeconfig is what of such a file counts.
+// kubeconfig is the relevant part of a kubeconfig file.
 type kubeconfig struct {
 	CurrentContext string `yaml:"current-context"`
 	Contexts       []kubeContext
@@ -111,8 +111,9 @@ type kubeUser struct {
 	Provider  any `yaml:"auth-provider"`
 }
 
-// Kubeconfig returns how a context of a file reaches its cluster; "" = the current one. What
-// would run a program, or speak for somebody else, is an error.
+// Kubeconfig returns the access to the cluster of a context in a file; "" = the current
+// one. It returns an error for settings that would run a program or impersonate another
+// user.
 func Kubeconfig(file, context string) (Cluster, error) {
 	c, err := readKubeconfig(file, context)
 	if err != nil {
@@ -168,7 +169,7 @@ func readKubeconfig(file, context string) (Cluster, error) {
 	return Cluster{Access: a, Namespace: namespace}, nil
 }
 
-// access says where a cluster's API is and whom it is trusted by.
+// access returns the address of a cluster's API and the trusted authorities.
 func (c *kubeCluster) access(folder string) (Access, error) {
 	if c.Proxy != "" {
 		return Access{}, errors.New("proxy-url is not supported")
@@ -187,7 +188,7 @@ func (c *kubeCluster) access(folder string) (Access, error) {
 	return a, nil
 }
 
-// identify says who asks.
+// identify sets the credentials.
 func (u *kubeUser) identify(a *Access, folder string) error {
 	switch {
 	case u.Exec != nil:
@@ -200,7 +201,7 @@ func (u *kubeUser) identify(a *Access, folder string) error {
 		return errors.New("the user acts as another (as), which is not supported")
 	}
 	a.Token = u.Token
-	if u.TokenFile != "" { // comes first, as in kubectl
+	if u.TokenFile != "" { // has priority, as in kubectl
 		a.TokenFile = inFolder(folder, u.TokenFile)
 	}
 	cert, err := fileOrData(folder, u.Cert, u.CertData)
@@ -222,7 +223,8 @@ func (u *kubeUser) identify(a *Access, folder string) error {
 	return nil
 }
 
-// fileOrData returns what a file or, before it, a text in base64 has; nil for neither.
+// fileOrData returns the decoded base64 text, or else the content of a file; nil if
+// there is neither.
 func fileOrData(folder, file, data string) ([]byte, error) {
 	if data != "" {
 		text, err := base64.StdEncoding.DecodeString(data)
@@ -237,7 +239,7 @@ func fileOrData(folder, file, data string) ([]byte, error) {
 	return smallFile(inFolder(folder, file))
 }
 
-// inFolder returns a name that counts from the folder of the kubeconfig.
+// inFolder returns a name relative to the folder of the kubeconfig.
 func inFolder(folder, name string) string {
 	if filepath.IsAbs(name) {
 		return name

@@ -12,58 +12,58 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// KubernetesOptions say which Service of Kubernetes is meant.
+// KubernetesOptions select a Service of Kubernetes.
 type KubernetesOptions struct {
-	// Connect says where the API is and how it is reached. It is asked at each fresh
-	// question, so that files that were changed are read again.
+	// Connect returns the access to the API. It is called for each fresh query, so that
+	// changed files are read again.
 	Connect   func() (Cluster, error)
 	Service   string
-	Namespace string // "" = that of the cluster
+	Namespace string // "" = the cluster's
 	Port      string // name or number; "" = the only one
 	Family    string // ip4 or ip6: addresses of this family only; "" = both
 	Base      discovery.Target
-	Wait      time.Duration // how long a watch lasts
+	Wait      time.Duration // duration of a watch
 }
 
 // Cluster is the API server of a cluster.
 type Cluster struct {
 	Access    Access
-	Namespace string // where nobody says another
+	Namespace string // the default
 }
 
 const (
-	// pageSize is how many slices an answer may have. One has 1,000 endpoints at most.
+	// pageSize is the number of slices in an answer. A slice has at most 1,000 endpoints.
 	pageSize = 250
-	// maxSlices and maxEndpoints bound what a service may have.
+	// maxSlices and maxEndpoints bound a service.
 	maxSlices, maxEndpoints = 1000, 2 * 10_000
-	// settle is how long changes that follow each other are collected: an update of a
-	// Deployment changes a slice many times a second.
+	// settle is the time for collecting successive changes: an update of a Deployment
+	// changes a slice many times a second.
 	settle     = 100 * time.Millisecond
 	watchSlack = 10 * time.Second
 )
 
-// Kubernetes asks the API server for the EndpointSlices of a Service, and watches them. It
-// goes on from where the watch before has ended, and lists again only when the API server
-// has forgotten that place.
+// Kubernetes queries the API server for the EndpointSlices of a Service, and watches
+// them. A watch continues where the previous one has ended. It lists again only if the
+// API server has forgotten that version.
 type Kubernetes struct {
 	*client
 	options   KubernetesOptions
 	namespace string
-	slices    map[string]*slice // by name; nil = to be listed
-	version   string            // of what the slices are: resourceVersion
-	watch     *kubeWatch        // nil = none is open
-	slack     time.Duration     // how long the API server may take to end a watch whose time is over
+	slices    map[string]*slice // by name; nil = a list is needed
+	version   string            // resourceVersion of the slices
+	watch     *kubeWatch        // nil = none
+	slack     time.Duration     // time for the API server to end an expired watch
 }
 
-// NewKubernetes returns one that asks for the endpoints of a Service.
+// NewKubernetes returns a source for the endpoints of a Service.
 func NewKubernetes(o KubernetesOptions) *Kubernetes {
 	return &Kubernetes{options: o, slack: watchSlack}
 }
 
-// Hold is how long an answer may take beside the time of a question.
+// Hold returns the longest time of an answer, in addition to the timeout of a query.
 func (k *Kubernetes) Hold() time.Duration { return k.options.Wait + k.slack + settle }
 
-// Close ends its connections, and its goroutine.
+// Close closes its connections, and ends its goroutine.
 func (k *Kubernetes) Close() error {
 	k.watch.close()
 	k.watch = nil
@@ -73,8 +73,8 @@ func (k *Kubernetes) Close() error {
 	return k.client.Close()
 }
 
-// Ask waits for a change, unless fresh. It lists the slices when fresh, and when the watch
-// cannot go on.
+// Ask waits for a change, unless fresh. It lists the slices if fresh, and if the watch
+// cannot continue.
 func (k *Kubernetes) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	if fresh || k.client == nil {
 		if err := k.connect(); err != nil {
@@ -104,7 +104,7 @@ func (k *Kubernetes) Ask(ctx context.Context, fresh bool) (discovery.Found, erro
 	return k.found(), nil
 }
 
-// connect begins anew, with the files as they are now.
+// connect starts again, with the present files.
 func (k *Kubernetes) connect() error {
 	k.forget()
 	c, err := k.options.Connect()
@@ -116,7 +116,7 @@ func (k *Kubernetes) connect() error {
 	}
 	c.Access.TokenHeader, c.Access.TokenPrefix = "Authorization", "Bearer "
 	k.client = newClient(c.Access)
-	k.client.transport.ResponseHeaderTimeout = k.slack // an answer begins at once, a watch's too
+	k.client.transport.ResponseHeaderTimeout = k.slack // an answer begins at once, also that of a watch
 	if k.namespace = k.options.Namespace; k.namespace == "" {
 		k.namespace = c.Namespace
 	}
@@ -137,8 +137,8 @@ func (k *Kubernetes) query(more ...string) url.Values {
 	return set(url.Values{"labelSelector": {"kubernetes.io/service-name=" + k.options.Service}}, more...)
 }
 
-// list reads all slices, page by page. A place in the list that the API server has forgotten
-// makes it begin again, once.
+// list reads all slices, page by page. If the API server has forgotten the position in
+// the list, it starts again, once.
 func (k *Kubernetes) list(ctx context.Context) error {
 	k.slices, k.version = nil, ""
 	all, next := map[string]*slice{}, ""
@@ -176,7 +176,7 @@ func (k *Kubernetes) list(ctx context.Context) error {
 	}
 }
 
-// put keeps a slice, within bounds.
+// put adds a slice, within limits.
 func put(all map[string]*slice, o *sliceObject) error {
 	if o == nil || o.Metadata.Name == "" {
 		return errors.New("the answer is not what was asked for: an EndpointSlice has no name")
@@ -195,10 +195,10 @@ func put(all map[string]*slice, o *sliceObject) error {
 	return nil
 }
 
-// found is what the slices say.
+// found returns the targets in the slices.
 func (k *Kubernetes) found() discovery.Found { return merge(k.slices, &k.options) }
 
-// withoutSlices finds out why there are none: the Service says it, if it may be read.
+// withoutSlices determines why there are no slices, from the Service if it may be read.
 func (k *Kubernetes) withoutSlices(ctx context.Context) (discovery.Found, error) {
 	none := discovery.Found{Targets: []discovery.Target{}}
 	body, _, err := k.ask(ctx, request{method: http.MethodGet,
@@ -223,7 +223,7 @@ func (k *Kubernetes) withoutSlices(ctx context.Context) (discovery.Found, error)
 	return none, nil
 }
 
-// explain adds what is to be done about a refusal.
+// explain adds the remedy to a refusal.
 func (k *Kubernetes) explain(err error) error {
 	r, ok := errors.AsType[*refused](err)
 	if !ok {

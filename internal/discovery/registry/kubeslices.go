@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// sliceObject is what of an EndpointSlice counts (discovery.k8s.io/v1).
+// sliceObject is the relevant part of an EndpointSlice (discovery.k8s.io/v1).
 type sliceObject struct {
 	Metadata    struct{ Name, ResourceVersion string }
 	AddressType string
@@ -25,9 +25,9 @@ type slicePort struct {
 	Port                        int
 }
 
-// endpoint is one Pod, mostly.
+// endpoint is usually one Pod.
 type endpoint struct {
-	Addresses  []string // fungible; the first is to be used
+	Addresses  []string // equivalent; the first one is used
 	Conditions struct {
 		Ready, Serving, Terminating *bool
 	}
@@ -36,7 +36,7 @@ type endpoint struct {
 	Hints          *struct{ ForZones []struct{ Name string } }
 }
 
-// slice is what is kept of one.
+// slice is the stored part of an EndpointSlice.
 type slice struct {
 	name      string
 	family    string // ip4 or ip6; "" = neither
@@ -49,7 +49,7 @@ func (o *sliceObject) slice() *slice {
 		family: map[string]string{"IPv4": "ip4", "IPv6": "ip6"}[o.AddressType]}
 }
 
-// port finds the port of an application in a slice.
+// port returns the port of an application in a slice.
 func (s *slice) port(want string) (p slicePort, why string) {
 	number, err := strconv.Atoi(want)
 	isNumber := err == nil
@@ -86,8 +86,8 @@ func portNames(ports []slicePort) string {
 	return strings.Join(names, ", ")
 }
 
-// lifecycle is what the conditions say. One that is missing has the value that the API
-// defines for that: ready is true, serving is ready, terminating is false.
+// lifecycle returns the meaning of the conditions. A missing one has the default of the
+// API: ready is true, serving is ready, terminating is false.
 func (e *endpoint) lifecycle() discovery.Lifecycle {
 	switch c := &e.Conditions; {
 	case c.Terminating != nil && *c.Terminating:
@@ -106,7 +106,7 @@ func (e *endpoint) serves() bool {
 	return e.Conditions.Ready == nil || *e.Conditions.Ready
 }
 
-// id is what the two endpoints of a Pod with two families have in common; "" = nothing.
+// id returns the common part of a Pod's two endpoints, one per family; "" = none.
 func (e *endpoint) id() string {
 	if r := e.TargetRef; r != nil {
 		return cmp.Or(r.UID, r.Kind+"/"+r.Name)
@@ -114,7 +114,7 @@ func (e *endpoint) id() string {
 	return ""
 }
 
-// candidate is an endpoint on the way to be a target.
+// candidate is an endpoint that may become a target.
 type candidate struct {
 	discovery.Target
 	*endpoint
@@ -122,8 +122,8 @@ type candidate struct {
 	port int
 }
 
-// merge makes targets of slices, in the order of their addresses. An address may stand in two
-// slices while it moves from one to the other: the better state counts.
+// merge returns the targets in slices, sorted by address. An address may be in two
+// slices while it moves: the better state counts.
 func merge(all map[string]*slice, o *KubernetesOptions) discovery.Found {
 	found := discovery.Found{Targets: []discovery.Target{}}
 	byAddr := map[string]*candidate{}
@@ -146,12 +146,13 @@ func merge(all map[string]*slice, o *KubernetesOptions) discovery.Found {
 	return found
 }
 
-// rank orders states, the best first.
+// rank orders states, the best one first.
 func rank(l discovery.Lifecycle) int {
 	return map[discovery.Lifecycle]int{discovery.Serving: 0, discovery.Terminating: 1, discovery.NotReady: 2}[l]
 }
 
-// candidates are the endpoints of a slice that can be targets; the others are left out.
+// candidates returns the endpoints of a slice that can be targets. The others are left
+// out with a reason.
 func candidates(s *slice, o *KubernetesOptions, found *discovery.Found) (list []*candidate) {
 	leave := func(what, why string) {
 		found.LeftOut = append(found.LeftOut, discovery.LeftOut{What: what, Why: why})
@@ -203,7 +204,7 @@ func (e *endpoint) name() string {
 	return ""
 }
 
-// paired joins the two addresses of a Pod. IPv4 comes first in the list.
+// paired joins the two addresses of a Pod. IPv4 must be first in the list.
 func paired(list []*candidate) []*candidate {
 	type key struct {
 		id   string
@@ -231,8 +232,8 @@ func paired(list []*candidate) []*candidate {
 	})
 }
 
-// useTerminating lets endpoints that are about to end, and still answer, take requests where
-// nobody else does. So does kube-proxy (KEP-1669).
+// useTerminating lets terminating endpoints that still answer serve requests if no
+// others do, like kube-proxy (KEP-1669).
 func useTerminating(list []*candidate) {
 	if slices.ContainsFunc(list, func(c *candidate) bool { return c.Lifecycle == discovery.Serving }) {
 		return
@@ -244,8 +245,9 @@ func useTerminating(list []*candidate) {
 	}
 }
 
-// setZones takes the zones for which endpoints are meant, where all that serve have hints, as
-// kube-proxy does; else those in which they run. Of several hints its own zone counts.
+// setZones sets the zones from topology hints if all serving endpoints have hints, like
+// kube-proxy; else the zones in which the endpoints run. Among several hints, the
+// endpoint's own zone has priority.
 func setZones(list []*candidate) {
 	hinted := !slices.ContainsFunc(list, func(c *candidate) bool {
 		return c.Lifecycle == discovery.Serving && len(c.hints()) == 0

@@ -18,19 +18,20 @@ type kubeEvent struct {
 	Object json.RawMessage
 }
 
-// kubeWatch is an open watch. nil is none.
+// kubeWatch is an open watch. nil means none.
 type kubeWatch struct {
 	cancel context.CancelFunc
 	events chan kubeEvent // closed at the end
-	failed error          // why it ended, nil in good order; read after events are closed
+	failed error          // the error that ended it, nil if none; read after events is closed
 }
 
-// open begins a watch at the version of the slices. It lasts until close, until the API
-// server ends it, or until that is overdue: on a connection that is dead nothing would come.
+// open starts a watch at the version of the slices. It lasts until close, until the API
+// server ends it, or until that is overdue, because a dead connection would deliver
+// nothing.
 func (k *Kubernetes) open(ctx context.Context) error {
 	last := k.options.Wait - rand.N(k.options.Wait/4)
 	streaming, cancel := context.WithTimeout(context.WithoutCancel(ctx), last+k.slack)
-	stop := context.AfterFunc(ctx, cancel) // while the answer's head does not come
+	stop := context.AfterFunc(ctx, cancel) // while the answer has not begun
 	response, err := k.send(streaming, request{method: http.MethodGet, path: k.path(), query: k.query("watch", "true", "allowWatchBookmarks", "true",
 		"resourceVersion", k.version, "timeoutSeconds", strconv.Itoa(max(int(last.Seconds()), 1)))})
 	if !stop() { // ctx has ended
@@ -57,7 +58,7 @@ func (k *Kubernetes) open(ctx context.Context) error {
 	return nil
 }
 
-// read passes events on until there are no more.
+// read passes events on until the stream ends.
 func (w *kubeWatch) read(ctx context.Context, stream io.Reader) error {
 	bound := &io.LimitedReader{R: stream}
 	events := json.NewDecoder(bound)
@@ -75,7 +76,7 @@ func (w *kubeWatch) read(ctx context.Context, stream io.Reader) error {
 			return fmt.Errorf("watching: %w", err)
 		}
 		if err != nil {
-			return nil // the connection ended, and what was half read with it; the next watch has it again
+			return nil // the connection ended in the middle of an event, which the next watch repeats
 		}
 		select {
 		case w.events <- e:
@@ -85,7 +86,7 @@ func (w *kubeWatch) read(ctx context.Context, stream io.Reader) error {
 	}
 }
 
-// close ends a watch, and waits for that.
+// close ends a watch, and waits for its end.
 func (w *kubeWatch) close() {
 	if w == nil {
 		return
@@ -95,8 +96,8 @@ func (w *kubeWatch) close() {
 	}
 }
 
-// follow waits until the slices have changed, or the watch has ended, and collects what
-// follows at once.
+// follow waits until the slices have changed, or the watch has ended, and collects
+// immediate further changes.
 func (k *Kubernetes) follow(ctx context.Context) (changed bool, err error) {
 	if k.watch == nil {
 		if err := k.open(ctx); err != nil {
@@ -162,7 +163,7 @@ func (k *Kubernetes) take(e kubeEvent) (changed bool, err error) {
 		delete(k.slices, o.Metadata.Name)
 	case "BOOKMARK":
 	default:
-		return false, nil // of a later version of the API
+		return false, nil // from a later version of the API
 	}
 	k.version = o.Metadata.ResourceVersion
 	return changed, err

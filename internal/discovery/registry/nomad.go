@@ -9,38 +9,38 @@ import (
 	"github.com/goodgate/goodgate/internal/discovery"
 )
 
-// NomadOptions say which service of Nomad is meant.
+// NomadOptions select a service of Nomad.
 type NomadOptions struct {
 	Access    Access // its TokenHeader is Nomad's
 	Service   string
-	Tags      []string // an instance has all of them
+	Tags      []string // required tags of an instance
 	Namespace string
 	Region    string
 	Base      discovery.Target
 	Wait      time.Duration
 }
 
-// Nomad asks for the instances of a service that Nomad itself keeps, by blocking queries
-// of /v1/service.
+// Nomad queries the instances of a service in Nomad's own registry, with blocking
+// queries of /v1/service.
 type Nomad struct {
 	blocking
 	options NomadOptions
 }
 
-// NewNomad returns one that asks for a service.
+// NewNomad returns a source for a service.
 func NewNomad(o NomadOptions) *Nomad {
 	o.Access.TokenHeader = "X-Nomad-Token"
 	return &Nomad{blocking{client: newClient(o.Access), indexField: "X-Nomad-Index", wait: o.Wait}, o}
 }
 
-// nomadEntry is what of an instance counts.
+// nomadEntry is the relevant part of an instance.
 type nomadEntry struct {
 	ID, Address, AllocID, JobID, NodeID, Datacenter string
 	Port                                            int
 	Tags                                            []string
 }
 
-// Ask asks once.
+// Ask queries once.
 func (n *Nomad) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 	o := &n.options
 	query := set(url.Values{"stale": {""}}, "namespace", o.Namespace, "region", o.Region)
