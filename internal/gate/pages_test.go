@@ -77,7 +77,7 @@ func here(c *config.Config, upstream string) {
 		p.Health.Path = ""
 		c.Pools[name] = p
 	}
-	c.Routes = slices.DeleteFunc(c.Routes, func(r config.Route) bool { return r.Match.Scheme == "http" }) // lead to https
+	c.Routes = slices.DeleteFunc(c.Routes, func(r config.Route) bool { return r.Redirect != nil }) // to https, which is not there
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		r.Access, r.Match.Scheme = config.Access{}, ""
