@@ -7,16 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// cache finds values by key without a lock and without an allocation. New keys
-// are under the lock until they have been asked for so often that a copy of the
-// whole is worth it: n keys cost n steps, not the square of it.
+// cache finds values by key without a lock and without an allocation. New keys are
+// under the lock until they have been looked up often enough to pay for a copy of the
+// whole map: n keys cost O(n) in total, not O(n²).
 type cache[K comparable, V any] struct {
 	make func(K) V
 	m    atomic.Pointer[map[K]V]
 
 	mu     sync.Mutex // held by writers; protects the fields below
-	recent map[K]V    // those that m does not have
-	misses int        // since m was made
+	recent map[K]V    // values that m does not have
+	misses int        // since m was created
 }
 
 func (c *cache[K, V]) get(k K) V {
@@ -53,15 +53,15 @@ func (c *cache[K, V]) delete(k K) {
 	c.store(m)
 }
 
-// keys returns the keys of this moment.
+// keys returns the present keys.
 func (c *cache[K, V]) keys() []K {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.AppendSeq(slices.Collect(maps.Keys(c.known())), maps.Keys(c.recent))
 }
 
-// known returns what is found without the lock, which must not be changed.
-// Called with mu held.
+// known returns the map that is read without the lock. It must not be changed. mu must
+// be held.
 func (c *cache[K, V]) known() map[K]V {
 	if m := c.m.Load(); m != nil {
 		return *m
@@ -69,7 +69,7 @@ func (c *cache[K, V]) known() map[K]V {
 	return nil
 }
 
-// all returns a new map of all keys. Called with mu held.
+// all returns a new map of all keys. mu must be held.
 func (c *cache[K, V]) all() map[K]V {
 	known := c.known()
 	m := make(map[K]V, len(known)+len(c.recent))
@@ -78,7 +78,7 @@ func (c *cache[K, V]) all() map[K]V {
 	return m
 }
 
-// store makes m what is found without the lock. Called with mu held.
+// store makes m the map that is read without the lock. mu must be held.
 func (c *cache[K, V]) store(m map[K]V) {
 	c.m.Store(&m)
 	c.recent, c.misses = nil, 0

@@ -10,16 +10,16 @@ import (
 // certExpiry is never changed.
 var certExpiry = newDesc(namespace+"certificate_expiry_timestamp_seconds", "Expiry time of a listener's certificate.", "file")
 
-// certificates reads until when certificates are good when it is asked.
+// certificates reads the expiry times of certificates when it is collected.
 type certificates struct {
 	until atomic.Pointer[func() map[string]time.Time]
 }
 
-// SetCertificates says where it is found until when each certificate is good, by
-// its file. It may be called again.
+// SetCertificates sets the function that returns the expiry time of each certificate,
+// by its file. It may be called again.
 func (m *Metrics) SetCertificates(until func() map[string]time.Time) { m.certs.until.Store(&until) }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (c *certificates) Describe(ch chan<- *desc) { ch <- certExpiry }
 
 func (c *certificates) Collect(ch chan<- metric) {

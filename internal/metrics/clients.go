@@ -22,7 +22,7 @@ func (c *clients) init() {
 		"Protocol errors of clients in HTTP/2, and connections closed for them, in net/http's words.", "listener", "type")
 }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (c *clients) Describe(ch chan<- *desc) {
 	c.open.Describe(ch)
 	c.accepted.Describe(ch)
@@ -37,7 +37,7 @@ func (c *clients) Collect(ch chan<- metric) {
 	c.failures.Collect(ch)
 }
 
-// ConnState returns what counts a listener's connections, for
+// ConnState returns a function that counts a listener's connections, for
 // [http.Server.ConnState].
 func (m *Metrics) ConnState(listener string) func(net.Conn, http.ConnState) {
 	open := m.clients.open.WithLabelValues(listener)
@@ -53,14 +53,15 @@ func (m *Metrics) ConnState(listener string) func(net.Conn, http.ConnState) {
 	}
 }
 
-// Resets returns what counts requests that a listener's clients cancel at once.
+// Resets returns a function that counts requests cancelled at once by a listener's
+// clients.
 func (m *Metrics) Resets(listener string) func(n int) {
 	count := m.clients.resets.WithLabelValues(listener)
 	return func(n int) { count.Add(float64(n)) }
 }
 
-// HTTP2Failed returns what counts what a listener's clients do wrong, for
-// [http.HTTP2Config.CountError].
+// HTTP2Failed returns a function that counts protocol errors of a listener's clients,
+// for [http.HTTP2Config.CountError].
 func (m *Metrics) HTTP2Failed(listener string) func(kind string) {
 	return func(kind string) { m.clients.failures.WithLabelValues(listener, kind).Inc() }
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// configState tells which configuration is in force.
+// configState has the state of the configuration.
 type configState struct {
 	ok, when, info *gaugeVec
 	reloads        *counterVec
@@ -21,12 +21,12 @@ func (c *configState) vecs() []collector {
 	return []collector{c.ok, c.when, c.info, c.reloads}
 }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (c *configState) Describe(ch chan<- *desc) { describe(ch, c.vecs()) }
 func (c *configState) Collect(ch chan<- metric) { collect(ch, c.vecs()) }
 
-// ConfigLoaded says that a configuration is in force since a moment. The hash is
-// of its text, empty when that is not known.
+// ConfigLoaded records that a configuration is in use since a time. The hash is of its
+// text, empty if unknown.
 func (m *Metrics) ConfigLoaded(hash string, at time.Time) {
 	c := &m.config
 	c.ok.WithLabelValues().Set(1)
@@ -39,8 +39,8 @@ func (m *Metrics) ConfigLoaded(hash string, at time.Time) {
 	c.reloads.WithLabelValues("failed")
 }
 
-// ConfigFailed says that a configuration could not be loaded; the one before
-// stays in force.
+// ConfigFailed records that a configuration could not be loaded, and the previous one
+// stays in use.
 func (m *Metrics) ConfigFailed() {
 	m.config.ok.WithLabelValues().Set(0)
 	m.config.reloads.WithLabelValues("failed").Inc()

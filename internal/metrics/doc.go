@@ -1,15 +1,14 @@
-// Package metrics counts what happens to requests and shows it, with the state
-// of pools and upstreams, to Prometheus.
+// Package metrics counts events of requests and exposes them to Prometheus, with the
+// state of pools and upstreams.
 //
-// A [Metrics] is told of every request by [Metrics.Observe], which costs no
-// allocation and well below a microsecond in the plain case, since it finds the
-// series it adds to in caches that are read without a lock. The state of pools is
-// read when it is asked for, not followed.
+// [Metrics.Observe] counts one request. In the common case it makes no allocation and
+// takes well below a microsecond, because it finds its series in caches that need no
+// lock. The state of pools is read at each scrape.
 //
-// The number of series is bounded by the configuration: routes, pools, upstreams,
-// reasons, decisions, the registered status codes and methods. What a client
-// chooses freely, such as an unknown method, shares one series. Series of an
-// upstream that has left its pool go some minutes later.
+// The configuration bounds the number of series: routes, pools, upstreams, reasons,
+// decisions, the registered status codes and methods. Values chosen by clients, such as
+// unknown methods, share one series. The series of an upstream that has left its pool
+// are removed some minutes later.
 //
 // All names begin with goodgate_; docs/metrics.md lists them.
 package metrics

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Fleet is what metrics tell of several instances.
+// Fleet is the state of a fleet for metrics.
 type Fleet struct {
 	Connected bool // to the store
 	Members   int
-	Differing int           // members that have another version or configuration
-	Lost      time.Duration // that the store was away, in all
-	Waiting   int           // changes that the store does not have yet
+	Differing int           // members with another version or configuration
+	Lost      time.Duration // total time without the store
+	Waiting   int           // changes not yet in the store
 }
 
-// None of these is ever changed.
+// These are never changed.
 var (
 	fleetConnected = newDesc(namespace+"fleet_connected", "Whether the fleet's store answers.")
 	fleetMembers   = newDesc(namespace+"fleet_members", "Live instances of the fleet, including this one; while the store is away, the last known number.")
@@ -23,15 +23,15 @@ var (
 	fleetLost      = newDesc(namespace+"fleet_fallback_seconds_total", "Time that this instance worked alone because the fleet's store did not answer.")
 )
 
-// fleet reads the state of the fleet when it is asked.
+// fleet reads the state of the fleet when it is collected.
 type fleet struct {
 	state atomic.Pointer[func() Fleet]
 }
 
-// SetFleet says where the fleet's state is found. It may be called again.
+// SetFleet sets the function that returns the fleet's state. It may be called again.
 func (m *Metrics) SetFleet(state func() Fleet) { m.fleet.state.Store(&state) }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (f *fleet) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{fleetConnected, fleetMembers, fleetDiffering, fleetWaiting, fleetLost} {
 		ch <- d

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// The full edition has Prometheus' client library; own.go has the same names.
+// The full edition uses Prometheus' client library; own.go has the same names.
 type (
 	registry     = prometheus.Registry
 	collector    = prometheus.Collector
@@ -42,7 +42,7 @@ func newGaugeVec(name, help string, labels ...string) *gaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 }
 
-// newHistogramVec returns histograms that are native beside the buckets.
+// newHistogramVec returns histograms that are native and have buckets.
 func newHistogramVec(name, help string, buckets []float64, labels ...string) *histogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: name, Help: help, Buckets: buckets,
@@ -62,7 +62,7 @@ func counterOf(d *desc, v float64, labels ...string) metric {
 	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 }
 
-// handlerFor shows a registry in the format that is asked for.
+// handlerFor serves a registry in the requested format.
 func handlerFor(r *registry) http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout, EnableOpenMetrics: true})
 }

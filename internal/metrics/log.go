@@ -1,13 +1,13 @@
 package metrics
 
-// logDropped is read from the outputs of the log. Never changed.
+// logDropped is the metric of dropped log records. It is never changed.
 var logDropped = newDesc(namespace+"log_output_records_dropped_total", "Records that an output of the log could not write in time.", "output")
 
-// logOutputs is a collector of what each output of the log has dropped.
+// logOutputs collects the dropped records of each log output.
 type logOutputs func() map[string]int64
 
-// SetLog says where the records are counted that outputs of the log dropped, by the
-// names of the outputs. It is called once.
+// SetLog sets the function that returns the number of records dropped by log outputs,
+// by their names. It must be called once.
 func (m *Metrics) SetLog(dropped func() map[string]int64) {
 	m.registry.MustRegister(logOutputs(dropped))
 }

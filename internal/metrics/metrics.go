@@ -8,18 +8,17 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// namespace is what every name begins with.
+// namespace is the prefix of every name.
 const namespace = "goodgate_"
 
-// Build says which goodgate this is.
+// Build describes the build of goodgate.
 type Build struct {
 	Version  string
-	Revision string // of the source; empty when not known
-	Go       string // version
+	Revision string // revision of the source; empty if unknown
+	Go       string // version of Go
 }
 
-// Metrics is everything that is counted in one gate. It is safe for concurrent
-// use.
+// Metrics has all metrics of one gate. It is safe for concurrent use.
 type Metrics struct {
 	registry *registry
 	requests requests
@@ -33,7 +32,7 @@ type Metrics struct {
 	mirrors  mirrors
 }
 
-// New returns metrics in which nothing has been counted.
+// New returns metrics without counts.
 func New(b Build) *Metrics {
 	m := &Metrics{registry: newRegistry()}
 	m.requests.init()
@@ -45,20 +44,21 @@ func New(b Build) *Metrics {
 	return m
 }
 
-// Source is how a place does where upstreams of a pool are found.
+// Source is the state of one source of a pool's upstreams.
 type Source struct {
 	Name      string
 	Upstreams int
-	LeftOut   int       // candidates that are no upstreams
-	Looked    time.Time // the last look that worked; zero = none has
+	LeftOut   int       // candidates left out
+	Looked    time.Time // time of the last success; zero = none
 	Failing   bool
-	Failures  int // looks that failed
+	Failures  int // failed queries
 }
 
-// SetSources says how the sources of a pool do. It may be called again.
+// SetSources sets the function that returns the state of a pool's sources. It may be
+// called again.
 func (m *Metrics) SetSources(sources func(pool string) []Source) { m.sources.Store(&sources) }
 
-// SetPools says where the pools of this moment are found. It may be called again.
+// SetPools sets the function that returns the present pools. It may be called again.
 func (m *Metrics) SetPools(pools func() []*proxy.Pool) {
 	m.pools.Store(&pools)
 	for _, p := range pools() {
@@ -66,13 +66,13 @@ func (m *Metrics) SetPools(pools func() []*proxy.Pool) {
 	}
 }
 
-// Register adds a counter that somebody else keeps. The name gets the prefix
-// goodgate_; it panics when that is taken.
+// Register adds a counter whose value count returns. The name gets the prefix
+// goodgate_. It panics if the name is in use.
 func (m *Metrics) Register(name, help string, count func() int64) {
 	m.registry.MustRegister(newCounterFunc(namespace+name, help, func() float64 { return float64(count()) }))
 }
 
-// What a scrape may cost.
+// Limits on scrapes.
 const (
 	maxScrapes    = 4
 	scrapeTimeout = 10 * time.Second

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/admin"
 )
 
-// What is read from mirrors. Never changed.
+// Metrics of mirrors. They are never changed.
 var (
 	mirrorRequests  = newDesc(namespace+"mirror_requests_total", "Mirrored requests, by the result of the comparison with the client's answer.", "route", "pool", "result")
 	mirrorDifferent = newDesc(namespace+"mirror_differences_total", "Mirrored requests with a different response, by the part that differs.", "route", "pool", "by")
@@ -16,15 +16,16 @@ var (
 	mirrorHeld      = newDesc(namespace+"mirror_held_bytes", "Memory of mirrored requests, in bytes.", "route", "pool")
 )
 
-// mirrors reads the mirrors of this moment when it is asked.
+// mirrors reads the present mirrors when it is collected.
 type mirrors struct {
 	reports atomic.Pointer[func() []admin.Mirror]
 }
 
-// SetMirrors says where the mirrors of this moment are found. It may be called again.
+// SetMirrors sets the function that returns the present mirrors. It may be called
+// again.
 func (m *Metrics) SetMirrors(reports func() []admin.Mirror) { m.mirrors.reports.Store(&reports) }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (c *mirrors) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{mirrorRequests, mirrorDifferent, mirrorDropped, mirrorHeld} {
 		ch <- d

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/series"
 )
 
-// The minimal edition has a library of its own; library.go has the same names.
+// The minimal edition uses goodgate's own library; library.go has the same names.
 type (
 	registry     = series.Registry
 	collector    = series.Collector
@@ -51,7 +51,7 @@ func counterOf(d *desc, v float64, labels ...string) metric {
 	return series.NewCounter(d, v, labels...)
 }
 
-// handlerFor shows a registry as text.
+// handlerFor serves a registry as text.
 func handlerFor(r *registry) http.Handler {
 	return http.TimeoutHandler(r.Handler(maxScrapes), scrapeTimeout, "the metrics could not be collected in time")
 }

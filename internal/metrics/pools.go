@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// goneFor is how long the counts of an upstream outlive its place in the pool, so
-// that whoever collects them sees the last ones.
+// goneFor is how long the counts of a removed upstream stay, so that a scrape still
+// gets the last ones.
 const goneFor = 10 * time.Minute
 
 func poolDesc(name, help string) *desc { return newDesc(namespace+"pool_"+name, help, "pool") }
@@ -18,7 +18,7 @@ func upstreamDesc(name, help string, labels ...string) *desc {
 	return newDesc(namespace+"upstream_"+name, help, append([]string{"pool", "upstream"}, labels...)...)
 }
 
-// What is read from pools and upstreams. Never changed.
+// Metrics of pools and upstreams. They are never changed.
 var (
 	poolMembers   = poolDesc("upstreams", "Upstreams in the pool.")
 	poolAvailable = poolDesc("upstreams_available", "Available upstreams of the pool.")
@@ -49,7 +49,7 @@ var (
 	upTunnelBytes   = upstreamDesc("tunnel_bytes_total", "Bytes that came through upgraded connections.", "to")
 )
 
-// poolCollector reads the state of the pools when it is asked for.
+// poolCollector reads the state of the pools when it is collected.
 type poolCollector struct {
 	metrics *Metrics
 
@@ -57,7 +57,7 @@ type poolCollector struct {
 	gone map[upstreamKey]time.Time
 }
 
-// Describe tells what Collect may send.
+// Describe sends the descriptions that Collect may use.
 func (c *poolCollector) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{
 		poolMembers, poolAvailable, poolInFlight, poolLimit, poolHeld, poolBudget,
@@ -71,7 +71,7 @@ func (c *poolCollector) Describe(ch chan<- *desc) {
 	}
 }
 
-// Collect sends the state of this moment.
+// Collect sends the present state.
 func (c *poolCollector) Collect(ch chan<- metric) {
 	pools := c.metrics.pools.Load()
 	if pools == nil {
@@ -133,7 +133,7 @@ func collectUpstream(ch chan<- metric, m *balancer.Member) {
 	collectTunnels(ch, m)
 }
 
-// collectTunnels sends nothing of an upstream that has had none.
+// collectTunnels sends nothing for an upstream without tunnels.
 func collectTunnels(ch chan<- metric, m *balancer.Member) {
 	t, k := proxy.TunnelsOf(m.Upstream), m.Key()
 	if t.Opened == 0 {
@@ -148,7 +148,7 @@ func collectTunnels(ch chan<- metric, m *balancer.Member) {
 	count(ch, upTunnelBytes, t.ToClient, k.Pool, k.Addr, "client")
 }
 
-// prune forgets upstreams that have been gone for long.
+// prune removes upstreams that have been gone for long.
 func (c *poolCollector) prune(present map[upstreamKey]bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,7 +174,7 @@ func count(ch chan<- metric, d *desc, v int64, labels ...string) {
 	ch <- counterOf(d, float64(v), labels...)
 }
 
-// state sends one series for each state an upstream may be in.
+// state sends one series for each possible state of an upstream.
 func state[S interface {
 	comparable
 	String() string

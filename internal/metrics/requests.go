@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// requests counts what records tell.
+// requests counts the requests in records.
 type requests struct {
 	total, received, sent       *counterVec
 	duration, hold, queue       *histogramVec
@@ -34,7 +34,7 @@ type (
 	upstreamKey = balancer.Key
 )
 
-// requestSeries is where a request that went well is counted.
+// requestSeries are the series of a successful request.
 type requestSeries struct {
 	total counter
 	route *routeSeries
@@ -45,11 +45,11 @@ type routeSeries struct {
 	duration       observer
 }
 
-// upstreamSeries is where an attempt that went well is counted.
+// upstreamSeries are the series of a successful attempt.
 type upstreamSeries struct{ answered, conns counter }
 
-// classicBuckets are few, for those who do not collect native histograms: from
-// what a cache answers to what people do not wait for.
+// classicBuckets are few buckets for those who do not use native histograms: from the
+// latency of a cache to more than people wait.
 var classicBuckets = [...]float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 func (q *requests) init() {
@@ -86,7 +86,7 @@ func (q *requests) vecs() []collector {
 	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.faults, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
 }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (q *requests) Describe(ch chan<- *desc) { describe(ch, q.vecs()) }
 func (q *requests) Collect(ch chan<- metric) { collect(ch, q.vecs()) }
 
@@ -102,8 +102,8 @@ func collect(ch chan<- metric, all []collector) {
 	}
 }
 
-// expect makes a pool's counts of failures begin at 0, so that the first one
-// shows as an increase.
+// expect creates a pool's failure counters with 0, so that the first failure is visible
+// as an increase.
 func (q *requests) expect(pool string) {
 	for _, r := range reason.All() {
 		if r.GatewayError() {
@@ -114,7 +114,7 @@ func (q *requests) expect(pool string) {
 	q.hedgesWon.WithLabelValues(pool)
 }
 
-// Observe counts a request that has ended. It does not keep the record.
+// Observe counts a completed request. It does not keep the record.
 func (m *Metrics) Observe(r *proxy.Record) {
 	q := &m.requests
 	s := q.series.get(requestKey{routeKey{r.Route, r.Pool}, method(r.Method), status(r.Status)})
@@ -135,7 +135,7 @@ func (m *Metrics) Observe(r *proxy.Record) {
 	}
 }
 
-// special counts what is not so in the plain case.
+// special counts the uncommon facts of a request.
 func (q *requests) special(r *proxy.Record) {
 	if r.Held > 0 {
 		q.hold.WithLabelValues(r.Pool).Observe(r.Held.Seconds())
@@ -183,11 +183,11 @@ func (m *Metrics) Changed(c balancer.Change) {
 		to = "available"
 	}
 	k := c.Upstream.Key()
-	m.requests.upstreams.get(k) // so that it is forgotten with the upstream
+	m.requests.upstreams.get(k) // registers it for removal with the upstream
 	m.requests.transition.WithLabelValues(k.Pool, k.Addr, to).Inc()
 }
 
-// forget drops the series of an upstream.
+// forget removes the series of an upstream.
 func (q *requests) forget(k upstreamKey) {
 	q.upstreams.delete(k)
 	of := map[string]string{"pool": k.Pool, "upstream": k.Addr}
@@ -196,21 +196,21 @@ func (q *requests) forget(k upstreamKey) {
 	}
 }
 
-// method folds what a client may choose into a known set.
+// method maps a client's method to a known set.
 func method(m string) string {
 	for _, known := range [...]string{http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace} {
 		if m == known {
-			return known // m is a part of the request's header, which would be kept with it
+			return known // m is a part of the request's header and would keep all of it in memory
 		}
 	}
 	return "other"
 }
 
-// statusClientGone is the log's status of a client that left.
+// statusClientGone is the log's status for a client that has left.
 const statusClientGone = 499
 
-// status folds a status that nobody has registered into its class.
+// status maps an unregistered status to its class.
 func status(s int) int {
 	if s == statusClientGone || http.StatusText(s) != "" {
 		return s

@@ -6,7 +6,7 @@ func cacheDesc(name, help string, labels ...string) *desc {
 	return newDesc(namespace+"pool_cache_"+name, help, append([]string{"pool"}, labels...)...)
 }
 
-// What pools keep of responses, only of those that do. Never changed.
+// Metrics of kept responses, only for pools that keep some. They are never changed.
 var (
 	cacheRequests  = cacheDesc("requests_total", "Requests that the cache could have answered, by the source of the answer; if_error: an older response in place of an error.", "by")
 	cacheCoalesced = cacheDesc("coalesced_total", "Requests answered from the cache after waiting for another request to fetch the response.")

@@ -4,7 +4,7 @@ func sourceDesc(name, help string) *desc {
 	return newDesc(namespace+"source_"+name, help, "pool", "source")
 }
 
-// What is read from the places where upstreams are found. Never changed.
+// Metrics of the sources of upstreams. They are never changed.
 var (
 	sourceUp        = sourceDesc("up", "Whether the last look-up of the source succeeded.")
 	sourceUpstreams = sourceDesc("upstreams", "Upstreams found by the source's last look-up.")
@@ -13,7 +13,7 @@ var (
 	sourceFailures  = sourceDesc("failures_total", "Failed look-ups of the source.")
 )
 
-// collectSources sends how the sources of a pool do.
+// collectSources sends the state of a pool's sources.
 func (c *poolCollector) collectSources(ch chan<- metric, pool string) {
 	sources := c.metrics.sources.Load()
 	if sources == nil {

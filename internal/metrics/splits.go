@@ -7,23 +7,23 @@ import (
 	"github.com/goodgate/goodgate/internal/verdict"
 )
 
-// What is read from splits. Never changed. Requests, errors and latency by side are
-// those of the other metrics, which have the labels route and pool.
+// Metrics of splits. They are never changed. Requests, errors and latency by side are
+// in the other metrics, which have the labels route and pool.
 var (
 	splitShare   = newDesc(namespace+"split_share_ratio", "Share of a split route's requests that the pool gets.", "route", "pool")
 	splitVerdict = newDesc(namespace+"split_verdict", "The pool compared with the first one of the split: 1 for the present verdict.", "route", "pool", "verdict")
 	splitGuarded = newDesc(namespace+"split_guarded", "Whether the guard of the split sent all requests back to its first pool.", "route")
 )
 
-// splits reads the splits of this moment when it is asked.
+// splits reads the present splits when it is collected.
 type splits struct {
 	reports atomic.Pointer[func() []split.Report]
 }
 
-// SetSplits says where the splits of this moment are found. It may be called again.
+// SetSplits sets the function that returns the present splits. It may be called again.
 func (m *Metrics) SetSplits(reports func() []split.Report) { m.splits.reports.Store(&reports) }
 
-// Describe and Collect make it a [collector].
+// Describe and Collect implement [collector].
 func (c *splits) Describe(ch chan<- *desc) {
 	for _, d := range []*desc{splitShare, splitVerdict, splitGuarded} {
 		ch <- d

@@ -5,7 +5,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What is read of zones, where this goodgate has one. Never changed.
+// Metrics of zones, if goodgate knows its own. They are never changed.
 var (
 	zoneActive = poolDesc("zone_active", "Whether requests stay in the zone of this goodgate.")
 	zoneMeant  = poolDesc("zone_meant_ratio", "Share of the requests that should stay in the own zone.")

@@ -1,6 +1,6 @@
-// Package buffer lends the memory that streams are copied with. A buffer grows
-// while reads fill it and shrinks when they do not, so that a stream on which
-// little comes holds little while it waits.
+// Package buffer lends memory for copying streams. A buffer grows while reads fill it
+// and shrinks while they do not, so that a slow stream holds little memory while it
+// waits.
 package buffer
 
 import (
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A buffer holds at most step times what came last, or least.
+// A buffer has at most step times the size of the last read, or least.
 const (
 	least = 2 << 10
 	step  = 4
@@ -20,12 +20,12 @@ const Largest = least * step * step
 
 // Pool lends buffers. The zero value is ready; it is safe for concurrent use.
 type Pool struct {
-	Extra int // bytes that each has beyond its size
+	Extra int // additional bytes of each buffer
 
 	free [sizes]sync.Pool
 }
 
-// Buffer is one that is lent.
+// Buffer is a lent buffer.
 type Buffer struct {
 	Bytes []byte // its size and Extra
 	class int
@@ -49,10 +49,10 @@ func sizeOf(class int) int {
 	return n
 }
 
-// Put takes a buffer back.
+// Put returns a buffer to the pool.
 func (p *Pool) Put(b *Buffer) { p.free[b.class].Put(b) }
 
-// Fit returns the buffer for what comes after n bytes, in place of b.
+// Fit replaces b by the right buffer after a read of n bytes.
 func (p *Pool) Fit(b *Buffer, n int) *Buffer {
 	class := b.class
 	switch size := sizeOf(class); {
@@ -67,8 +67,8 @@ func (p *Pool) Fit(b *Buffer, n int) *Buffer {
 	return p.get(class)
 }
 
-// Copy copies until an end or an error, as io.Copy does. It calls no method of
-// src and dst but Read and Write.
+// Copy copies until the end or an error, like io.Copy. It calls only Read of src and
+// Write of dst.
 func (p *Pool) Copy(dst io.Writer, src io.Reader) (total int64, err error) {
 	b := p.Get()
 	defer func() { p.Put(b) }()

@@ -1,5 +1,5 @@
-// Package chunked decodes the chunked transfer coding (RFC 9112, section 7.1),
-// for both directions alike.
+// Package chunked decodes the chunked transfer coding (RFC 9112, section 7.1), in both
+// directions.
 package chunked
 
 import (
@@ -12,30 +12,30 @@ import (
 )
 
 const (
-	// maxLine is the longest line with a chunk's size and extensions.
+	// maxLine bounds a line with a chunk's size and extensions, in bytes.
 	maxLine = 4096
 
-	// maxWaste is how many bytes more than reasonable may frame the data:
-	// as reasonable count 16 a chunk and twice the data.
+	// maxWaste bounds the surplus of framing bytes over a reasonable number, which is
+	// 16 per chunk and twice the data.
 	maxWaste = 16 << 10
 )
 
-// Reader decodes chunks up to and with the line of the last one; what comes then
-// is the trailer, which header.ReadTrailer takes. Unlike httputil's reader it
-// can be read on after the one below has failed: it takes nothing from that before
-// all of what it needs is there, and it never waits while it has something to
-// return. The zero value needs a source: see [New].
+// Reader decodes chunks up to and including the line of the last one. The trailer
+// follows, for header.ReadTrailer. Unlike httputil's reader it can be used again after
+// an error of the underlying one: it takes bytes only when all necessary ones are
+// there, and never waits while it can return data. The zero value needs a source: see
+// [New].
 type Reader struct {
 	br    *bufio.Reader
-	left  int64 // bytes of the chunk to come
-	tail  bool  // the CRLF of a chunk comes next
+	left  int64 // remaining bytes of the chunk
+	tail  bool  // the CRLF of a chunk follows
 	waste int64
 }
 
 // New returns a reader of the chunks in br.
 func New(br *bufio.Reader) *Reader { return &Reader{br: br} }
 
-// Read returns io.EOF, and no bytes with it, after the line of the last chunk.
+// Read returns io.EOF, without bytes, after the line of the last chunk.
 func (c *Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if n > 0 && !c.ready() {
@@ -59,8 +59,8 @@ func (c *Reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ready reports whether more can be decoded without waiting. The last chunk is
-// left for a Read of its own.
+// ready reports whether more can be decoded without waiting. A separate Read handles
+// the last chunk.
 func (c *Reader) ready() bool {
 	have, _ := c.br.Peek(c.br.Buffered())
 	if c.left > 0 {
@@ -72,7 +72,7 @@ func (c *Reader) ready() bool {
 	return bytes.IndexByte(have, '\n') > 0 && have[0] != '0'
 }
 
-// next decodes what comes before a chunk's data. The last chunk is io.EOF.
+// next decodes the bytes before a chunk's data. The last chunk is io.EOF.
 func (c *Reader) next() error {
 	if c.tail {
 		end, err := c.br.Peek(2)
@@ -101,7 +101,7 @@ func (c *Reader) next() error {
 	return nil
 }
 
-// line returns the next line with its end, without taking it.
+// line returns the next line with its end, without consuming it.
 func (c *Reader) line() ([]byte, error) {
 	for {
 		have, _ := c.br.Peek(min(c.br.Buffered(), maxLine))
@@ -117,8 +117,8 @@ func (c *Reader) line() ([]byte, error) {
 	}
 }
 
-// size decodes a line. Its extensions mean nothing to anybody, but their amount
-// is bounded. There may be blanks before one (RFC 9112, section 7.1.1).
+// size decodes a line. It ignores extensions, but their size is bounded. Blanks may
+// precede one (RFC 9112, section 7.1.1).
 func (c *Reader) size(line []byte) (int64, error) {
 	if cr := bytes.IndexByte(line, '\r'); cr < 0 || cr != len(line)-2 {
 		return 0, errors.New("the line of a chunk's size does not end with CRLF")
@@ -136,8 +136,8 @@ func (c *Reader) size(line []byte) (int64, error) {
 	return size, nil
 }
 
-// hexadecimal decodes digits only; strconv would take a sign or "0x" as well. A
-// size has to fit 63 bits, as a Content-Length has.
+// hexadecimal decodes only digits, whereas strconv accepts a sign or "0x". A size must
+// fit into 63 bits, like a Content-Length.
 func hexadecimal(digits []byte) (int64, error) {
 	for _, d := range digits {
 		if !('0' <= d && d <= '9' || 'a' <= d && d <= 'f' || 'A' <= d && d <= 'F') {
@@ -154,9 +154,9 @@ func hexadecimal(digits []byte) (int64, error) {
 	return int64(size), nil
 }
 
-// Ahead looks at what comes next, without taking it. It returns the error that
-// reading on would end with, and behind the last chunk's line what follows that; ended
-// tells that this has come.
+// Ahead inspects the next bytes without consuming them. It returns the error that
+// further reading would return, and after the last chunk's line the bytes that follow
+// it; ended means that this line has arrived.
 func (c *Reader) Ahead(have []byte) (rest []byte, ended bool, err error) {
 	next := *c
 	for {
@@ -189,7 +189,7 @@ func (c *Reader) Ahead(have []byte) (rest []byte, ended bool, err error) {
 
 var errTail = errors.New("a chunk that does not end with CRLF")
 
-// unexpected makes of an end what it is within a body.
+// unexpected converts io.EOF to the error for an end inside a body.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -1,5 +1,5 @@
-// Package dualstack connects to a host that has an IPv4 and an IPv6 address by
-// whichever works (RFC 8305).
+// Package dualstack connects to a host with an IPv4 and an IPv6 address, by whichever
+// works (RFC 8305).
 package dualstack
 
 import (
@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// delay is how long one address may take before the other is tried beside it: the
-// connection attempt delay of RFC 8305, section 5.
+// delay is the time after which the second address is tried in parallel: the connection
+// attempt delay of RFC 8305, section 5.
 const delay = 250 * time.Millisecond
 
-// Dial makes a connection, as that of [net.Dialer.DialContext].
+// Dial makes a connection, like [net.Dialer.DialContext].
 type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Host is where an upstream is. It must not be copied after use.
+// Host has the addresses of an upstream. It must not be copied after use.
 type Host struct {
 	Addr  string // host:port or unix:/path
-	Other string // the same host and port by an address of the other family; "" = there is none
+	Other string // the same host and port with an address of the other family; "" = none
 
 	otherFirst atomic.Bool // Other worked last
 }
 
-// Connect makes a connection by one of the addresses. The one that worked last is
-// tried first, and the other when that has failed or is slow. If both fail, the error
-// is that of Addr, with a word about the other.
+// Connect makes a connection with one of the addresses. It tries the one that worked
+// last, and the other one if that has failed or is slow. If both fail, it returns the
+// error of Addr with a note on the other.
 func (h *Host) Connect(ctx context.Context, dial Dial) (net.Conn, error) {
 	if path, ok := strings.CutPrefix(h.Addr, "unix:"); ok {
 		return dial(ctx, "unix", path)
@@ -39,7 +39,7 @@ func (h *Host) Connect(ctx context.Context, dial Dial) (net.Conn, error) {
 	return h.race(ctx, dial)
 }
 
-// attempt is what a try of one address came to.
+// attempt is the result of trying one address.
 type attempt struct {
 	other bool
 	conn  net.Conn
@@ -75,7 +75,7 @@ func (h *Host) race(ctx context.Context, dial Dial) (net.Conn, error) {
 			running--
 			if a.err == nil {
 				h.otherFirst.Store(a.other)
-				if running > 0 { // it may have made a connection, too
+				if running > 0 { // it may have connected, too
 					go func() { discard(<-results) }()
 				}
 				return a.conn, nil

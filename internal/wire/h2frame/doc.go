@@ -1,4 +1,3 @@
-// Package h2frame reads the frames of HTTP/2 (RFC 9113, section 4.1) as they go by
-// on a client's connection, whose protocol is [net/http]'s. It keeps from net/http
-// what that does not survive.
+// Package h2frame reads the frames of HTTP/2 (RFC 9113, section 4.1) on a client
+// connection of [net/http]. It blocks frames that net/http does not survive.
 package h2frame

@@ -2,31 +2,31 @@ package h2frame
 
 import "net"
 
-// preface is the length of what a client sends before its first frame.
+// preface is the length of the bytes that a client sends before its first frame.
 const preface = 24
 
-// Guard is a client's connection that watches the frames go by, and fails when
-// the upstream widens a window too far: net/http's client locks up for good then,
-// with all that use the connection. Reads belong to one goroutine, writes to
-// another. Use NewGuard.
+// Guard is a client connection that reads the frames as they pass, and fails if the
+// upstream increases a flow-control window too far: net/http's client would then lock
+// up permanently, with all users of the connection. Reads belong to one goroutine,
+// writes to another. Create it with [NewGuard].
 type Guard struct {
 	net.Conn
 
-	// In and Out are called with the frames that are read and about to be written;
-	// nil = nobody is.
+	// In and Out are called with the frames that were read and those about to be
+	// written; nil = not called.
 	In, Out func(Frame)
 
 	in, out Scanner
-	ahead   int // bytes that were scanned and have to be written again; the writer's
+	ahead   int // scanned bytes that must be written again; belongs to the writer
 	windows windows
 }
 
-// NewGuard guards a connection on which nothing was written yet.
+// NewGuard guards a connection before its first write.
 func NewGuard(c net.Conn) *Guard {
 	return &Guard{Conn: c, out: Scanner{skip: preface}, windows: newWindows()}
 }
 
-// Read shows the frames to In before anybody else sees them.
+// Read passes the frames to In before it returns them.
 func (g *Guard) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	rest := p[:n]
@@ -51,8 +51,8 @@ func (g *Guard) check(f Frame) error {
 	return nil
 }
 
-// Write shows the frames to Out before the upstream can answer them. net/http
-// writes again what took too long.
+// Write passes the frames to Out before the upstream can answer them. After a timeout,
+// net/http writes the same bytes again.
 func (g *Guard) Write(p []byte) (int, error) {
 	rest := p[min(g.ahead, len(p)):]
 	for f, ok := g.out.Next(&rest); ok; f, ok = g.out.Next(&rest) {
@@ -71,5 +71,5 @@ func (g *Guard) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Ended tells that a stream has ended.
+// Ended records that a stream has ended.
 func (g *Guard) Ended(stream uint32) { g.windows.end(stream) }

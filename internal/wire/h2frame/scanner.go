@@ -2,7 +2,7 @@ package h2frame
 
 import "encoding/binary"
 
-// The kinds of frames that matter here, and the length of what precedes a payload.
+// The relevant types of frames, and the length of a frame's header.
 const (
 	Data         = 0
 	Headers      = 1
@@ -14,7 +14,7 @@ const (
 	HeaderSize   = 9
 )
 
-// The beginnings of payloads that matter here.
+// The lengths of the relevant parts of payloads.
 const (
 	goAwayPayload       = 8
 	windowUpdatePayload = 4
@@ -23,34 +23,34 @@ const (
 
 const (
 	flagAck           = 1
-	initialWindowSize = 4 // a setting
+	initialWindowSize = 4 // id of the setting
 )
 
-// Frame is the beginning of a frame, or one of the settings in a SETTINGS, which
+// Frame is the beginning of a frame, or one of the settings in a SETTINGS frame, which
 // follow it one by one.
 type Frame struct {
 	Kind     byte
-	Length   int // of the payload
+	Length   int // length of the payload
 	Stream   uint32
-	Last     uint32 // of a GOAWAY: the last stream that was or might be processed
-	Code     uint32 // of a GOAWAY: why
-	Complete bool   // of a SETTINGS that acknowledges nothing: no setting follows
+	Last     uint32 // for GOAWAY: the last stream that was or might be processed
+	Code     uint32 // for GOAWAY: the error code
+	Complete bool   // for SETTINGS without ACK: no setting follows
 
-	setting uint16 // which; 0 = it is none
-	value   uint32 // of a setting; of a WINDOW_UPDATE: by how much
+	setting uint16 // id of the setting; 0 = none
+	value   uint32 // value of the setting; for WINDOW_UPDATE: the increment
 }
 
-// Scanner finds the frames in a stream of bytes that comes in any portions. The zero
-// value is at the beginning of a stream. It is for one goroutine.
+// Scanner finds the frames in a stream of bytes with any division. The zero value is at
+// the beginning of a stream. It is for one goroutine.
 type Scanner struct {
 	skip     int // bytes before the next frame
-	settings int // before the next frame
+	settings int // settings before the next frame
 	n        int // bytes in buf
 	buf      [HeaderSize + goAwayPayload]byte
 }
 
-// Next takes bytes off p up to the next beginning of a frame, and reports false
-// when they do not hold one to its end.
+// Next takes bytes off p up to the next beginning of a frame, and returns false if p
+// does not complete one.
 func (s *Scanner) Next(p *[]byte) (Frame, bool) {
 	for len(*p) > 0 {
 		if s.n == 0 && s.skip > 0 {
@@ -69,7 +69,7 @@ func (s *Scanner) Next(p *[]byte) (Frame, bool) {
 	return Frame{}, false
 }
 
-// want returns how many bytes are needed.
+// want returns the number of necessary bytes.
 func (s *Scanner) want() int {
 	switch {
 	case s.settings > 0:
@@ -85,7 +85,7 @@ func (s *Scanner) want() int {
 
 func (s *Scanner) length() int { return int(binary.BigEndian.Uint32(s.buf[:4]) >> 8) }
 
-// take returns what is in buf.
+// take returns the frame in buf.
 func (s *Scanner) take() Frame {
 	defer func() { s.n = 0 }()
 	if s.settings > 0 {
@@ -104,7 +104,7 @@ func (s *Scanner) take() Frame {
 	switch {
 	case f.Kind == Settings && s.buf[4]&flagAck == 0:
 		s.settings = f.Length / settingSize
-		s.skip = f.Length % settingSize // an odd one, which ends the connection
+		s.skip = f.Length % settingSize // of invalid length, which ends the connection
 		f.Complete = s.settings == 0
 	case f.Kind == GoAway && len(payload) > 0:
 		f.Last = binary.BigEndian.Uint32(payload) &^ reserved

@@ -15,39 +15,39 @@ var (
 	errIdle   = errors.New("the upstream has widened the window of a stream that was not opened")
 )
 
-// windows follows how much the upstream lets each stream send. net/http locks up
-// for good when a stream's window becomes too wide, with all that use its
-// connection, so it must not learn of that.
+// windows tracks how much the upstream allows each stream to send. If a stream's window
+// becomes too large, net/http locks up permanently, with all users of its connection,
+// so it must not see that.
 type windows struct {
 	mu      sync.Mutex // protects the fields below
 	initial int64
 	streams map[uint32]window
-	latest  uint32 // the highest that was opened
-	prune   int    // how many there may be before those that ended are forgotten
+	latest  uint32 // the highest opened stream
+	prune   int    // number of windows at which ended ones are removed
 }
 
-// window is one stream's.
+// window is the window of one stream.
 type window struct {
-	granted int64 // beyond the initial window, less what was sent
+	granted int64 // in addition to the initial window, minus the sent bytes
 	ended   bool
 }
 
-// minPrune is how many streams may have ended without being forgotten: net/http
-// takes a moment to forget one.
+// minPrune is the number of ended streams that may remain, because net/http takes a
+// moment to forget a stream.
 const minPrune = 256
 
 func newWindows() windows {
 	return windows{initial: 65535, streams: map[uint32]window{}, prune: minPrune}
 }
 
-// start sets what streams have to begin with, those that exist as well.
+// start sets the initial window, also for existing streams.
 func (w *windows) start(initial uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.initial = int64(initial)
 }
 
-// open begins to follow a stream, unless it is followed.
+// open starts to track a stream, if it is not yet tracked.
 func (w *windows) open(stream uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,8 +62,8 @@ func (w *windows) open(stream uint32) {
 	w.latest = max(w.latest, stream)
 }
 
-// grant widens a stream's window, or narrows it by what is about to be sent. The
-// error is the upstream's fault. A stream that was forgotten is nobody's.
+// grant increases a stream's window, or reduces it by the bytes about to be sent. The
+// error is the upstream's fault. It ignores streams that are no longer tracked.
 func (w *windows) grant(stream uint32, n int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,7 +82,7 @@ func (w *windows) grant(stream uint32, n int64) error {
 	return nil
 }
 
-// end says that a stream has ended.
+// end records that a stream has ended.
 func (w *windows) end(stream uint32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package pipe moves bytes from one socket to another without copying them
-// through the process, by splice(2).
+// Package pipe moves bytes from one socket to another with splice(2), without copying
+// them through the process.
 package pipe
 
 import (
@@ -12,30 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pipe is a pipe of the kernel's, which holds what has left one socket and not
-// reached another. It is not safe for concurrent use.
+// Pipe is a kernel pipe. It has the bytes that have left one socket and not yet reached
+// the other. It is not safe for concurrent use.
 type Pipe struct {
 	r, w  int
-	n     int // bytes in it
+	n     int // bytes in the pipe
 	close runtime.Cleanup
 
-	// Of the call under way; the functions are made once.
+	// State of the call in progress. The functions are created once.
 	max, done int
 	err       error
 	fill      func(fd uintptr) bool
 	drain     func(fd uintptr) bool
 }
 
-// Pool lends pipes, of which each takes two file descriptors. The zero value
-// lends none. Safe for concurrent use.
+// Pool lends pipes. Each takes two file descriptors. The zero value lends none. It is
+// safe for concurrent use.
 type Pool struct {
-	Max int // that are lent at a time
+	Max int // limit on lent pipes
 
 	lent atomic.Int64
 	free sync.Pool
 }
 
-// Get returns an empty pipe, nil when there are Max or none can be had.
+// Get returns an empty pipe, nil if Max are lent or the kernel provides none.
 func (p *Pool) Get() *Pipe {
 	if p.lent.Add(1) > int64(p.Max) {
 		p.lent.Add(-1)
@@ -73,7 +73,7 @@ func newPipe(fds [2]int) *Pipe {
 	return c
 }
 
-// Put takes a pipe back. One with bytes in it is closed.
+// Put returns a pipe to the pool. It closes a pipe that still has bytes.
 func (p *Pool) Put(c *Pipe) {
 	p.lent.Add(-1)
 	if c.n == 0 {
@@ -89,12 +89,12 @@ func closeBoth(fds [2]int) {
 	unix.Close(fds[1])
 }
 
-// Len returns how many bytes are in the pipe.
+// Len returns the number of bytes in the pipe.
 func (c *Pipe) Len() int { return c.n }
 
-// Fill waits until a socket has bytes, and takes at most max of them into an empty
-// pipe. It returns io.EOF at the socket's end, and otherwise its errors, that of a
-// deadline among them.
+// Fill waits until a socket has bytes, and moves at most max of them into an empty
+// pipe. It returns io.EOF at the end of the stream, and otherwise the socket's errors,
+// including those of a deadline.
 func (c *Pipe) Fill(from syscall.RawConn, max int) (int, error) {
 	c.max, c.done, c.err = max, 0, nil
 	failed := from.Read(c.fill)
@@ -110,8 +110,8 @@ func (c *Pipe) Fill(from syscall.RawConn, max int) (int, error) {
 	return c.done, nil
 }
 
-// Drain gives a socket what is in the pipe, waiting for room. What it has not
-// given when it fails is still in the pipe.
+// Drain writes the bytes in the pipe to a socket, and waits for room. After an error,
+// the rest stays in the pipe.
 func (c *Pipe) Drain(to syscall.RawConn) (int, error) {
 	c.done, c.err = 0, nil
 	if failed := to.Write(c.drain); failed != nil {

@@ -1,7 +1,7 @@
 //go:build !linux
 
-// Package pipe moves bytes from one socket to another without copying them
-// through the process. It can do so on Linux only.
+// Package pipe moves bytes from one socket to another without copying them through the
+// process. It works only on Linux.
 package pipe
 
 import (
@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// Pipe is never had here.
+// Pipe is not available on this system.
 type Pipe struct{}
 
-// Pool lends none here.
+// Pool lends no pipes on this system.
 type Pool struct {
-	Max int // that are lent at a time
+	Max int // limit on lent pipes
 }
 
 // Get returns nil.

@@ -1,10 +1,10 @@
-// Package socket asks the sockets below connections what the net package does not,
-// and reads and writes them without waiting.
+// Package socket reads facts about sockets that the net package does not provide, and
+// reads and writes without waiting.
 //
-// Its functions keep nothing. Those that take a file descriptor are for the functions
-// that a [syscall.RawConn] calls with it, and as safe for concurrent use as that is.
-// Where a system cannot tell, the answer is that nothing is known; where none can be
-// asked, [Raw] returns nil.
+// Its functions have no state. Those with a file descriptor are for use in the
+// functions that a [syscall.RawConn] calls, and are as safe for concurrent use as that.
+// If a system does not provide a fact, the result means unknown. If it provides no
+// sockets, [Raw] returns nil.
 package socket
 
 import (
@@ -13,22 +13,23 @@ import (
 	"time"
 )
 
-// ErrWouldWait says that nothing can be read, or written, without waiting.
+// ErrWouldWait means that a read or write would have to wait.
 var ErrWouldWait = errors.New("nothing can be done without waiting")
 
-// LingerBytes bounds what is taken from a client that goes on sending after an
-// answer. A client that is reset instead may not see that (RFC 9112, section 9.6).
+// LingerBytes bounds the bytes read from a client that continues to send after an
+// answer. A client that gets a reset instead may miss the answer (RFC 9112, section
+// 9.6).
 const LingerBytes = 16 << 20
 
-// TCP is what the kernel knows of a connection.
+// TCP is the kernel's state of a connection.
 type TCP struct {
-	Acked     uint64 // bytes that the other side's TCP has acknowledged, its SYN being one
+	Acked     uint64 // bytes that the peer's TCP has acknowledged, including the SYN
 	Closed    bool   // after a RST, unless this side has closed it
 	RoundTrip time.Duration
-	Waiting   bool // for the other side's TCP to acknowledge what was sent
+	Waiting   bool // sent bytes are not yet acknowledged by the peer's TCP
 }
 
-// Below returns the connection below all that wrap it, such as TLS.
+// Below returns the connection below all wrappers, such as TLS.
 func Below(c net.Conn) net.Conn {
 	for {
 		outer, ok := c.(interface{ NetConn() net.Conn })
@@ -39,8 +40,8 @@ func Below(c net.Conn) net.Conn {
 	}
 }
 
-// Write writes what is in a and then in b, in one call if it can be, and takes off
-// what was written.
+// Write writes a and then b, in one call if possible, and removes the written bytes
+// from them.
 func Write(c net.Conn, a, b *[]byte) (int64, error) {
 	if len(*a) > 0 && len(*b) > 0 {
 		both := net.Buffers{*a, *b}

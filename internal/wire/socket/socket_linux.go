@@ -9,8 +9,7 @@ import (
 // tcpClose is TCP_CLOSE of the kernel's tcp_states.h.
 const tcpClose = 7
 
-// Queued returns how many bytes have come that were not read; 0 = none, or that is
-// not known.
+// Queued returns the number of received bytes that were not read; 0 = none or unknown.
 func Queued(fd uintptr) int {
 	n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
 	if err != nil {
@@ -19,7 +18,7 @@ func Queued(fd uintptr) int {
 	return n
 }
 
-// AskTCP asks the kernel about a connection of TCP, and reports whether it has told.
+// AskTCP returns the kernel's state of a TCP connection; false if it is unknown.
 func AskTCP(fd uintptr) (TCP, bool) {
 	info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {

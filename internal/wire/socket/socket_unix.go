@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Raw returns the socket of a connection, nil if that has none.
+// Raw returns the socket of a connection, nil if it has none.
 func Raw(c net.Conn) syscall.RawConn {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
@@ -23,7 +23,7 @@ func Raw(c net.Conn) syscall.RawConn {
 	return raw
 }
 
-// ReadNow reads what is there.
+// ReadNow reads the available bytes.
 func ReadNow(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := unix.Read(int(fd), p)
@@ -41,7 +41,7 @@ func ReadNow(fd uintptr, p []byte) (int, error) {
 	}
 }
 
-// WriteNow writes what there is room for.
+// WriteNow writes as many bytes as there is room for.
 func WriteNow(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := unix.Write(int(fd), p)
@@ -57,8 +57,8 @@ func WriteNow(fd uintptr, p []byte) (int, error) {
 	}
 }
 
-// Readable reports whether a read would not wait. A failure of the connection that it
-// finds is told to nobody else.
+// Readable reports whether a read would not wait. It consumes an error of the
+// connection, so nobody else sees it.
 func Readable(fd uintptr) bool {
 	var next [1]byte
 	for {
@@ -69,16 +69,16 @@ func Readable(fd uintptr) bool {
 	}
 }
 
-// Quiet reports whether there is nothing to read, neither bytes nor the end. It leaves
-// all as it is.
+// Quiet reports whether there is nothing to read, neither bytes nor the end. It changes
+// nothing.
 func Quiet(fd uintptr) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds[:], 0)
 	return n == 0 && err == nil
 }
 
-// Failed reports whether the other side has reset the connection, or closed a local one
-// in both directions. It leaves all as it is.
+// Failed reports whether the peer has reset the connection, or closed a local one in
+// both directions. It changes nothing.
 func Failed(fd uintptr) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd)}}
 	n, err := unix.Poll(fds[:], 0)
