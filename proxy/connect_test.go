@@ -169,7 +169,8 @@ func TestWebSocketOverHTTP2Refused(t *testing.T) {
 	}
 }
 
-// What goodgate answers itself with a status of success refuses a WebSocket.
+// A WebSocket is refused where goodgate itself would answer with a successful status, which
+// would accept it.
 func TestWebSocketOverHTTP2WithoutPool(t *testing.T) {
 	t.Parallel()
 	for want, route := range map[int]proxy.Route{

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What is the kind of an event.
+// A What is the kind of an event.
 type What string
 
 const (

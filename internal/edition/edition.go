@@ -1,5 +1,5 @@
-// Package edition says which parts this build of goodgate has. The build tag minimal
-// leaves out what the proxy beside one application does not need.
+// Package edition reports which parts this build of goodgate has. The build tag minimal leaves
+// out the parts that a proxy beside one application does not need.
 package edition
 
 // Minimal reports whether this build lacks HTTP/3, ACME, users with passwords, zstd, sources that

@@ -131,8 +131,8 @@ func (l *Log) open(o Options) (*output, error) {
 	return out, nil
 }
 
-// trouble tells that an output has begun to fail, or works again. The output may be the
-// only one that takes events, so that standard error is told as well.
+// trouble logs that an output has begun to fail, or works again. The output may be the
+// only one for events, so the message also goes to standard error.
 func (l *Log) trouble(o Options, err error) {
 	if err == nil {
 		l.Info("log output works again", "output", o.Output, "name", o.Name)

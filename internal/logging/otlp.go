@@ -17,10 +17,10 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// How records are sent by OTLP.
+// Limits and settings for sending records by OTLP.
 const (
-	otlpFlush    = time.Second // as OpenTelemetry's own batches
-	otlpBatch    = 512 << 10   // bytes of a message, about
+	otlpFlush    = time.Second // like OpenTelemetry's own batches
+	otlpBatch    = 512 << 10   // approximate size of a message, in bytes
 	otlpPatience = time.Minute
 	otlpPort     = "4318" // without TLS
 	otlpPath     = "/v1/logs"
@@ -29,8 +29,8 @@ const (
 	logRecords = 2
 )
 
-// conventions are the names that OpenTelemetry's semantic conventions have for fields of a
-// request's record. The trace has a place of its own.
+// conventions returns the names in OpenTelemetry's semantic conventions for the fields
+// of a request's record. The trace has a separate place.
 func conventions() map[string]string {
 	return map[string]string{
 		"id": "goodgate.request_id", "client": "client.address", "method": "http.request.method", "host": "server.address", "path": "url.path",
@@ -39,7 +39,8 @@ func conventions() map[string]string {
 	}
 }
 
-// otlpForm is that of an output by OTLP: each record is a field log_records of ScopeLogs.
+// otlpForm returns the form of an output by OTLP: each record is a field log_records of
+// ScopeLogs.
 func (o Options) otlpForm() (form, error) {
 	const prefix = "goodgate."
 	return o.structuredForm(appendLogRecord, prefix, namesWith(prefix, conventions()))
@@ -49,13 +50,13 @@ func (o Options) otlpForm() (form, error) {
 func appendLogRecord(b []byte, e entry) []byte {
 	b, start := otlp.Open(b, logRecords)
 	b = otlp.AppendTime(b, 1, e.at)
-	b = otlp.AppendInt(b, 2, int64(min(max(e.level+9, 1), 24))) // slog's levels are as far apart as SeverityNumbers
+	b = otlp.AppendInt(b, 2, int64(min(max(e.level+9, 1), 24))) // slog's levels have the same distances as SeverityNumbers
 	b = otlp.AppendString(b, 3, e.level.String())
 	b, body := otlp.Open(b, 5)
 	b, text := otlp.Open(b, 1)
 	if e.request == nil {
 		b = append(b, otlp.Text(e.message)...)
-	} else { // what was asked, and how it ended
+	} else { // the request line and the result
 		b = append(append(b, otlp.Text(e.request.Method)...), ' ')
 		b = append(append(b, otlp.Text(e.request.Path)...), ' ')
 		b = appendStatus(b, e.request)
@@ -71,8 +72,7 @@ func appendLogRecord(b []byte, e entry) []byte {
 	return otlp.Close(b, start)
 }
 
-// appendPlace appends where a request is in a trace: its own span, else that of whoever
-// sent it.
+// appendPlace appends a request's place in a trace: its own span, else its sender's.
 func appendPlace(b []byte, r *proxy.Record) []byte {
 	flags, trace, span := uint32(0), r.Trace, ""
 	if id, recorded := r.Span(); id != (proxy.SpanID{}) {
@@ -100,7 +100,7 @@ func appendPlace(b []byte, r *proxy.Record) []byte {
 	return b
 }
 
-// identifier decodes the ID of a trace or a span. One of zeros is none.
+// identifier decodes the ID of a trace or a span. It returns nil for an ID of zeros.
 func identifier(digits string, size int) []byte {
 	id, err := hex.DecodeString(digits)
 	if err != nil || len(id) != size || strings.Trim(digits, "0") == "" {
@@ -115,9 +115,9 @@ type otlpOutput struct {
 	client   *otlp.Client
 	envelope otlp.Envelope
 	trouble  edge
-	lost     func(n int64) // counts records that the endpoint did not take
+	lost     func(n int64) // counts records that the endpoint has rejected
 
-	ctx  context.Context // ends with Interrupt
+	ctx  context.Context // cancelled by Interrupt
 	stop context.CancelFunc
 }
 
@@ -151,7 +151,7 @@ func otlpEndpoint(output string) string {
 	return u.String()
 }
 
-// Write sends whole records. It returns an error only after Interrupt.
+// Write sends complete records. It returns an error only after Interrupt.
 func (o *otlpOutput) Write(p []byte) (sent int, err error) {
 	for sent < len(p) {
 		batch := firstRecords(p[sent:])
@@ -170,7 +170,7 @@ func (o *otlpOutput) Write(p []byte) (sent int, err error) {
 	return sent, nil
 }
 
-// Interrupt makes a Write that waits return.
+// Interrupt makes a waiting Write return.
 func (o *otlpOutput) Interrupt() { o.stop() }
 
 // Close closes the connections. No Write may be in progress.
@@ -191,7 +191,7 @@ func firstRecords(b []byte) []byte {
 		size += n
 	}
 	if size == 0 {
-		return b // broken, which the output's own records never are
+		return b // invalid, which the output's own records never are
 	}
 	return b[:size]
 }

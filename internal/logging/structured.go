@@ -11,28 +11,27 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// entry is a record for an output that keeps fields apart, instead of making one text of
-// them.
+// entry is a record for an output with separate fields.
 type entry struct {
 	at      time.Time
 	level   slog.Level
-	message string        // of an event
+	message string        // message of an event
 	request *proxy.Record // nil = an event
-	attrs   []slog.Attr   // without groups: their names have those of the groups before a dot
+	attrs   []slog.Attr   // without groups: names have the groups as a prefix with dots
 }
 
-// structured makes records into what encode appends. prefix is put before the names of an
-// event's fields. It is safe for concurrent use if its writer is.
+// structured encodes records with encode. It puts prefix before the names of an event's
+// fields. It is safe for concurrent use if its writer is.
 type structured struct {
-	out    io.Writer // takes a record a call
+	out    io.Writer // gets one record per call
 	level  slog.Level
 	encode func(b []byte, e entry) []byte
 	prefix string
-	attrs  []slog.Attr // of every event
+	attrs  []slog.Attr // attributes of every event
 	rooms  *sync.Pool
 }
 
-// structuredForm returns the form of such an output. names are those of a request's
+// structuredForm returns the form of such an output. names has the names of a request's
 // fields, see [Fields.edits].
 func (o Options) structuredForm(encode func(b []byte, e entry) []byte, prefix string, names map[string]string) (form, error) {
 	edits, err := o.Fields.edits(names)
@@ -69,7 +68,7 @@ func (h *structured) Handle(_ context.Context, r slog.Record) error {
 	return h.write(entry{at: r.Time, level: r.Level, message: r.Message, attrs: attrs})
 }
 
-// appendFlat appends a field, or those of a group.
+// appendFlat appends a field, or the fields of a group.
 func appendFlat(list []slog.Attr, prefix string, a slog.Attr) []slog.Attr {
 	v := a.Value.Resolve()
 	if v.Kind() != slog.KindGroup {
@@ -99,8 +98,8 @@ func (h *structured) WithGroup(name string) slog.Handler {
 	return &next
 }
 
-// namesWith returns names of all fields of a request's record: those given, and a prefix
-// with goodgate's name for the others.
+// namesWith returns the names of all fields of a request's record: the given ones, and
+// goodgate's names with a prefix for the others.
 func namesWith(prefix string, given map[string]string) map[string]string {
 	names := map[string]string{}
 	for _, name := range proxy.LogFields() {

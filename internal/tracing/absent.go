@@ -9,11 +9,11 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Tracer stands in for the one that the minimal edition does not have: configurations
-// with tracing are refused.
+// Tracer replaces the tracer that the minimal edition does not have. That edition
+// rejects configurations with tracing.
 type Tracer struct{}
 
-// New fails.
+// New returns an error.
 func New(Options) (*Tracer, error) {
 	return nil, errors.New("the minimal edition of goodgate does not have tracing")
 }
@@ -22,5 +22,5 @@ func (t *Tracer) Start()              {}
 func (t *Tracer) Run(context.Context) {}
 func (t *Tracer) Succeed(*Tracer)     {}
 
-// Begin begins no trace.
+// Begin returns nil.
 func (t *Tracer) Begin(*proxy.Request, bool) proxy.Trace { return nil }

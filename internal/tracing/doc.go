@@ -1,8 +1,8 @@
-// Package tracing sends OpenTelemetry traces: a span for each request and one
-// for each of its attempts.
+// Package tracing sends OpenTelemetry traces: a span for each request and one for each
+// of its attempts.
 //
-// While a request runs it only gets IDs, which go upstream in its traceparent
-// header (W3C Trace Context). When it has ended its record is made into spans, if
-// it was chosen to be recorded. Spans are sent by OTLP over HTTP in the
-// background; what cannot be sent is dropped, within bounds of time and number.
+// While a request runs it only has IDs, which go upstream in its traceparent header
+// (W3C Trace Context). After its end, the record of a sampled request becomes spans.
+// They are sent by OTLP over HTTP in the background. Spans that cannot be sent are
+// dropped, within limits of time and number.
 package tracing

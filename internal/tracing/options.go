@@ -2,12 +2,12 @@ package tracing
 
 import "log/slog"
 
-// Options say where traces go.
+// Options configure the destination and the content of traces.
 type Options struct {
-	Endpoint string            // URL that takes OTLP over HTTP
-	Headers  map[string]string // sent along, such as a key
-	Sample   float64           // share of the requests that are recorded, unless a trusted proxy has decided
+	Endpoint string            // URL that accepts OTLP over HTTP
+	Headers  map[string]string // additional headers, such as a key
+	Sample   float64           // share of recorded requests, unless a trusted proxy has decided
 	Service  string            // service.name of the spans
-	Version  string            // service.version; empty = not told
-	Logger   *slog.Logger      // told when sending fails, and when it works again
+	Version  string            // service.version; empty = none
+	Logger   *slog.Logger      // reports when sending fails, and when it works again
 }

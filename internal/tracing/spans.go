@@ -18,9 +18,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// record makes a request's record into spans. Names and values follow the
-// semantic conventions of OpenTelemetry for HTTP, what they do not know begins
-// with goodgate.
+// record turns a request's record into spans. Names and values follow the semantic
+// conventions of OpenTelemetry for HTTP. Other names begin with goodgate.
 func (p *place) record(tracer trace.Tracer, r *proxy.Record) {
 	ctx := context.Background()
 	if p.parent.IsValid() {
@@ -37,8 +36,8 @@ func (p *place) record(tracer trace.Tracer, r *proxy.Record) {
 	span.End(trace.WithTimestamp(r.Start.Add(r.Duration)))
 }
 
-// attempt makes the span of one attempt, which ends with the response header or
-// the failure.
+// attempt creates the span of one attempt, which ends with the response header or the
+// failure.
 func (p *place) attempt(ctx context.Context, tracer trace.Tracer, r *proxy.Record, i int) {
 	a := &r.Attempts[i]
 	began := r.Start.Add(a.After)
@@ -100,22 +99,22 @@ func requestAttributes(r *proxy.Record) []attribute.KeyValue {
 	return attrs
 }
 
-// giving makes the next span that is begun under ctx have an ID.
+// giving sets the ID of the next span under ctx.
 func (p *place) giving(ctx context.Context, s trace.SpanID) context.Context {
 	return context.WithValue(ctx, givenKey{}, givenIDs{p.id, s})
 }
 
-// Spans wait to be sent while their receiver does not answer. What clients choose
-// of them is cut to so many bytes.
+// Limits on the values that clients choose, in bytes. Spans wait in memory while their
+// receiver does not answer.
 const (
 	maxPath  = 1024
 	maxHost  = 256
 	maxError = 256
-	maxState = 512 // as W3C Trace Context asks for, section 3.3.1.5
+	maxState = 512 // required by W3C Trace Context, section 3.3.1.5
 )
 
-// cut returns a copy of at most n bytes of a text, which is a part of the
-// request's header: all of that would be kept with it.
+// cut returns a copy of at most n bytes of a text. The original is a part of the
+// request's header and would keep all of it in memory.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return strings.Clone(s)
@@ -123,21 +122,20 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// copied returns a copy of a tracestate, an empty one of one that is too long.
+// copied returns a copy of a tracestate, an empty one if it is too long.
 func copied(s trace.TraceState) (own trace.TraceState) {
 	if text := s.String(); len(text) <= maxState {
-		own, _ = trace.ParseTraceState(text) // it has been parsed before
+		own, _ = trace.ParseTraceState(text) // it has already been parsed
 	}
 	return own
 }
 
-// method folds what a client may choose into the known set, as the conventions
-// ask.
+// method maps a client's method to the known set, as the conventions require.
 func method(m string) string {
 	for _, known := range [...]string{http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace} {
 		if m == known {
-			return known // m is a part of the request's header, which would be kept with it
+			return known // m is a part of the request's header and would keep all of it in memory
 		}
 	}
 	return "_OTHER"

@@ -22,11 +22,11 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// What sending may take.
+// Limits on sending.
 const (
 	sendTimeout = 10 * time.Second
 	endTimeout  = 5 * time.Second // at the end, for the last spans
-	queueSize   = 4096            // spans that wait to be sent; more are dropped
+	queueSize   = 4096            // waiting spans; more are dropped
 )
 
 // Tracer is a [proxy.Tracer].
@@ -34,21 +34,21 @@ type Tracer struct {
 	opts     Options
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
-	bound    uint64 // of a random number, below which a request is recorded
+	bound    uint64 // limit on a random number below which a request is recorded
 	exporter *reporting
 	client   *uploader
 
 	mu   sync.RWMutex // held for reading while a request is recorded; protects heir
-	heir *Tracer      // takes the requests that have not ended; nil = this one does
+	heir *Tracer      // records the requests that have not ended; nil = this one does
 }
 
-// New returns a tracer that takes nothing before Start. An error is about the
+// New returns a tracer that accepts no spans before Start. An error is about the
 // endpoint.
 func New(o Options) (*Tracer, error) {
 	about := otlp.Source{Service: o.Service, Version: o.Version}.Attributes()
 	p := sdk.NewTracerProvider(
 		sdk.WithIDGenerator(given{}),
-		sdk.WithSampler(sdk.AlwaysSample()), // Begin has decided
+		sdk.WithSampler(sdk.AlwaysSample()), // Begin has already decided
 		sdk.WithResource(resource.NewSchemaless(about...)))
 	client := newUploader(o)
 	exporter, err := otlptrace.New(context.Background(), client)
@@ -61,13 +61,13 @@ func New(o Options) (*Tracer, error) {
 	}, nil
 }
 
-// Start takes spans from now on. Run has to follow.
+// Start accepts spans from now on. Run must follow.
 func (t *Tracer) Start() {
 	t.provider.RegisterSpanProcessor(sdk.NewBatchSpanProcessor(t.exporter,
 		sdk.WithMaxQueueSize(queueSize), sdk.WithExportTimeout(sendTimeout)))
 }
 
-// Run sends spans until ctx ends, and then the last ones, for 5 s at most.
+// Run sends spans until ctx ends, and then the last ones, for at most 5 s.
 func (t *Tracer) Run(ctx context.Context) {
 	defer t.client.client.Close()
 	<-ctx.Done()
@@ -76,16 +76,16 @@ func (t *Tracer) Run(ctx context.Context) {
 	t.provider.Shutdown(end)
 }
 
-// Succeed lets another tracer, which has started, record the requests that began
-// with this one and have not ended. This one gets nothing more.
+// Succeed lets another started tracer record the requests that began with this one and
+// have not ended. This one gets no more spans.
 func (t *Tracer) Succeed(heir *Tracer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.heir = heir
 }
 
-// Begin continues the trace that a request brings, else it begins one. Whether
-// it is recorded a trusted proxy may decide.
+// Begin continues the request's trace, or else begins one. A trusted proxy may decide
+// whether it is recorded.
 func (t *Tracer) Begin(r *proxy.Request, trusted bool) proxy.Trace {
 	p := &place{tracer: t}
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": r.Field("Traceparent"), "tracestate": r.Field("Tracestate")})
@@ -99,7 +99,7 @@ func (t *Tracer) Begin(r *proxy.Request, trusted bool) proxy.Trace {
 	p.span = newSpan()
 	if trusted && p.parent.IsValid() {
 		p.sampled = p.parent.IsSampled()
-	} else { // not by the trace's ID, which the client may have chosen
+	} else { // not from the trace's ID, which the client may have chosen
 		p.sampled = rand.Uint64()>>1 < t.bound
 	}
 	return p
@@ -113,9 +113,9 @@ func newSpan() (s trace.SpanID) {
 // place is a [proxy.Trace].
 type place struct {
 	tracer  *Tracer
-	parent  trace.SpanContext // of whoever sent the request; invalid without one
+	parent  trace.SpanContext // span of the request's sender; invalid without one
 	id      trace.TraceID
-	span    trace.SpanID // the request's
+	span    trace.SpanID // span of the request
 	sampled bool
 }
 
@@ -125,7 +125,7 @@ func (p *place) ID() string { return p.id.String() }
 // Span returns the request's span, and whether it is recorded.
 func (p *place) Span() (proxy.SpanID, bool) { return proxy.SpanID(p.span), p.sampled }
 
-// Attempt implements [proxy.Trace]. What a tracestate and a baggage say stays.
+// Attempt implements [proxy.Trace]. It leaves a tracestate and a baggage unchanged.
 func (p *place) Attempt() (traceparent string, span proxy.SpanID) {
 	s := newSpan()
 	flags := "00"
@@ -135,7 +135,7 @@ func (p *place) Attempt() (traceparent string, span proxy.SpanID) {
 	return "00-" + p.id.String() + "-" + s.String() + "-" + flags, proxy.SpanID(s)
 }
 
-// End makes spans of the record.
+// End turns the record into spans.
 func (p *place) End(r *proxy.Record) {
 	if !p.sampled {
 		return
@@ -160,7 +160,7 @@ type givenIDs struct {
 	span  trace.SpanID
 }
 
-// given gives spans the IDs that their requests went upstream with.
+// given gives spans the IDs that their requests have sent upstream.
 type given struct{}
 
 func (given) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
@@ -173,15 +173,16 @@ func (g given) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 	return s
 }
 
-// reporting logs when sending begins to fail, and when it works again, instead
-// of telling a process-wide handler of every failure.
+// reporting logs when sending begins to fail, and when it works again, instead of
+// reporting every failure to a process-wide handler.
 type reporting struct {
 	sdk.SpanExporter
 	log     *slog.Logger
 	failing atomic.Bool
 }
 
-// ExportSpans sends spans. It never fails: those are lost then.
+// ExportSpans sends spans. It never returns an error: after a failure the spans are
+// lost.
 func (e *reporting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	switch {

@@ -25,7 +25,7 @@ func (u *uploader) Stop(context.Context) error  { return nil }
 
 // UploadTraces sends spans.
 func (u *uploader) UploadTraces(ctx context.Context, list []*spans.ResourceSpans) error {
-	// TracesData is encoded as an ExportTraceServiceRequest is.
+	// TracesData has the same encoding as ExportTraceServiceRequest.
 	message, err := proto.Marshal(&spans.TracesData{ResourceSpans: list})
 	if err != nil {
 		return err
