@@ -75,7 +75,8 @@ func TestServerFreezes(t *testing.T) {
 		wantAllAnswered(t, f.load.finish())
 		f.gate.finish()
 	})
-	// Where the policy does not look, the breaker takes it out, and lets it back.
+	// If the policy does not notice it, the breaker takes it out of rotation, and lets
+	// it back.
 	t.Run("round_robin", func(t *testing.T) {
 		t.Parallel()
 		f := newFreeze(t, "round_robin")

@@ -10,7 +10,7 @@ import (
 )
 
 // tryHAProxy puts every line that the doctor suggests for HAProxy into the
-// configuration, and has HAProxy say whether it takes it.
+// configuration, and lets HAProxy check it.
 func (p *plant) tryHAProxy(d diagnosis) {
 	p.Helper()
 	text, err := os.ReadFile(p.path("haproxy.cfg"))

@@ -15,7 +15,7 @@ type statement struct {
 }
 
 // try puts every line that the doctor suggests for nginx into the configuration, and
-// has nginx say whether it takes it.
+// lets nginx check it.
 func (p *plant) try(d diagnosis) {
 	p.Helper()
 	p.tryHAProxy(d)
@@ -137,7 +137,7 @@ func (s *statement) within(name string) *statement {
 	return nil
 }
 
-// put adds a statement where nginx takes it, or replaces the one that is there.
+// put adds a statement where nginx accepts it, or replaces the present one.
 func (s *statement) put(n *statement) {
 	name := n.words[0]
 	to := s.within(map[string]string{

@@ -53,7 +53,7 @@ func TestWebSocketOverHTTP2Ends(t *testing.T) {
 	}
 }
 
-// chatSocket says something every five seconds.
+// chatSocket sends a message every five seconds.
 func chatSocket(s *socket) {
 	for range 5 {
 		time.Sleep(5 * time.Second)

@@ -66,7 +66,7 @@ type Challenge struct {
 // failed to.
 type Elsewhere struct{ Again time.Time } // when to ask again; zero = soon
 
-// Error says so.
+// Error implements error.
 func (e *Elsewhere) Error() string { return "another instance orders it" }
 
 // ErrApart means that no claim is possible without contact to the other instances.

@@ -77,7 +77,7 @@ pools:
 	}
 }
 
-// TestProtectedByDefault holds that a pool is protected from overload unless the
+// TestProtectedByDefault checks that a pool is protected from overload unless the
 // configuration says otherwise.
 func TestProtectedByDefault(t *testing.T) {
 	for yaml, want := range map[string][2]bool{

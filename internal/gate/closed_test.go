@@ -118,8 +118,8 @@ func answer(t *testing.T, r *http.Request) string {
 	return fmt.Sprintf("%d %s", res.StatusCode, body)
 }
 
-// TestMaintenanceByConfiguration: a reload puts a pool into maintenance, and takes it out;
-// the operator may take it out before.
+// TestMaintenanceByConfiguration: a reload begins and ends a pool's maintenance. The
+// operator may end it before.
 func TestMaintenanceByConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	page := filepath.Join(dir, "sorry.html")

@@ -45,7 +45,7 @@ type Options struct {
 	Routes map[string][]string
 }
 
-// OTLP says how records are sent to an endpoint of OTLP over HTTP.
+// OTLP configures how to send records to an endpoint of OTLP over HTTP.
 type OTLP struct {
 	Headers  map[string]string // for the endpoint, such as a key
 	Gzip     bool              // compress what is sent

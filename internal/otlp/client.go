@@ -53,7 +53,7 @@ type Client struct {
 	until time.Time  // the endpoint has asked for a rest until then
 }
 
-// Rejected is the error of a message of which the endpoint has taken only a part. The
+// Rejected is the error of a message that the endpoint has accepted only in part. The
 // rest cannot be sent again.
 type Rejected struct{ Items int64 }
 
@@ -98,7 +98,7 @@ func (c *Client) Send(ctx context.Context, message []byte, failed func(error)) e
 		}
 		resp, next := c.post(req)
 		if ctx.Err() != nil && err != nil && resp == nil {
-			return err // it says more than the end of the context
+			return err // it has more information than the end of the context
 		}
 		if err = next; err == nil || !again(resp) {
 			return err

@@ -13,7 +13,7 @@ import (
 // scopeName is the instrumentation scope of everything that goodgate sends.
 const scopeName = "github.com/goodgate/goodgate"
 
-// Source says which program sends.
+// Source describes the sending program.
 type Source struct {
 	Service  string // service.name
 	Version  string // service.version; empty = omitted
@@ -39,7 +39,7 @@ func (s Source) Attributes() []attribute.KeyValue {
 	return list
 }
 
-// Envelope is what stands around a batch of items of one source: the messages
+// Envelope is the part of a message around a batch of items of one source: the messages
 // ResourceLogs and ScopeLogs, or those of metrics, which have the same fields.
 type Envelope struct {
 	resource []byte // the field resource

@@ -74,7 +74,7 @@ func wantErr(t *testing.T, what string, got, want error) {
 	}
 }
 
-// wantEntry wants a key to have a value, and none if it is empty.
+// wantEntry checks that a key has a value, and that an empty value means no entry.
 func wantEntry(t *testing.T, e fleet.Engine, key, want string) fleet.Entry {
 	t.Helper()
 	got, err := e.Get(ctx(t), "t", key)
@@ -174,7 +174,7 @@ func testLease(t *testing.T, a, b fleet.Engine) {
 	put(t, b, "k", "2", fleet.Write{}) // the entry does not exist
 }
 
-// testRenew wants a lease to be renewed without a change of the table.
+// testRenew checks that a lease is renewed without a change of the table.
 func testRenew(t *testing.T, a, b fleet.Engine) {
 	const lease = 3 * time.Second
 	first := put(t, a, "k", "1", fleet.Write{Revision: fleet.Any, Lease: lease})
@@ -224,7 +224,7 @@ func testList(t *testing.T, a, b fleet.Engine) {
 	}
 }
 
-// testOneWins wants exactly one of many concurrent callers to win.
+// testOneWins checks that exactly one of many concurrent callers wins.
 func testOneWins(t *testing.T, a, b fleet.Engine) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -257,7 +257,7 @@ func take(t *testing.T, e fleet.Engine, uses ...fleet.Use) []fleet.Level {
 	return got
 }
 
-// near wants a level that differs from the expected one only by the tokens leaked in
+// near checks that a level differs from the expected one only by the tokens leaked in
 // within some seconds.
 func near(t *testing.T, what string, got, want, tolerance float64) {
 	t.Helper()
@@ -281,7 +281,7 @@ func testTake(t *testing.T, a, b fleet.Engine) {
 	near(t, "far more", take(t, a, u)[0].Tokens, -10*fleet.MaxDebt, 0.2)
 }
 
-// testTakeAgo wants tokens that were taken a while ago to have leaked in again.
+// testTakeAgo checks that tokens taken some time ago have leaked in again.
 func testTakeAgo(t *testing.T, a, b fleet.Engine) {
 	u := fleet.Use{Key: "one", Tokens: 5, Every: time.Minute, Burst: 10, Ago: 2 * time.Minute}
 	near(t, "of an idle bucket", take(t, a, u)[0].Tokens, 7, 0.2)
@@ -304,7 +304,8 @@ func testTakeExact(t *testing.T, a, b fleet.Engine) {
 	near(t, "at last", take(t, a, u)[0].Tokens, 0, 0.2)
 }
 
-// testTakeTogether wants no token to be lost or given twice when many take at once.
+// testTakeTogether checks that concurrent takers neither lose a token nor get one
+// twice.
 func testTakeTogether(t *testing.T, a, b fleet.Engine) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
