@@ -72,6 +72,7 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		f.error("zone.file", err)
 	}
 	f.log()
+	f.trust("metrics.tls", c.Metrics.TLS, "the endpoint")
 	for i, r := range c.Routes {
 		if r.Access.Basic != nil {
 			f.users(fmt.Sprintf("routes[%d].access.basic.file", i), r.Access.Basic.File)

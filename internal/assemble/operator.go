@@ -1,12 +1,15 @@
 package assemble
 
 import (
+	"cmp"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/metrics"
 	"github.com/goodgate/goodgate/internal/tracing"
 	"github.com/goodgate/goodgate/internal/webhook"
 )
@@ -28,6 +31,20 @@ func Admin(c config.Admin) admin.Options {
 // errors of sending. Both may be zero.
 func Tracing(c config.Tracing, version string, log *slog.Logger) tracing.Options {
 	return tracing.Options{Endpoint: c.Endpoint, Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+}
+
+// Push returns the options for sending metrics. version and log are as for Tracing, old
+// as for [NewTrust]. An error is about a file that tls names.
+func Push(c *config.Config, version string, log *slog.Logger, old *Trust) (metrics.PushOptions, *Trust, error) {
+	m := c.Metrics
+	trust, err := NewTrust(m.TLS, old)
+	if err != nil {
+		return metrics.PushOptions{}, nil, fmt.Errorf("metrics.%w", err)
+	}
+	return metrics.PushOptions{
+		Endpoint: m.Endpoint, Interval: m.Interval, Headers: m.Headers, TLS: trust.Config, Gzip: m.Compression == "gzip",
+		Service: cmp.Or(m.Service, c.Tracing.Service), Version: version, Instance: m.Instance, Logger: log,
+	}, trust, nil
 }
 
 // Webhook returns the options for sending events, which carry the name of this machine.

@@ -18,6 +18,7 @@ type Config struct {
 	Admin          Admin           `yaml:"admin" help:"The admin API for operators."`
 	Log            Log             `yaml:"log" help:"The log: a record for each request, and events of upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
+	Metrics        Metrics         `yaml:"metrics" help:"Where goodgate sends its metrics. /metrics of the admin listener has the same."`
 	Events         Events          `yaml:"events" help:"Where goodgate reports events of pools at once."`
 	Zone           Zone            `yaml:"zone" help:"Location of this goodgate: requests stay in its zone."`
 	State          State           `yaml:"state" help:"Storage for the changes that operators make while goodgate runs."`
@@ -179,6 +180,17 @@ type Tracing struct {
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
 	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Service name in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
+}
+
+// Metrics configures the destination of metrics. Without an endpoint goodgate sends none.
+type Metrics struct {
+	Endpoint    string   `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/metrics; empty sends none."`
+	Interval    Duration `yaml:"interval" default:"1m" min:"1s" max:"1h" help:"Time between two messages."`
+	Headers     Headers  `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
+	Compression string   `yaml:"compression" default:"gzip" enum:"gzip|none" help:"Compression of what goodgate sends."`
+	Service     string   `yaml:"service" default:"" opt:"public" help:"Service name of the metrics; empty means tracing.service."`
+	Instance    string   `yaml:"instance" default:"" opt:"public" help:"Name of this instance in the metrics (service.instance.id); empty means the host's name."`
+	TLS         TLS      `yaml:"tls" help:"TLS with the endpoint."`
 }
 
 // Events configures the notifications about events of pools.

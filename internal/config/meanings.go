@@ -41,7 +41,7 @@ var meanings = []meaning{
 	{"retry retries", "", "pools.*.retry"},
 	{"balance policy lb_policy algorithm", "", "pools.*.policy"},
 	{"logging logs accesslog access_log error_log log_format", "", "log"},
-	{"api dashboard stats metrics prometheus", "", "admin"},
+	{"api dashboard stats prometheus", "", "admin"},
 	{"trace opentelemetry otel", "", "tracing"},
 	{"webhook webhooks alerts notifications", "", "events.webhook"},
 	{"set_real_ip_from realip trusted_ips", "", "trusted_proxies"},

@@ -33,6 +33,9 @@ func (v *validator) editionHas(minimal bool) {
 	if v.config.Tracing.Endpoint != "" {
 		v.errorf("tracing.endpoint", absent, "tracing")
 	}
+	if v.config.Metrics.Endpoint != "" {
+		v.errorf("metrics.endpoint", absent, "OTLP")
+	}
 	if v.config.Log.Main().IsOTLP() {
 		v.errorf("log.output", absent, "OTLP")
 	}

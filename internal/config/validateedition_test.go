@@ -17,6 +17,8 @@ routes:
 pools:
   app: {upstreams: [{docker: {label: app}}]}
 tracing: {endpoint: "http://127.0.0.1:4318"}
+metrics: {endpoint: "http://127.0.0.1:4318"}
+log: {output: "otlp+http://127.0.0.1", outputs: [{output: "otlp+https://collector.example"}]}
 fleet: {addresses: ["127.0.0.1:6379"], secret: "0123456789abcdef0123456789abcdef"}
 `
 
@@ -34,6 +36,7 @@ func TestEditionHas(t *testing.T) {
 	want := map[string]string{
 		"listeners[0].http3.enabled": "listeners.http3", "listeners[0].tls.acme": "listeners.tls.acme", "routes[0].access.basic": "routes.access.basic",
 		"routes[0].compress.encodings": "routes.compress.encodings", "pools.app.upstreams[0].docker": "pools.upstreams", "tracing.endpoint": "tracing", "fleet": "fleet",
+		"metrics.endpoint": "metrics", "log.output": "log.output", "log.outputs[0].output": "log.output",
 	}
 	v := &validator{config: c, at: c.from.at}
 	v.editionHas(false)

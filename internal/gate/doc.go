@@ -23,6 +23,7 @@
 //	deploy.go, mirrors.go, agents.go     deploys; mirrors; agents beside upstreams
 //	admin.go, control.go, wiring.go      the operator's API
 //	events.go, observe.go, traces.go     webhook events; log, metrics and traces
+//	pushes.go                            metrics by OTLP
 //	shortage.go, limits.go               file descriptors; limits on requests
 //	fleet*.go                            all that several instances share
 //	explain.go, probe.go, doubts.go      for the commands explain, probe and check

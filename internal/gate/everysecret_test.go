@@ -40,6 +40,7 @@ admin: {address: "unix:%[2]s", token: "@"}
 shutdown: {lame_duck: 0s, grace: 0s}
 tracing: {endpoint: "%[3]s/@", sample: 100%%, headers: {X-Honeycomb-Team: "@", Authorization: "@", X-Scope-OrgID: "@", X-Key: "@", X-Team: "@", X-Org: "@"}}
 log: {otlp: {headers: {X-Key: "@", Authorization: "@"}}, outputs: [{output: "otlp+http://127.0.0.1:1", records: requests, otlp: {headers: {X-Team: "@", Authorization: "@"}}}]}
+metrics: {endpoint: "%[3]s/@?key=@", interval: 1s, headers: {X-Honeycomb-Team: "@", Authorization: "@", X-Key: "@"}}
 events: {webhook: {url: "%[3]s/hook/@?key=@", secret: "@"}}
 fleet: {addresses: "127.0.0.1:1", secret: "@", password: "@", sentinel: {master: m, password: "@"}}
 routes:

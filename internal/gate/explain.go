@@ -177,7 +177,7 @@ func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, 
 // answer at once, and without lasting effects.
 func trial(c *config.Config) *config.Config {
 	t := *c
-	t.Admin, t.State, t.Fleet, t.Tracing, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Events{}
+	t.Admin, t.State, t.Fleet, t.Tracing, t.Metrics, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Metrics{}, config.Events{}
 	t.Pools = map[string]config.Pool{}
 	for name, p := range c.Pools {
 		p.Health.From, p.Health.Type, p.Hold.For, p.Retry.Attempts = "", "none", 0, 1

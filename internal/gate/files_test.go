@@ -16,6 +16,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 	"github.com/goodgate/goodgate/internal/logging"
+	"github.com/goodgate/goodgate/internal/metrics"
 )
 
 // naming is a configuration in which every key that names a file has one, written
@@ -34,6 +35,7 @@ log:
   outputs:
     - {output: "<log.outputs.output>"}
     - {output: "syslog+tls://127.0.0.1:1", records: requests, tls: {ca: "<log.outputs.tls.ca>", cert: "<log.outputs.tls.cert>", key: "<log.outputs.tls.key>"}}
+metrics: {endpoint: "https://127.0.0.1:1/", tls: {ca: "<metrics.tls.ca>", cert: "<metrics.tls.cert>", key: "<metrics.tls.key>"}}
 errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
 zone: {file: "<zone.file>"}
@@ -120,6 +122,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"admin.address":            filepath.Join(dir, "admin"),
 		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
 		"log.tls.ca": authority, "log.tls.cert": cert, "log.tls.key": key,
+		"metrics.tls.ca": authority, "metrics.tls.cert": cert, "metrics.tls.key": key,
 		"log.outputs.tls.ca": authority, "log.outputs.tls.cert": cert, "log.outputs.tls.key": key,
 		"zone.file":   write("zone", "eu-1a"),
 		"state.file":  filepath.Join(dir, "state"),
@@ -172,7 +175,7 @@ func startFails(t *testing.T, c *config.Config) error {
 		return err
 	}
 	defer log.Close()
-	g, err := New(c, Options{Logger: log.Logger})
+	g, err := New(c, Options{Logger: log.Logger, Metrics: metrics.New(metrics.Build{})})
 	if err != nil {
 		return err
 	}

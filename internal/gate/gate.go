@@ -33,7 +33,7 @@ type Options struct {
 	// Relog opens the log of a new configuration, for Reload; nil = Logger stays in use.
 	Relog   func(*config.Config) (*logging.Next, error)
 	Version string                // of the program, for traces; empty = omitted
-	Metrics *metrics.Metrics      // counts requests while there is an admin listener; nil = no counts
+	Metrics *metrics.Metrics      // counts requests while there is an admin listener, or an endpoint for metrics; nil = no counts
 	Observe []func(*proxy.Record) // additional observers
 	// Load reads the configuration again, for Reread; nil = there is no file.
 	Load func() (*config.Config, []config.Warning, error)
@@ -98,6 +98,7 @@ type present struct {
 	servers []*server
 	admin   *adminServer // nil without one
 	traces  *traces      // nil = off
+	pushes  *pushes      // nil = off
 	files   contents
 	limits  []*proxy.Limits // of the routes
 	splits  splits
@@ -135,6 +136,9 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	if err := g.planTraces(next, nil); err != nil {
 		return nil, err
 	}
+	if err := g.planPushes(next, nil); err != nil {
+		return nil, err
+	}
 	options, err := assemble.Proxy(c, next.live(), g.observers(next))
 	if err != nil {
 		return nil, err
@@ -148,7 +152,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 		return nil, err
 	}
 	g.live.Store(p)
-	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, injections: next.injections, pools: next.pools, traces: next.traces, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
+	g.current.Store(&present{config: c, splits: next.splits, mirrors: next.mirrors, injections: next.injections, pools: next.pools, traces: next.traces, pushes: next.pushes, files: assemble.Contents(c), limits: first.keepLimits(c, options.Routes)})
 	g.changes.Follow(g.followSplits)
 	g.changes.Follow(g.followFaults)
 	g.reloads.state.Loaded = time.Now()
@@ -203,6 +207,7 @@ func (g *Gate) Run(ctx context.Context, hurry <-chan struct{}, ready func(addrs 
 	}
 	defer func() {
 		last := g.current.Load()
+		last.pushes.stop() // with the upstreams as they are: at the end there are none
 		last.mirrors.closeMirrors(nil)
 		for _, p := range last.pools {
 			p.stop()
@@ -242,6 +247,7 @@ func (g *Gate) open(background context.Context) error {
 	g.background = background
 	g.configs.add(before.config, "start") // only once all of it is open
 	before.traces.start()
+	before.pushes.start()
 	g.fleet.start(g)
 	g.tasks.Go(func() { g.journal.Run(background, g.shownPools) })
 	g.tasks.Go(func() { g.changes.Run(background) })
@@ -263,7 +269,7 @@ func (g *Gate) open(background context.Context) error {
 	for _, s := range next.servers {
 		g.serve(s)
 	}
-	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, files: before.files, limits: before.limits, splits: before.splits, mirrors: before.mirrors, injections: before.injections})
+	g.current.Store(&present{config: before.config, pools: before.pools, servers: next.servers, admin: next.admin, traces: before.traces, pushes: before.pushes, files: before.files, limits: before.limits, splits: before.splits, mirrors: before.mirrors, injections: before.injections})
 	g.replaceAdmin(nil, next.admin, config.Shutdown{}, nil)
 	g.settle(next.servers)
 	return nil

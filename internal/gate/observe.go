@@ -21,10 +21,11 @@ func (g *Gate) observers(next *plan) proxy.Options {
 	if g.memory != nil {
 		p.Refuse = g.memory.Short
 	}
-	if next.config.Admin.Address != "" { // without an API nobody can ask
-		if g.counts != nil {
-			p.Observe = append(p.Observe, g.counts.Observe)
-		}
+	shown := next.config.Admin.Address != "" // without an API nobody can ask
+	if g.counts != nil && (shown || next.pushes != nil) {
+		p.Observe = append(p.Observe, g.counts.Observe)
+	}
+	if shown {
 		p.Observe = append(p.Observe, g.tally.Observe, g.journal.Observe)
 	}
 	p.Observe = append(p.Observe, g.opts.Observe...)

@@ -35,6 +35,7 @@ type plan struct {
 	servers []*server
 	admin   *adminServer  // nil without one
 	traces  *traces       // nil = off
+	pushes  *pushes       // nil = off
 	log     *logging.Next // nil = the log stays as it is
 	files   contents
 	limits  []*proxy.Limits // of the routes
@@ -112,6 +113,9 @@ func (g *Gate) plan(c *config.Config, before *present) (*plan, error) {
 		return next, err
 	}
 	if err := g.planTraces(next, before.traces); err != nil {
+		return next, err
+	}
+	if err := g.planPushes(next, before.pushes); err != nil {
 		return next, err
 	}
 	options, err := assemble.Proxy(c, next.live(), g.observers(next))
@@ -233,6 +237,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 func (g *Gate) put(next *plan, before *present) {
 	next.log.Use()
 	next.traces.start()
+	next.pushes.start()
 	g.startPools(next, before)
 	g.live.Store(next.proxy)
 	for name, parts := range next.parts {
@@ -248,11 +253,14 @@ func (g *Gate) put(next *plan, before *present) {
 			g.serve(s)
 		}
 	}
-	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, files: next.files, limits: next.limits, splits: next.splits, mirrors: next.mirrors, injections: next.injections})
+	g.current.Store(&present{config: next.config, pools: next.pools, servers: next.servers, admin: next.admin, traces: next.traces, pushes: next.pushes, files: next.files, limits: next.limits, splits: next.splits, mirrors: next.mirrors, injections: next.injections})
 	g.overruleSplits(next.splits)
 	before.mirrors.closeMirrors(next.mirrors)
 	g.replaceAdmin(before.admin, next.admin, next.config.Shutdown, g.background.Done())
 	g.replaceTraces(before.traces, next.traces, next.config.Shutdown)
+	if before.pushes != next.pushes {
+		g.tasks.Go(before.pushes.stop)
+	}
 	g.events.use(next.config.Events.Webhook)
 	g.fleet.use(next.config, g.log)
 	g.fleet.divide(g) // for new pools: a member may have joined or left meanwhile

@@ -136,5 +136,6 @@ func (g *Gate) yield(last *present) {
 	g.mu.Lock()
 	g.settle(nil)
 	g.mu.Unlock()
+	last.pushes.stop() // the new process counts from zero, under the same name
 	g.current.Store(&present{config: last.config, pools: last.pools, servers: last.servers, traces: last.traces, files: last.files})
 }

@@ -21,6 +21,7 @@ type Build struct {
 // Metrics has all metrics of one gate. It is safe for concurrent use.
 type Metrics struct {
 	registry *registry
+	start    time.Time // since when counters count
 	requests requests
 	config   configState
 	clients  clients
@@ -34,7 +35,7 @@ type Metrics struct {
 
 // New returns metrics without counts.
 func New(b Build) *Metrics {
-	m := &Metrics{registry: newRegistry()}
+	m := &Metrics{registry: newRegistry(), start: time.Now()}
 	m.requests.init()
 	m.config.init()
 	m.clients.init()

@@ -100,11 +100,11 @@ func (c *Client) Send(ctx context.Context, message []byte, failed func(error)) e
 		if ctx.Err() != nil && err != nil && resp == nil {
 			return err // it has more information than the end of the context
 		}
-		if err = next; err == nil || !again(resp) {
+		if err = next; err == nil || !again(resp) || resp == nil && ctx.Err() != nil {
 			return err
 		}
 		c.rest(min(retryablehttp.DefaultBackoff(minRetryWait, maxRetryWait, try, resp), maxAskedWait))
-		if ctx.Err() != nil || c.opts.Patience > 0 && time.Since(began) >= c.opts.Patience {
+		if c.opts.Patience > 0 && time.Since(began) >= c.opts.Patience {
 			return err
 		}
 		if failed != nil {
