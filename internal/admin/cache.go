@@ -41,11 +41,21 @@ func cacheOf(p *proxy.Pool) *Cache {
 	}
 }
 
+// Share returns how many requests the cache answered without an upstream, and how many it
+// was asked for. A nil cache has none.
+func (c *Cache) Share() (answered, all int64) {
+	if c == nil {
+		return 0, 0
+	}
+	answered = c.Hits + c.Stale
+	return answered, answered + c.Revalidated + c.Misses
+}
+
 // Line summarises the cache in one line.
 func (c *Cache) Line() string {
 	share := "no requests yet"
-	if all := c.Hits + c.Stale + c.Revalidated + c.Misses; all > 0 {
-		share = fmt.Sprintf("%.0f%% of %s answered without an upstream", 100*float64(c.Hits+c.Stale)/float64(all), counted(int(all), "request"))
+	if answered, all := c.Share(); all > 0 {
+		share = fmt.Sprintf("%.0f%% of %s answered without an upstream", 100*float64(answered)/float64(all), counted(int(all), "request"))
 	}
 	return fmt.Sprintf("cache: %s; %s, %.1f of %.0f MiB", share, counted(c.Resources, "URL"), float64(c.Bytes)/(1<<20), float64(c.Limit)/(1<<20))
 }

@@ -144,5 +144,8 @@ func (m *model) upstream(r row) []string {
 	add("in flight", "%s", in)
 	add("weight", "%d, tier %d", r.Weight, r.Tier)
 	add("breaker", "%s", r.Breaker)
+	if c := r.pool.Cache; c != nil {
+		add("cache", "%s", strings.TrimPrefix(c.Line(), "cache: "))
+	}
 	return lines
 }

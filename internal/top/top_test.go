@@ -235,3 +235,20 @@ func TestManyAlike(t *testing.T) {
 		t.Errorf("it is told more than once:\n%s", got)
 	}
 }
+
+// TestCacheShare: the head has the share of all caches, an upstream's details that of its
+// pool.
+func TestCacheShare(t *testing.T) {
+	m := shown(t)
+	if got := m.render(); strings.Contains(got, "cache") {
+		t.Errorf("without a cache: got\n%s", got)
+	}
+	m.status.Pools[0].Cache = &admin.Cache{Misses: 1, Revalidated: 1}
+	m.status.Pools[1].Cache = &admin.Cache{Hits: 5, Stale: 1}
+	if got := m.render(); !strings.Contains(got, ", cache 75%") {
+		t.Errorf("got\n%s", got)
+	}
+	if got := strings.Join(m.upstream(m.rows()[0]), "\n"); !strings.Contains(got, "0% of 2 requests answered without an upstream") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -103,9 +103,12 @@ func (m *model) head() []string {
 		first = m.marks.bad.Render(fmt.Sprintf("No answer since %s: ", s.Now.Local().Format(time.TimeOnly))) + printable.Text(m.err.Error())
 	}
 	requests, seen, hidden, rate, waiting := make([]int, 0, 60), 0, 0, 0.0, 0
+	var cached, cacheable int64
 	for _, p := range s.Pools {
 		rate += p.Demand.Rate
 		waiting += p.Demand.Queued + p.Waiting
+		answered, all := p.Cache.Share()
+		cached, cacheable = cached+answered, cacheable+all
 		for i := range p.Past.Requests {
 			if i == len(requests) {
 				requests = append(requests, 0)
@@ -119,6 +122,9 @@ func (m *model) head() []string {
 	mark := m.marks.good
 	if seen > 0 {
 		mark = m.marks.bad
+	}
+	if cacheable > 0 {
+		first += fmt.Sprintf(", cache %d%%", 100*cached/cacheable)
 	}
 	most := slices.Max(append(requests, 0))
 	return []string{

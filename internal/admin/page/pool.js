@@ -35,8 +35,14 @@ function tiles(p, l) {
     tile("Made faster", count(l.made_faster), null, "last minute"),
     tile("Refused", count(l.refused), l.refused ? "warn" : null, "by limits, or client left"),
     tile("Latency p50", ms(l.p50_ms), null, "last minute"), tile("Latency p99", ms(l.p99_ms), null, l.longest_ms ? `longest ${ms(l.longest_ms)}` : "last minute"),
-    tile("In flight", [count(l.in_flight), l.places ? h("small", {}, " of " + count(l.places)) : ""], null, l.waiting ? h("span", { class: "warn" }, `${count(p.demand.queued)} queued, ${count(p.waiting)} held`) : l.places ? "none waiting" : "no limit"));
+    tile("In flight", [count(l.in_flight), l.places ? h("small", {}, " of " + count(l.places)) : ""], null, l.waiting ? h("span", { class: "warn" }, `${count(p.demand.queued)} queued, ${count(p.waiting)} held`) : l.places ? "none waiting" : "no limit"),
+    p.cache && tile("From the cache", hits(p.cache), null, `of ${count(asked(p.cache))} requests, since the start`));
 }
+
+// asked is the number of requests that the cache could have answered, hits the share of
+// those that it did.
+const asked = (c) => c.hits + c.stale + c.revalidated + c.misses;
+const hits = (c) => (asked(c) ? `${Math.round((100 * (c.hits + c.stale)) / asked(c))}%` : "–");
 
 const spans = [["5", "5 min", 300], ["15", "15 min", 900], ["60", "1 h", 3600]];
 
