@@ -49,10 +49,10 @@ func TestErrors(t *testing.T) {
 	f("", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("# nothing\n", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
 	f("~", "g.yaml:1:1: empty: a configuration needs at least listeners and pools")
-	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools, include, defaults",
+	f("a: 1", "g.yaml:1:1: a: unknown key; known here: listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, metrics, events, zone, state, fleet, shutdown, errors, via, routes, pools, include, defaults",
 		"g.yaml:1:1: listeners is missing: write listeners: [\":8080\"]",
 		"g.yaml:1:1: pools is missing: define a pool with its upstreams")
-	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, events, zone, state, fleet, shutdown, errors, via, routes, pools")
+	f("[1]", "g.yaml:1:1: found a list: expected a mapping with the keys listeners, trusted_proxies, trusted_headers, drop_headers, admin, log, tracing, metrics, events, zone, state, fleet, shutdown, errors, via, routes, pools")
 	f(minimal+"---\na: 1", "g.yaml:5:1: a second document: a file can have only one")
 	f("a: [1", "g.yaml:1:4: not valid YAML: the [ is not closed")
 	f("log:\n\tlevel: info\n", "g.yaml:2:1: not valid YAML: the line is indented with a tab: use spaces")
