@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +29,10 @@ type clientCA struct {
 	base     *tls.Config
 	live     atomic.Pointer[tls.Config] // nil = the TLS settings of the server
 
-	// Only check uses the fields below.
-	seen    clientFiles
-	revoked *certs.Revocations
-	doubts  []string // the logged doubts about revoked
+	checking sync.Mutex // held by check; protects the fields below
+	seen     clientFiles
+	revoked  *certs.Revocations
+	doubts   []string // the logged doubts about revoked
 }
 
 // newClientCA makes a server follow changes of client_ca and client_crl. It must come
@@ -94,6 +95,8 @@ func lookAtClientFiles(c *config.ListenerTLS) (f clientFiles, err error) {
 // check reads the files and applies changes. It ignores a missing file, which may be
 // about to be replaced.
 func (c *clientCA) check() {
+	c.checking.Lock()
+	defer c.checking.Unlock()
 	defer c.warn()
 	now, err := lookAtClientFiles(c.listener.TLS)
 	if err != nil {
@@ -129,7 +132,7 @@ func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// warn logs each new doubt about the revocation lists once.
+// warn logs each new doubt about the revocation lists once. check calls it.
 func (c *clientCA) warn() {
 	if c.revoked == nil {
 		return
