@@ -10,6 +10,8 @@ source scripts/need.sh
 need curl curl
 need wrk wrk
 need h2load nghttp2-client
+need named bind9
+need nsupdate bind9-dnsutils
 
 go test -count=1 -run 'TestMalformed' -v ./internal/gate | grep -E '^(---|ok|FAIL)|requests:|responses:'
 cd e2e/conformance

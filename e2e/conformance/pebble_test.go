@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -53,11 +54,12 @@ type pebble struct {
 
 // pebbleOptions are pebble's addresses for hosts, which are all local.
 type pebbleOptions struct {
-	http, tls string        // addresses; only the ports matter
-	life      time.Duration // of certificates
-	blocked   []string      // hosts
-	slow      int           // longest delay before it asks a host, in seconds
-	mac       string        // of the account "kid", which accounts must belong to; empty = to none
+	http, tls  string        // addresses; only the ports matter
+	life       time.Duration // of certificates
+	blocked    []string      // hosts
+	slow       int           // longest delay before it asks a host, in seconds
+	nameserver string        // that it asks; empty = one with which every host is 127.0.0.1
+	mac        string        // of the account "kid", which accounts must belong to; empty = to none
 }
 
 // newPebble prepares one that does not run yet.
@@ -98,7 +100,7 @@ func (p *pebble) start() *pebble {
 	if err != nil {
 		p.t.Fatalf("go tool -n pebble: %v", err)
 	}
-	p.cmd = exec.Command(strings.TrimSpace(string(path)), "-config", file, "-dnsserver", nameserver(p.t), "-strict")
+	p.cmd = exec.Command(strings.TrimSpace(string(path)), "-config", file, "-dnsserver", cmp.Or(p.options.nameserver, nameserver(p.t)), "-strict")
 	p.cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0")
 	if p.options.slow > 0 {
 		p.cmd.Env = append(p.cmd.Env, "PEBBLE_VA_NOSLEEP=", fmt.Sprintf("PEBBLE_VA_SLEEPTIME=%d", p.options.slow))

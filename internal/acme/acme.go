@@ -9,7 +9,7 @@
 // all (share.go).
 //
 // cache.go is the folder, order.go one order, transport.go the connection to the
-// authority, and explain.go the errors in plain words.
+// authority, ari.go the time of renewal, and explain.go the errors in plain words.
 package acme
 
 import (
@@ -45,7 +45,17 @@ const (
 const (
 	TLSALPN01 = "tls-alpn-01" // RFC 8737
 	HTTP01    = "http-01"     // RFC 8555 section 8.3
+	DNS01     = "dns-01"      // RFC 8555 section 8.4; the only one for wildcards
 )
+
+// Records publishes the TXT records of DNS-01. It is safe for concurrent use.
+type Records interface {
+	// Publish creates the record of a domain and returns once the authority can see it.
+	// After an error there is nothing to remove.
+	Publish(ctx context.Context, domain, value string) (remove func(), err error)
+	// Patience is how much longer an order may take because of Publish.
+	Patience() time.Duration
+}
 
 // Options select the hosts, the authority and the account.
 type Options struct {
@@ -56,7 +66,8 @@ type Options struct {
 	CA        *x509.CertPool  // verifies the authority's server; nil = the system's
 	KID       string          // external account to bind to (EAB); empty = none
 	MAC       []byte          // key of the external account
-	Try       func() []string // returns the challenges to try, in order
+	Try       func() []string // returns the challenges to try, in order; wildcards use DNS01
+	Records   Records         // for DNS01; nil = none
 	Share     Share           // the other instances; nil = none
 	Log       *slog.Logger
 }
@@ -157,10 +168,14 @@ func (s *site) rouse() {
 // in the list, or has no certificate yet. A client without a name gets the first
 // certificate.
 func (m *Manager) Get(hello *tls.ClientHelloInfo) *tls.Certificate {
-	if s := m.sites[strings.ToLower(hello.ServerName)]; s != nil {
+	name := strings.ToLower(hello.ServerName)
+	if s := m.sites[name]; s != nil {
 		return s.cert.Load()
 	}
-	if hello.ServerName == "" {
+	if _, parent, ok := strings.Cut(name, "."); ok && m.sites["*."+parent] != nil {
+		return m.sites["*."+parent].cert.Load()
+	}
+	if name == "" {
 		return m.First()
 	}
 	return nil
@@ -318,7 +333,11 @@ func (m *Manager) reread(s *site) {
 
 // renew orders a certificate and puts it into use.
 func (m *Manager) renew(claim Claim, s *site) error {
-	ctx, cancel := context.WithTimeoutCause(claim.Context(), orderBound, errSlow)
+	bound := orderBound
+	if m.opts.Records != nil {
+		bound += m.opts.Records.Patience()
+	}
+	ctx, cancel := context.WithTimeoutCause(claim.Context(), bound, errSlow)
 	defer cancel()
 	text, err := m.request(ctx, order{s, claim})
 	if err != nil {
@@ -354,7 +373,7 @@ func (m *Manager) keepFile(s *site, text []byte) {
 var errDue = errors.New("the certificate that was issued is due for renewal already")
 
 // errSlow is the error of an order that exceeds orderBound.
-var errSlow = fmt.Errorf("the order took longer than %v", orderBound)
+var errSlow = errors.New("the order took too long")
 
 // failing is a row of failed orders of one host.
 type failing struct {

@@ -262,6 +262,12 @@ func TestUnusableCache(t *testing.T) {
 	}
 }
 
+// explained is an error of a publisher.
+type explained struct{}
+
+func (explained) Error() string             { return "no" }
+func (explained) Explain() (why, do string) { return "the zone is full", "empty it" }
+
 func TestExplain(t *testing.T) {
 	problem := func(kind string) error {
 		return &xacme.AuthorizationError{Errors: []error{&xacme.Error{ProblemType: "urn:ietf:params:acme:error:" + kind}}}
@@ -277,10 +283,14 @@ func TestExplain(t *testing.T) {
 		{&xacme.OrderError{}, "issued no certificate for a.test"},
 		{&url.Error{Op: "Get", URL: base, Err: errors.New("refused")}, "cannot be reached"},
 		{&url.Error{Op: "Get", URL: base, Err: &tls.CertificateVerificationError{Err: errors.New("unknown")}}, "is not trusted"},
-		{fmt.Errorf("%w: %w", errSlow, &url.Error{Op: "Get", URL: base, Err: errors.New("late")}), "longer than 5m"},
+		{fmt.Errorf("%w: %w", errSlow, &url.Error{Op: "Get", URL: base, Err: errors.New("late")}), "took too long"},
 		{fmt.Errorf("acme.cache: %w", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}), "cannot be written"},
 		{&xacme.Error{StatusCode: 503}, "has an internal problem"},
 		{errNotOffered, "offers no challenge"},
+		{&attempt{DNS01, problem("unauthorized")}, "did not find the right TXT record at _acme-challenge.a.test"},
+		{&attempt{TLSALPN01, problem("unauthorized")}, "something else than this goodgate answered"},
+		{&attempt{DNS01, problem("caa")}, "CAA record"},
+		{&attempt{DNS01, fmt.Errorf("order: %w", explained{})}, "the zone is full"},
 	} {
 		why, do := explain(tc.err, "a.test")
 		if !strings.Contains(why, tc.want) || do == "" || strings.Contains(why+do, "HOST") {

@@ -34,6 +34,7 @@ type authority struct {
 	most    int           // orders; 0 = any number
 	// asks selects several managers in place of manager; nil = only one.
 	asks func(kind, host, token string) bool
+	dns  *zone // for DNS-01; nil = none
 
 	mu     sync.Mutex // protects the fields below
 	down   error      // cannot be reached
@@ -104,7 +105,7 @@ func (a *authority) serve(w *httptest.ResponseRecorder, r *http.Request) {
 		say(200, a.order(n))
 	case "authz":
 		say(200, a.authz(n))
-	case TLSALPN01, HTTP01:
+	case TLSALPN01, HTTP01, DNS01:
 		if a.fails[step] == "never" { // comes to a verdict
 			say(200, map[string]string{"type": step, "status": "processing"})
 			return
@@ -146,20 +147,29 @@ func (a *authority) order(n int) map[string]any {
 func (a *authority) authz(n int) map[string]any {
 	status, failed, _ := strings.Cut(a.states[n], ":")
 	var challenges []map[string]any
-	for _, kind := range []string{HTTP01, TLSALPN01} {
+	kinds := []string{HTTP01, TLSALPN01, DNS01}
+	name, wildcard := strings.CutPrefix(a.hosts[n], "*.")
+	if wildcard {
+		kinds = kinds[2:]
+	}
+	for _, kind := range kinds {
 		c := map[string]any{"type": kind, "url": fmt.Sprintf("%s/%s/%d", base, kind, n), "token": token(n), "status": "pending"}
 		if kind == failed {
 			c["status"], c["error"] = "invalid", map[string]string{"type": "urn:ietf:params:acme:error:" + a.fails[kind], "detail": "no"}
 		}
 		challenges = append(challenges, c)
 	}
-	return map[string]any{"status": status, "identifier": map[string]string{"type": "dns", "value": a.hosts[n]}, "challenges": challenges}
+	return map[string]any{"status": status, "identifier": map[string]string{"type": "dns", "value": name}, "wildcard": wildcard, "challenges": challenges}
 }
 
 // validates queries the manager like an authority querying the host.
 func (a *authority) validates(kind, host, token string) bool {
 	if a.asks != nil {
 		return a.asks(kind, host, token)
+	}
+	if kind == DNS01 {
+		want, _ := (&xacme.Client{Key: *a.manager.key.Load()}).DNS01ChallengeRecord(token)
+		return a.dns.has(strings.TrimPrefix(host, "*."), want)
 	}
 	want, _ := (&xacme.Client{Key: *a.manager.key.Load()}).HTTP01ChallengeResponse(token)
 	if kind == HTTP01 {

@@ -20,7 +20,7 @@ import (
 )
 
 // cache is the folder of one authority: account.key, HOST.pem with the key and the chain
-// for each host, and HOST.token during an order. Only the owner can read these files.
+// for each host, and HOST.token during an order by TLS-ALPN-01 or HTTP-01. Only the owner can read these files.
 type cache string
 
 func newCache(folder, directory string) (cache, error) {
@@ -81,9 +81,14 @@ func plainName(directory string) string {
 	}, name)
 }
 
-func (c cache) certFile(host string) string  { return filepath.Join(string(c), host+".pem") }
+func (c cache) certFile(host string) string  { return c.hostFile(host, ".pem") }
 func (c cache) accountFile() string          { return filepath.Join(string(c), accountFile) }
-func (c cache) tokenFile(host string) string { return filepath.Join(string(c), host+".token") }
+func (c cache) tokenFile(host string) string { return c.hostFile(host, ".token") }
+
+// hostFile returns the name of a host's file, with _ in place of a wildcard's *.
+func (c cache) hostFile(host, ending string) string {
+	return filepath.Join(string(c), strings.Replace(host, "*", "_", 1)+ending)
+}
 
 // accountKey returns the key of the account, and creates it the first time.
 func (c cache) accountKey() (crypto.Signer, error) {

@@ -36,7 +36,18 @@ var alike = map[string]string{"unauthorized": "incorrectResponse", "tls": "incor
 
 // explain says in plain words why an order failed, and what to do.
 func explain(err error, host string) (why, do string) {
+	if e, ok := errors.AsType[interface {
+		error
+		Explain() (why, do string)
+	}](err); ok {
+		return e.Explain()
+	}
 	for _, e := range parts(err) {
+		if a, ok := errors.AsType[*attempt](e); ok && a.kind == DNS01 && (kindOf(e) == "dns" || kindOf(e) == "incorrectResponse") {
+			name := "_acme-challenge." + strings.TrimPrefix(host, "*.")
+			return "the authority did not find the right TXT record at " + name,
+				"look up " + name + " from elsewhere during an order: the zone that the world sees must be the one that goodgate changes; raise acme.dns.propagation if secondary servers are slow"
+		}
 		if p, ok := problems[kindOf(e)]; ok {
 			return strings.ReplaceAll(p[0], "HOST", host), strings.ReplaceAll(p[1], "HOST", host)
 		}
@@ -48,7 +59,7 @@ func explain(err error, host string) (why, do string) {
 		return errDue.Error(), "set the clock of this machine, if it is wrong; else ask the authority"
 	}
 	if errors.Is(err, errSlow) {
-		return errSlow.Error(), "nothing, unless it lasts: then check the authority's status page"
+		return errSlow.Error(), "nothing, unless it lasts: then check the authority's status page, and acme.dns if it is configured"
 	}
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return "the ACME server cannot be reached", "check acme.directory, and that this machine can connect there"

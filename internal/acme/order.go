@@ -92,18 +92,33 @@ func (m *Manager) request(ctx context.Context, o order) ([]byte, error) {
 // requestWith completes an order with the first challenge that works.
 func (m *Manager) requestWith(ctx context.Context, c *xacme.Client, o order) ([]byte, error) {
 	var errs []error
-	for _, kind := range m.opts.Try() {
+	kinds := m.opts.Try()
+	if isWildcard(o.host) {
+		kinds = []string{DNS01} // RFC 8555 section 7.1.3
+	}
+	for _, kind := range kinds {
 		pem, err := m.requestBy(ctx, c, o, kind)
 		if err == nil {
 			return pem, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", kind, err))
+		errs = append(errs, &attempt{kind, err})
 		if _, ok := errors.AsType[*xacme.AuthorizationError](err); !ok && !errors.Is(err, errNotOffered) {
 			break // another challenge would not help
 		}
 	}
 	return nil, errors.Join(errs...)
 }
+
+// attempt is the error of an order by one kind of challenge.
+type attempt struct {
+	kind string
+	err  error
+}
+
+func (a *attempt) Error() string { return a.kind + ": " + a.err.Error() }
+func (a *attempt) Unwrap() error { return a.err }
+
+func isWildcard(host string) bool { return strings.HasPrefix(host, "*.") }
 
 func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, o order, kind string) ([]byte, error) {
 	host := o.host
@@ -138,7 +153,10 @@ func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, o order, kind 
 	return b.Bytes(), nil
 }
 
-var errNotOffered = errors.New("the authority does not offer this challenge")
+var (
+	errNotOffered = errors.New("the authority does not offer this challenge")
+	errNoRecords  = errors.New("acme.dns is not configured")
+)
 
 // authorize proves that this process serves the host.
 func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o order, kind string) error {
@@ -157,24 +175,54 @@ func (m *Manager) authorize(ctx context.Context, c *xacme.Client, url string, o 
 	if !isToken(token) {
 		return fmt.Errorf("the authority's token %.100q has characters that no token may have", token)
 	}
-	challenge, err := challengeOf(token, c.Key)
+	show := m.show
+	if kind == DNS01 {
+		show = m.publish
+	}
+	hide, err := show(ctx, c, o, token)
 	if err != nil {
 		return err
 	}
-	o.shown.Store(&challenge)
-	defer o.shown.Store(nil)
-	if err := m.cache.put(m.cache.tokenFile(o.host), []byte(token)); err != nil {
-		return err
-	}
-	defer os.Remove(m.cache.tokenFile(o.host))
-	if err := o.claim.Show(challenge); err != nil { // before the authority may check it
-		return err
-	}
+	defer hide()
 	if _, err := c.Accept(ctx, z.Challenges[i]); err != nil {
 		return err
 	}
 	_, err = c.WaitAuthorization(ctx, url)
 	return err
+}
+
+// show lets this process, and those that share its folder or its store, answer a
+// challenge by TLS or HTTP.
+func (m *Manager) show(_ context.Context, c *xacme.Client, o order, token string) (hide func(), err error) {
+	challenge, err := challengeOf(token, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	o.shown.Store(&challenge)
+	hide = func() {
+		os.Remove(m.cache.tokenFile(o.host))
+		o.shown.Store(nil)
+	}
+	if err = m.cache.put(m.cache.tokenFile(o.host), []byte(token)); err == nil {
+		err = o.claim.Show(challenge) // before the authority may check it
+	}
+	if err != nil {
+		hide()
+		return nil, err
+	}
+	return hide, nil
+}
+
+// publish creates the DNS record that answers a challenge.
+func (m *Manager) publish(ctx context.Context, c *xacme.Client, o order, token string) (hide func(), err error) {
+	if m.opts.Records == nil {
+		return nil, errNoRecords
+	}
+	value, err := c.DNS01ChallengeRecord(token)
+	if err != nil {
+		return nil, err
+	}
+	return m.opts.Records.Publish(ctx, strings.TrimPrefix(o.host, "*."), value)
 }
 
 // isToken reports whether a challenge's token uses only the alphabet of base64url, as

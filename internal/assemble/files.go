@@ -12,12 +12,10 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/access"
-	"github.com/goodgate/goodgate/internal/acme"
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/discovery"
-	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -148,7 +146,7 @@ func (f *files) listener(path string, l config.Listener) {
 	f.revocations(path+".tls.client_crl", l.TLS.ClientCRL, f.authorities(path+".tls.client_ca", l.TLS.ClientCA))
 	if a := l.TLS.ACME; a != nil {
 		f.authorities(path+".tls.acme.ca", a.CA)
-		f.acme(path+".tls.acme.cache", *a)
+		f.acme(path+".tls.acme", *a)
 	}
 }
 
@@ -182,24 +180,6 @@ func (f *files) state(path, name string) {
 	if err != nil {
 		f.warnf(path, "%s: a restart may lose the operators' changes", trimmed(err, "open "+name+": "))
 	}
-}
-
-// acme checks whether the folder can be created or written, and checks the account key in
-// it. If a key exists, a start writes nothing.
-func (f *files) acme(path string, c config.ACME) {
-	if edition.Minimal { // its configuration has no acme
-		return
-	}
-	err := acme.CheckAccount(c.Cache, c.Directory)
-	known := acme.HasAccount(c.Cache, c.Directory)
-	if err == nil {
-		err = makeableFolder(acme.Folder(c.Cache, c.Directory))
-	}
-	if err = trimmed(err, "acme.cache: "); err != nil && known && errors.Is(err, errUnwritable) {
-		f.warnf(path, "%v: certificates cannot be renewed", err)
-		return
-	}
-	f.error(path, err)
 }
 
 // makeableFolder returns the reason that a folder cannot be created or written; nil if it

@@ -92,14 +92,15 @@ type ListenerTLS struct {
 
 // ACME configures the certificates obtained from an authority.
 type ACME struct {
-	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" example:"[www.example.com]" help:"Names to obtain certificates for, one certificate each; goodgate orders no other."`
+	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" example:"[www.example.com]" help:"Names to obtain certificates for, one certificate each; goodgate orders no other. A wildcard such as *.example.com needs dns."`
 	AcceptTerms bool     `yaml:"accept_terms" opt:"required" example:"true, if you agree to its terms of service" help:"Must be true: you agree to the authority's terms of service."`
 	Email       string   `yaml:"email" default:"" format:"email" help:"Contact address for the authority; empty sends none."`
 	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"URL of the authority's directory; https only."`
 	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder for keys and certificates; goodgate needs write access."`
 	CA          string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities that signed the directory's own certificate; empty means the system's."`
 	EAB         EAB      `yaml:"eab" help:"External account binding: links the ACME account to an account at the authority. Some authorities require it."`
-	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http" help:"How the authority verifies a host: tls-alpn (port 443), http (port 80, at a listener without TLS), or any: first one, then the other."`
+	Challenge   string   `yaml:"challenge" default:"any" enum:"any|tls-alpn|http|dns" help:"How the authority verifies a host: tls-alpn (port 443), http (port 80, at a listener without TLS), dns (a DNS record), or any: dns if it is configured, else first tls-alpn, then http. Wildcards always use dns."`
+	DNS         *ACMEDNS `yaml:"dns" help:"How goodgate creates the DNS record for the dns challenge; absent means not at all."`
 }
 
 // EAB identifies an existing account at an authority (RFC 8555 section 7.3.4).

@@ -47,6 +47,7 @@ var formats = map[string]format{
 	"mediatype":   {mediaPattern, whole},
 	"method":      {method, whole},
 	"name":        {poolName, whole},
+	"nameserver":  {nameServer, whole},
 	"origin":      {corsOrigin, whole},
 	"output":      {logOutput, whole},
 	"parameter":   {parameter, whole},

@@ -196,6 +196,7 @@ var meanings = []meaning{
 	{"crl ssl_crl crl_file", "listeners[*].tls", "listeners[*].tls.client_crl"},
 	{"certresolver letsencrypt", "listeners[*].tls", "listeners[*].tls.acme"},
 	{"domains host", "listeners[*].tls.acme", "listeners[*].tls.acme.hosts"},
+	{"dnschallenge dns_challenge dns01 dns_01 provider", "listeners[*].tls.acme", "listeners[*].tls.acme.dns"},
 
 	// The log.
 	{"file path filepath access_log destination", "log", "log.output"},

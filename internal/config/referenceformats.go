@@ -7,7 +7,7 @@ type words struct{ kind, example string }
 
 func formatWords(format string) words {
 	return map[string]words{
-		"acmehost":    {"host name", "www.example.com"},
+		"acmehost":    {"host name or wildcard", "www.example.com"},
 		"cookiename":  {"cookie name or *", "session"},
 		"corsheader":  {"header name or *", "X-Requested-With"},
 		"corsmethod":  {"method or *", "PUT"},
@@ -29,6 +29,7 @@ func formatWords(format string) words {
 		"mediatype":   {"media type or pattern", "text/*"},
 		"method":      {"method", "POST"},
 		"name":        {"name", "shop"},
+		"nameserver":  {"address or host:port", "10.0.0.53"},
 		"origin":      {"origin or pattern", "https://*.example.com"},
 		"output":      {"`stderr`, `stdout`, a file or a server", "./goodgate.log"},
 		"parameter":   {"parameter name", "page"},

@@ -35,18 +35,24 @@ func (v *validator) acme(path string, a ACME) {
 	if a.Challenge == "http" && !slices.ContainsFunc(v.config.Listeners, func(l Listener) bool { return l.TLS == nil }) {
 		v.errorf(path+".challenge", "found \"http\": the authority connects to port 80: add a listener without TLS")
 	}
+	v.acmeDNS(path, a)
 }
 
 // acmeHost accepts names for which the available challenges can obtain a certificate.
 func acmeHost(s string) (string, error) {
-	_, err := netip.ParseAddr(s)
+	name, wildcard := strings.CutPrefix(s, "*.")
+	_, err := netip.ParseAddr(name)
 	switch {
-	case strings.HasPrefix(s, "*."):
-		return "", errors.New("a wildcard needs a DNS challenge, and goodgate has none: obtain the certificate with another program, and name its files in certificates")
 	case err == nil:
 		return "", errors.New("expected a name: ACME certificates are for names, not addresses")
-	case strings.HasSuffix(s, ".") || !strings.Contains(s, "."):
+	case strings.Contains(name, "*"):
+		return "", errors.New("expected a name such as www.example.com, or a wildcard with * as its whole first label")
+	case strings.HasSuffix(name, ".") || !strings.Contains(name, "."):
 		return "", errors.New("expected a whole name such as www.example.com, without a dot at its end")
 	}
-	return dnsName(s)
+	name, err = dnsName(name)
+	if wildcard && err == nil {
+		name = "*." + name
+	}
+	return name, err
 }

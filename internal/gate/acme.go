@@ -33,11 +33,10 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 	}
 	i := slices.IndexFunc(g.issuers, func(i *issuer) bool { return reflect.DeepEqual(i.config, c) })
 	if i < 0 {
-		o, err := assemble.ACME(c)
+		o, err := assemble.ACME(c, g.log)
 		if err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}
-		o.Log = g.log
 		o.Try = func() []string { return assemble.Challenges(c, g.current.Load().config.Listeners) }
 		share := g.fleet.certsOf(c)
 		if share != nil {

@@ -35,7 +35,9 @@ const everySecret = `
 listeners:
   - "127.0.0.1:0"
   - address: "127.0.0.1:0"
-    tls: {acme: {hosts: a.example.com, accept_terms: true, cache: %[1]q, directory: "https://127.0.0.1:1/@?key=@", eab: {kid: "@", hmac_key: "@"}}}
+    tls: {acme: {hosts: a.example.com, accept_terms: true, cache: %[1]q, directory: "https://127.0.0.1:1/@?key=@", eab: {kid: "@", hmac_key: "@"}, dns: {rfc2136: {server: 127.0.0.1, key_name: k, key_secret: "@"}}}}
+  - address: "127.0.0.1:0"
+    tls: {acme: {hosts: b.example.com, accept_terms: true, cache: %[1]q, directory: "https://127.0.0.1:1/@?key=@", dns: {exec: {program: /bin/false, args: ["@"], env: {SECRET: "@"}}}}}
 admin: {address: "unix:%[2]s", token: "@"}
 shutdown: {lame_duck: 0s, grace: 0s}
 tracing: {endpoint: "%[3]s/@", sample: 100%%, headers: {X-Honeycomb-Team: "@", Authorization: "@", X-Scope-OrgID: "@", X-Key: "@", X-Team: "@", X-Org: "@"}}

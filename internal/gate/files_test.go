@@ -28,7 +28,7 @@ listeners:
       certificates: [{cert: "<listeners.tls.certificates.cert>", key: "<listeners.tls.certificates.key>", ocsp: "<listeners.tls.certificates.ocsp>"}]
       client_ca: "<listeners.tls.client_ca>"
       client_crl: "<listeners.tls.client_crl>"
-      acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>"}
+      acme: {hosts: [a.example], accept_terms: true, directory: "https://127.0.0.1:1/", challenge: tls-alpn, cache: "<listeners.tls.acme.cache>", ca: "<listeners.tls.acme.ca>", dns: {exec: "<listeners.tls.acme.dns.exec.program>"}}
 admin: "unix:<admin.address>"
 log:
   output: "<log.output>"
@@ -118,9 +118,9 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"listeners.tls.certificates.ocsp": write("ocsp", "anything"),
 		"listeners.tls.client_ca":         authority, "listeners.tls.acme.ca": authority,
 		"listeners.tls.client_crl": ca.Revoke(dir, time.Hour),
-		"listeners.tls.acme.cache": filepath.Join(dir, "acme"),
-		"admin.address":            filepath.Join(dir, "admin"),
-		"log.output":               filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
+		"listeners.tls.acme.cache": filepath.Join(dir, "acme"), "listeners.tls.acme.dns.exec.program": "/bin/sh",
+		"admin.address": filepath.Join(dir, "admin"),
+		"log.output":    filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
 		"log.tls.ca": authority, "log.tls.cert": cert, "log.tls.key": key,
 		"metrics.tls.ca": authority, "metrics.tls.cert": cert, "metrics.tls.key": key,
 		"log.outputs.tls.ca": authority, "log.outputs.tls.cert": cert, "log.outputs.tls.key": key,
