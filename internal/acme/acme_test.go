@@ -288,7 +288,7 @@ func TestExplain(t *testing.T) {
 		{&xacme.Error{StatusCode: 503}, "has an internal problem"},
 		{errNotOffered, "offers no challenge"},
 		{&attempt{DNS01, problem("unauthorized")}, "did not find the right TXT record at _acme-challenge.a.test"},
-		{&attempt{TLSALPN01, problem("unauthorized")}, "something else than this goodgate answered"},
+		{&attempt{TLSALPN01, problem("unauthorized")}, "another server than this goodgate answered"},
 		{&attempt{DNS01, problem("caa")}, "CAA record"},
 		{&attempt{DNS01, fmt.Errorf("order: %w", explained{})}, "the zone is full"},
 	} {
