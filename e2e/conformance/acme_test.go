@@ -149,6 +149,7 @@ func TestACME(t *testing.T) {
 		{"an unknown name is refused without an order", strangers}, {"a server that is down", serverDown},
 		{"a server that is not trusted", notTrusted}, {"a host that the server rejects", blocked},
 		{"a server that has forgotten everything", forgotten}, {"with an account bound to an external one", bound},
+		{"renewed when the server suggests it", suggested},
 	}
 	passed := 0
 	for _, c := range cases {
@@ -378,5 +379,28 @@ func bound(t *testing.T) {
 	g.wantShown("a.example.com", p.roots())
 	if strings.Contains(g.out.String(), mac) {
 		t.Error("the log has the key")
+	}
+}
+
+// The server wants a certificate to be renewed long before its end (ARI).
+func suggested(t *testing.T) {
+	g := newACMEGate(t)
+	p := newPebble(t, pebbleOptions{http: g.http, tls: g.tls, life: 30 * time.Second}).start()
+	g.configure(p, "[a.example.com]", trusting(p), "")
+	g.start()
+	first := g.wantShown("a.example.com", p.roots())
+	g.stop()
+	p.suggest(first, fmt.Sprintf(`{"suggestedWindow": {"start": %q, "end": %q}, "explanationURL": "https://example.com/why"}`,
+		time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)))
+	g.start() // asks anew
+	eventually(t, "another certificate", func() bool {
+		c, err := g.shown("a.example.com", p.roots())
+		return err == nil && !c.Equal(first)
+	})
+	if text := strings.Join(logged(g.out, "the authority suggests when to renew the certificate"), "\n"); !strings.Contains(text, "https://example.com/why") {
+		t.Errorf("the log has no explanation: %s", text)
+	}
+	if !strings.Contains(p.out.String(), "is a replacement of") {
+		t.Error("the order does not say what it replaces")
 	}
 }

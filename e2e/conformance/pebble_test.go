@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
@@ -139,6 +140,25 @@ func (p *pebble) roots() *x509.CertPool {
 		p.t.Fatalf("no root certificate: %s", pem)
 	}
 	return pool
+}
+
+// suggest sets the answer to the question when to renew a certificate.
+func (p *pebble) suggest(c *x509.Certificate, answer string) {
+	p.t.Helper()
+	text, err := json.Marshal(map[string]string{"Certificate": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})), "ARIResponse": answer})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.own.roots}}
+	defer tr.CloseIdleConnections()
+	res, err := (&http.Client{Transport: tr}).Post("https://"+p.keys+"/set-renewal-info/", "application/json", bytes.NewReader(text))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		p.t.Fatalf("set-renewal-info: %s", res.Status)
+	}
 }
 
 // nameserver answers that every host is 127.0.0.1.

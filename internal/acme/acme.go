@@ -2,7 +2,8 @@
 // folder, and renews them. It uses the protocol of golang.org/x/crypto/acme.
 //
 // A [Manager] has one goroutine per host. The goroutine orders a certificate if there is
-// none, and again when a third of its lifetime is left. The folder keeps the
+// none, and again when the authority suggests it (RFC 9773), or else when a third of its
+// lifetime is left. The folder keeps the
 // certificates, so that another process finds them: the next one, or one that shares the
 // folder. It also keeps the tokens of orders in progress (challenge.go), so that both
 // processes can answer the challenge. With a [Share] one of several instances orders for
@@ -85,6 +86,10 @@ type Manager struct {
 	joining    sync.Mutex // protects registered
 	registered *xacme.Client
 
+	asking       sync.Mutex // protects the fields below
+	renewalBase  string     // address for questions when to renew; empty = the authority takes none
+	renewalUntil time.Time  // when to read it again
+
 	stop context.CancelFunc // nil before Start
 	done sync.WaitGroup
 }
@@ -96,7 +101,9 @@ type site struct {
 	cert  atomic.Pointer[tls.Certificate]
 	shown atomic.Pointer[Challenge] // challenge of the order in progress here
 	hurry atomic.Bool               // retry a failed order at once
-	wake  chan struct{}
+
+	renewal renewal // only for the site's goroutine
+	wake    chan struct{}
 }
 
 // New reads the folder, and creates the account's key if there is none. It contacts no
@@ -211,11 +218,14 @@ func (m *Manager) keep(ctx context.Context, s *site) {
 		next := s.due()
 		if f.next.After(next) {
 			next = f.next
+		} else if ask, ok := s.askAt(); ok && ask.Before(next) {
+			next = ask
 		}
 		if !s.sleep(ctx, next) {
 			return
 		}
 		m.reread(s) // another process may have renewed it
+		m.consult(ctx, s)
 		if time.Now().Before(s.due()) {
 			f = failing{}
 			s.hurry.Store(false)
@@ -283,11 +293,14 @@ func (m *Manager) wait(s *site, f *failing, err error) {
 	m.opts.Log.Log(context.Background(), level, "certificate order postponed", "host", s.host, "why", f.waits)
 }
 
-// due returns when the certificate must be renewed.
+// due returns when the certificate must be renewed. Only the site's goroutine calls it.
 func (s *site) due() time.Time {
 	c := s.cert.Load()
 	if c == nil {
 		return time.Time{}
+	}
+	if s.renewal.of == c.Leaf && !s.renewal.at.IsZero() {
+		return s.renewal.at
 	}
 	return s.dueOf(c)
 }

@@ -34,7 +34,8 @@ type authority struct {
 	most    int           // orders; 0 = any number
 	// asks selects several managers in place of manager; nil = only one.
 	asks func(kind, host, token string) bool
-	dns  *zone // for DNS-01; nil = none
+	dns  *zone     // for DNS-01; nil = none
+	ari  *renewals // protected by mu; nil = none
 
 	mu     sync.Mutex // protects the fields below
 	down   error      // cannot be reached
@@ -78,16 +79,30 @@ func (a *authority) serve(w *httptest.ResponseRecorder, r *http.Request) {
 	}
 	switch step {
 	case "dir":
-		say(200, map[string]any{"newNonce": base + "/nonce", "newAccount": base + "/account", "newOrder": base + "/new",
+		renewal := ""
+		if a.ari != nil {
+			renewal = base + "/ari/"
+		}
+		say(200, map[string]any{"renewalInfo": renewal, "newNonce": base + "/nonce", "newAccount": base + "/account", "newOrder": base + "/new",
 			"meta": map[string]string{"termsOfService": base + "/terms"}})
 	case "nonce":
 	case "account":
 		w.Header().Set("Location", base+"/account/1")
 		say(201, map[string]string{"status": "valid"})
 	case "new":
-		var order struct{ Identifiers []struct{ Value string } }
+		var order struct {
+			Identifiers []struct{ Value string }
+			Replaces    string
+		}
 		json.Unmarshal(payload(r), &order)
 		host := order.Identifiers[0].Value
+		if order.Replaces != "" {
+			a.ari.replaced = append(a.ari.replaced, order.Replaces)
+			if a.ari.refuses {
+				say(409, map[string]string{"type": "urn:ietf:params:acme:error:alreadyReplaced"})
+				return
+			}
+		}
 		a.orders = append(a.orders, host)
 		if a.most > 0 && len(a.orders) > a.most {
 			a.fails["order"] = "rateLimited"
@@ -101,6 +116,8 @@ func (a *authority) serve(w *httptest.ResponseRecorder, r *http.Request) {
 		n = len(a.hosts) - 1
 		w.Header().Set("Location", fmt.Sprintf("%s/order/%d", base, n))
 		say(201, a.order(n))
+	case "ari":
+		a.renewalInfo(w, id)
 	case "order":
 		say(200, a.order(n))
 	case "authz":
@@ -128,6 +145,40 @@ func (a *authority) serve(w *httptest.ResponseRecorder, r *http.Request) {
 	default:
 		say(404, map[string]string{"type": "urn:ietf:params:acme:error:malformed"})
 	}
+}
+
+// renewalInfo answers when to renew.
+func (a *authority) renewalInfo(w *httptest.ResponseRecorder, id string) {
+	a.ari.asked = append(a.ari.asked, id)
+	if a.ari.after != "" {
+		w.Header().Set("Retry-After", a.ari.after)
+	}
+	if a.ari.status != 0 {
+		w.WriteHeader(a.ari.status)
+		return
+	}
+	if a.ari.text != "" {
+		w.WriteString(a.ari.text)
+		return
+	}
+	for _, der := range a.leaves {
+		if c, err := x509.ParseCertificate(der); err == nil && certID(c) == id {
+			window := map[string]time.Time{"start": c.NotBefore.Add(a.ari.from), "end": c.NotBefore.Add(a.ari.to)}
+			json.NewEncoder(w).Encode(map[string]any{"suggestedWindow": window, "explanationURL": a.ari.explanation})
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
+}
+
+// asks9773 returns how many questions there were when to renew.
+func (a *authority) asks9773() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ari == nil {
+		return 0
+	}
+	return len(a.ari.asked)
 }
 
 func token(n int) string { return fmt.Sprint("token-", n) }
@@ -203,7 +254,7 @@ func (a *authority) issue(csr []byte) []byte {
 	a.serial++
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	c := &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: "fake authority"},
-		DNSNames: request.DNSNames, NotBefore: time.Now().Add(-a.back), NotAfter: time.Now().Add(a.life - a.back)}
+		AuthorityKeyId: []byte("the key of the authority"), DNSNames: request.DNSNames, NotBefore: time.Now().Add(-a.back), NotAfter: time.Now().Add(a.life - a.back)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, request.PublicKey, key)
 	if err != nil {
 		panic(err)

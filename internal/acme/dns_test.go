@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 // zone has the records of DNS-01. It implements [Records].
@@ -61,9 +63,9 @@ func (z *zone) set(fails error) {
 }
 
 // beginDNS starts a manager that publishes in z.
-func beginDNS(t *testing.T, a *authority, z *zone, dir string, hosts ...string) (*Manager, *journal) {
+func beginDNS(t *testing.T, a *authority, z *zone, dir string, hosts ...string) (*Manager, *logtest.Buffer) {
 	t.Helper()
-	var log journal
+	var log logtest.Buffer
 	m, err := New(Options{
 		Directory: base + "/dir", Hosts: hosts, Cache: dir, Records: z,
 		Try: func() []string { return []string{TLSALPN01, DNS01} },

@@ -17,6 +17,8 @@ import (
 	xacme "golang.org/x/crypto/acme"
 )
 
+const userAgent = "goodgate"
+
 // client returns a client with a registered account.
 func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	m.joining.Lock() // held until ctx ends at most
@@ -28,7 +30,7 @@ func (m *Manager) client(ctx context.Context) (*xacme.Client, error) {
 	if m.registered != nil && m.registered.Key == key {
 		return m.registered, nil
 	}
-	c := &xacme.Client{Key: key, DirectoryURL: m.opts.Directory, HTTPClient: m.http, UserAgent: "goodgate", RetryBackoff: backoff}
+	c := &xacme.Client{Key: key, DirectoryURL: m.opts.Directory, HTTPClient: m.http, UserAgent: userAgent, RetryBackoff: backoff}
 	account := &xacme.Account{}
 	if m.opts.Email != "" {
 		account.Contact = []string{"mailto:" + m.opts.Email}
@@ -122,7 +124,7 @@ func isWildcard(host string) bool { return strings.HasPrefix(host, "*.") }
 
 func (m *Manager) requestBy(ctx context.Context, c *xacme.Client, o order, kind string) ([]byte, error) {
 	host := o.host
-	order, err := c.AuthorizeOrder(ctx, xacme.DomainIDs(host))
+	order, err := m.newOrder(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
