@@ -404,22 +404,31 @@ func (v *styled) ask(line string) string {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(bound))
+	header := ""
+	if len(words) > 4 {
+		header = words[4]
+	}
+	return v.over(conn, words[1], words[2], words[3], header)
+}
+
+// over sends one request on a connection.
+func (v *styled) over(conn net.Conn, method, host, path, header string) string {
 	body := ""
-	if words[1] == "POST" || words[1] == "PUT" {
+	if method == "POST" || method == "PUT" {
 		body = "Content-Length: 3\r\n"
 	}
-	if len(words) > 4 {
-		body += words[4] + "\r\n"
-		if strings.HasPrefix(words[4], "Upgrade") {
+	if header != "" {
+		body += header + "\r\n"
+		if strings.HasPrefix(header, "Upgrade") {
 			body += "Connection: Upgrade\r\n"
 		}
 	}
-	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", words[1], words[3], words[2], body)
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, path, host, body)
 	if strings.Contains(body, "Length") {
 		io.WriteString(conn, "a=b")
 	}
 	in := bufio.NewReader(conn)
-	a, err := http.ReadResponse(in, &http.Request{Method: words[1]})
+	a, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil {
 		return "no answer"
 	}
@@ -438,7 +447,7 @@ func (v *styled) ask(line string) string {
 		text = nil
 	}
 	_, port, _ := net.SplitHostPort(v.front)
-	own := strings.NewReplacer("http://"+words[2]+":"+port+"/", "/", "http://"+words[2]+"/", "/") // here, with its name or without
+	own := strings.NewReplacer("http://"+host+":"+port+"/", "/", "http://"+host+"/", "/") // here, with its name or without
 	return fmt.Sprintf("%d by=%s location=%q refresh=%q cookies=%q frame=%q powered=%q type=%q %s", a.StatusCode, h.Get("X-Answers"), own.Replace(h.Get("Location")), own.Replace(h.Get("Refresh")),
 		h.Values("Set-Cookie"), h.Get("X-Frame-Options"), h.Get("X-Powered-By"), map[bool]string{true: h.Get("Content-Type")}[a.StatusCode == 200], text)
 }

@@ -36,12 +36,39 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	p.health = strings.Join(append(parts, h.agent(s)...), ", ")
 }
 
+// tracking converts "track BACKEND/SERVER", where the servers of a pool take the verdicts of
+// another one's.
+func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
+	text := h.ofServers(s, "track")
+	if text == "" {
+		return false
+	}
+	name, _, elsewhere := strings.Cut(text, "/")
+	other := h.Find("backend", name)
+	if !elsewhere || other == nil || other == s {
+		h.note("", "backend "+s.Name+" track "+text, "is no other backend of the file: the servers are checked themselves")
+		return false
+	}
+	h.reached[other] = true
+	pool := h.pool(other)
+	if pool == "" {
+		h.note("", "backend "+s.Name+" track "+text, "has no server that goodgate can use: the servers are checked themselves")
+		return false
+	}
+	p.name = freeName(h.file.pools, s.Name)
+	p.health = "from: " + pool
+	return true
+}
+
 // ofServers returns the value of a parameter of the servers, which all have to share, empty without one.
 func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 	common := s.One("default-server").After(name)
 	value, first := common, true
 	for _, l := range s.All("server") {
 		own := cmp.Or(l.After(name), common)
+		if backend, _, found := strings.Cut(own, "/"); found && name == "track" {
+			own = backend + "/" // each server may track its own
+		}
 		if first {
 			value, first = own, false
 		}

@@ -50,6 +50,10 @@ func TestHAProxyLines(t *testing.T) {
 	f("", "balance rdp-cookie\n"+server, "noted balance rdp-cookie", "policy: round_robin")
 	f("", "retry-on conn-failure 503\nretries 2\n"+server, "", "retry: {attempts: 3, statuses: [503]}")
 	f("", "retry-on none\n"+server, "", "retry: {attempts: 1}")
+	f("use_backend c if { path /c }", "server a 10.0.0.1:80 track c/a\n server b 10.0.0.2:80 track c/b\nbackend c\n server a 10.0.0.1:80 check\n server b 10.0.0.2:80 check", "", "health: {from: c}")
+	f("", "server a 10.0.0.1:80 track c/a\nbackend c\n server a 10.0.0.1:80 check", "", "health: {from: c}")
+	f("", "server a 10.0.0.1:80 track nowhere/a", "noted backend b track nowhere/, noted backend b", "pool: b")
+	f("", "server a 10.0.0.1:80 track c/a\nbackend c\n server a 10.0.0.1:80 track b/a", "noted backend c track b/, noted backend c", "health: {from: c}")
 	// timeouts
 	f("timeout http-request 5s\ntimeout client 20s\ntimeout http-keep-alive 3s", server, "", "timeouts: {header: 5s, body_idle: 20s, write_idle: 20s, keepalive: 3s}")
 	f("", "timeout tunnel 2h\ntimeout queue 3s\n"+server, "", "timeouts: {tunnel_idle: 2h0m0s}")

@@ -12,6 +12,7 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	if name, known := h.pools[s.Name]; known {
 		return name
 	}
+	h.pools[s.Name] = "" // for a backend whose checks are its own after all
 	p := &pool{
 		name: freeName(h.file.pools, s.Name), policy: "round_robin",
 		dial: s.Timeout("connect"), response: s.Timeout("server"),
@@ -24,7 +25,9 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	h.balance(s, p)
 	checked := h.servers(s, p)
 	h.shared(s, p)
-	h.health(s, p, checked)
+	if !h.tracking(s, p) {
+		h.health(s, p, checked)
+	}
 	if h.usable(p, "backend "+s.Name, h.ownAddresses()); len(p.servers) == 0 {
 		return ""
 	}
@@ -75,10 +78,8 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	if l.Has("crl-file") {
 		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be believed")
 	}
-	for _, word := range []string{"observe", "track"} {
-		if l.Has(word) {
-			h.note(l.At(), "server "+l.Word(1)+" "+word, "has no equivalent on one server (see breaker, and health of the pool)")
-		}
+	if l.Has("observe") {
+		h.note(l.At(), "server "+l.Word(1)+" observe", "has no equivalent on one server (see breaker)")
 	}
 	p.addServer(out)
 	return l.Has("check") && !l.Has("no-check")

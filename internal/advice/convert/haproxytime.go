@@ -23,11 +23,6 @@ func (h *fromHAProxy) timeouts(s *haproxy.Section, l *listener) {
 		{"http-keep-alive", []string{"timeouts.keepalive"}, 100 * time.Millisecond, time.Hour},
 	} {
 		d := s.Timeout(t.name)
-		if d == 0 && t.name == "http-keep-alive" {
-			if d = s.Timeout("http-request"); d == 0 {
-				d = s.Timeout("client")
-			}
-		}
 		for _, key := range t.keys {
 			if d > 0 {
 				l.settings = with(l.settings, key, min(max(d, t.least), t.most).String())
