@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 type ForwardAuth struct {
 	Pool    *Pool
 	Path    string        // of the request to the service, with a query if needed
+	Host    string        // the Host for the service: empty = HostUpstream, HostKeep = the client's, else this text
 	Headers HeaderEdits   // edits of the header of that request, with variables
 	Copy    []string      // fields of the service's answer that the upstream gets; clients cannot send them
 	Return  []string      // fields of a 2xx that the client gets, for example Set-Cookie
@@ -31,7 +33,7 @@ type ForwardAuth struct {
 	Cache time.Duration
 
 	values texts
-	claims fieldTable // fields of Copy, except those for a client's credentials
+	claims fieldTable // fields that the client's cannot have: those of Copy, except credentials, and describedBy
 	cache  *authCache
 	target *url.URL
 }
@@ -56,7 +58,10 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 		return nil, fmt.Errorf("access.forward: found path %q: expected a path that begins with /", f.Path)
 	}
 	c := *f
-	c.target, c.values = u, f.Headers.texts()
+	c.target, c.values, c.Host = u, f.Headers.texts(), cmp.Or(f.Host, HostUpstream)
+	for _, name := range describedBy { // a service could take another spelling of them for the proxy's
+		c.claims.refuse(name)
+	}
 	for _, name := range f.Copy {
 		if !strings.EqualFold(name, "Authorization") && !strings.EqualFold(name, "Cookie") {
 			c.claims.refuse(name)
@@ -73,27 +78,32 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 
 // askForward asks the service about the request. answered means that the client got the
 // service's answer.
-func (x *exchange) askForward(f *ForwardAuth) (answered bool, _ *Error) {
+func (x *exchange) askForward(f *ForwardAuth) (answered bool, failed *Error) {
 	out := x.question(f)
+	asked := &Asked{Pool: f.Pool.Name(), After: time.Since(x.record.Start)}
+	x.record.Asked = asked
+	defer func() { asked.end(x, answered, failed) }()
 	var key authKey
 	if f.cache != nil {
 		key = f.cache.key(out)
 		if word := f.cache.get(key, time.Now()); word != nil {
+			asked.Outcome = AskedCache
 			x.adopt(word)
 			return false, nil
 		}
 	}
 	ctx, cancel := context.WithTimeoutCause(x.ctx, f.Timeout, errDeadline)
 	defer cancel()
-	d := new(delivery)
-	d.begin(x.authOrder(ctx, f, out), new(Record), nil)
+	d, own := new(delivery), &Record{Start: x.record.Start}
+	d.begin(x.authOrder(ctx, f, out), own, nil)
+	defer func() { asked.Attempts = own.Attempts }()
 	d.choice = x.choice(f.Pool, d.choice.Tried)
 	d.choice.Replayable = true
 	defer d.end()
 	f.Pool.deposit()
-	a, failed := d.run(nil)
-	if failed != nil {
-		return false, authFailure(failed)
+	a, lost := d.run(nil)
+	if lost != nil {
+		return false, authFailure(lost)
 	}
 	defer a.discard()
 	switch status := a.res.StatusCode; {
@@ -121,7 +131,7 @@ func authFailure(e *Error) *Error {
 
 func (x *exchange) authOrder(ctx context.Context, f *ForwardAuth, out *http.Request) order {
 	return order{
-		ctx: ctx, pool: f.Pool, out: outgoing{std: out}, method: http.MethodGet, host: HostUpstream, retrySafe: true,
+		ctx: ctx, pool: f.Pool, out: outgoing{std: out}, method: http.MethodGet, host: f.Host, retrySafe: true, trace: x.trace,
 		client: x.record.Client, start: time.Now(), deadline: f.Timeout, teller: x, buffers: &x.proxy.collecting,
 	}
 }
@@ -151,11 +161,25 @@ func (x *exchange) question(f *ForwardAuth) *http.Request {
 	x.setForwarded(r, h)
 	x.tellClientCert(h)
 	h.Del("X-Forwarded-Prefix") // the service gets the client's path
-	h.Set("X-Forwarded-Method", r.Method)
-	h.Set("X-Forwarded-Uri", r.URL.RequestURI())
+	tellAsked(h, r.Method, lastOf(h["X-Forwarded-Proto"], "http"), lastOf(h["X-Forwarded-Host"], r.Host), r.URL.RequestURI())
 	x.edit(h, &f.Headers, f.values, true)
+	host := f.Host
+	if host == HostKeep {
+		host = r.Host
+	}
 	return &http.Request{
-		Method: http.MethodGet, URL: new(*f.target), Host: r.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: http.MethodGet, URL: new(*f.target), Host: host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+}
+
+// describedBy are the fields by which services learn what the client has asked for: those
+// of Traefik and Caddy, and those that nginx's users set.
+var describedBy = [...]string{"X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Method", "X-Original-Uri", "X-Original-Url"}
+
+// tellAsked sets these fields.
+func tellAsked(h http.Header, method, proto, host, uri string) {
+	for i, value := range [len(describedBy)]string{method, uri, method, uri, proto + "://" + host + uri} {
+		h.Set(describedBy[i], value)
 	}
 }
 

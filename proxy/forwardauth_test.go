@@ -83,6 +83,9 @@ func TestForwardAuth(t *testing.T) {
 				r.Header["Remote-User"] = []string{"root"}
 				r.Header["X-Group"] = []string{"admins"}
 				r.Header["X_group"] = []string{"admins"}
+				for _, name := range []string{"X-Original-Method", "X_original_url", "X-Original-URI", "X-Forwarded-Method", "X-forwarded_uri"} {
+					r.Header[name] = []string{"/public"}
+				}
 				return w.do(r)
 			}
 			got := ask("in", "body")
@@ -94,7 +97,8 @@ func TestForwardAuth(t *testing.T) {
 			check(t, front+": target", target, "GET /verify?x=1")
 			for name, want := range map[string]string{
 				"Cookie": "session=7", "X-Forwarded-Method": "POST", "X-Forwarded-Uri": "/api/x?q=1", "X-Forwarded-Host": "example.com", "X-Forwarded-Proto": "http",
-				"X-Original-Uri": "/api/x?q=1", "Content-Length": "", "If-None-Match": "", "Range": "", "Remote-User": "", "X-Group": "", "X_group": "", "X-Forwarded-Prefix": "",
+				"X-Original-Uri": "/api/x?q=1", "X-Original-Url": "http://example.com/api/x?q=1", "X-Original-Method": "POST",
+				"X_original_url": "", "X-forwarded_uri": "", "X-Original-URI": "", "Content-Length": "", "If-None-Match": "", "Range": "", "Remote-User": "", "X-Group": "", "X_group": "", "X-Forwarded-Prefix": "",
 			} {
 				check(t, front+": "+name, strings.Join(seen[name], ","), want)
 			}
@@ -179,5 +183,52 @@ func TestForwardAuthCache(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		ask("/", "alice", "GET")
 		check(t, "asked again", n.Load(), 10)
+	})
+}
+
+// The service gets its own name, the client's, or a chosen one.
+func TestForwardAuthHost(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{"": "auth", proxy.HostUpstream: "auth", proxy.HostKeep: "example.com", "login.example": "login.example"} {
+		for _, front := range fronts {
+			var got string
+			asked(t, front, proxy.ForwardAuth{Path: "/", Host: host}, func(_ http.ResponseWriter, r *http.Request) { got = r.Host }, func(w *world) {
+				check(t, front+": status", w.send("GET", "/api/", nil).status, 200)
+				check(t, front+": host "+host, strings.TrimSuffix(got, ":80"), want)
+			})
+		}
+	}
+}
+
+// The record says what came of the question, and how long it took.
+func TestForwardAuthRecord(t *testing.T) {
+	t.Parallel()
+	asked(t, "inbound", proxy.ForwardAuth{Path: "/", Cache: time.Minute}, func(rw http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second)
+		switch r.Header.Get("Cookie") {
+		case "refused":
+			rw.WriteHeader(403)
+		case "failed":
+			rw.WriteHeader(500)
+		}
+	}, func(w *world) {
+		for i, c := range []struct {
+			cookie, want string
+			took         time.Duration
+			attempts     int
+		}{{"in", "admitted", time.Second, 1}, {"in", "cached", 0, 0}, {"refused", "refused", time.Second, 1}, {"failed", "failed", time.Second, 1}} {
+			r := w.request("GET", "/api/", nil)
+			r.Header.Set("Cookie", c.cookie)
+			w.do(r)
+			a := w.record().Asked
+			if a == nil {
+				t.Fatalf("%d: no question in the record", i)
+			}
+			check(t, fmt.Sprint(i, ": outcome"), a.Outcome.String(), c.want)
+			check(t, fmt.Sprint(i, ": took"), a.Took, c.took)
+			check(t, fmt.Sprint(i, ": attempts"), len(a.Attempts), c.attempts)
+			check(t, fmt.Sprint(i, ": pool"), a.Pool, "auth")
+			check(t, fmt.Sprint(i, ": error"), a.Err != nil, c.want == "failed")
+		}
 	})
 }

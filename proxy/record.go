@@ -47,6 +47,7 @@ type Record struct {
 	Faults   FaultKinds // the injected faults that the request met
 	SavedBy  string     // the setting or repair that would have hidden the failure; empty when none is known
 	Fallback string     // the fallback pool that received the request; empty = none
+	Asked    *Asked     // the question of access.forward; nil = none
 	Attempts []Attempt
 	Omitted  int // number of attempts that are not in Attempts
 

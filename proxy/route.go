@@ -68,6 +68,9 @@ type Route struct {
 // HostUpstream in [Route.Host] sends each upstream its own name.
 const HostUpstream = "upstream"
 
+// HostKeep in [ForwardAuth.Host] sends the client's.
+const HostKeep = "keep"
+
 // prepare checks and compiles the route once, so that no request can fail on it.
 func (rt *Route) prepare() error {
 	n := 0

@@ -21,7 +21,7 @@ func addAccess(r *proxy.Route, c config.Route, pools map[string]*proxy.Pool, rer
 	}
 	if f := a.Forward; f != nil {
 		r.Access.Forward = &proxy.ForwardAuth{
-			Pool: pools[f.Pool], Path: f.Path, Headers: headerEdits(f.Headers), Copy: f.Copy, Return: f.Return, Timeout: f.Timeout, Cache: f.Cache,
+			Pool: pools[f.Pool], Path: f.Path, Host: f.Host, Headers: headerEdits(f.Headers), Copy: f.Copy, Return: f.Return, Timeout: f.Timeout, Cache: f.Cache,
 		}
 	}
 	r.Access.Any = a.Satisfy == "any"

@@ -75,9 +75,14 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		if r.Access.Basic != nil {
 			f.users(fmt.Sprintf("routes[%d].access.basic.file", i), r.Access.Basic.File)
 		}
+		if a := r.Access.Forward; a != nil {
+			f.trust(fmt.Sprintf("routes[%d].access.forward.tls", i), a.TLS, "the service")
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
-		f.pool("pools."+name, c.Pools[name])
+		if !c.Pools[name].Implied() {
+			f.pool("pools."+name, c.Pools[name])
+		}
 	}
 	if c.Fleet != nil && c.Fleet.TLS != nil {
 		f.trust("fleet.tls", *c.Fleet.TLS, "the store")

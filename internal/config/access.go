@@ -25,8 +25,11 @@ type BasicAuth struct {
 
 // ForwardAuth asks another service whether to admit a request.
 type ForwardAuth struct {
-	Pool    string     `yaml:"pool" opt:"shorthand,required,public" example:"auth" help:"Name of the pool with the authentication service."`
-	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri."`
+	Pool    string     `yaml:"pool" opt:"shorthand,public" oneof:"service" example:"auth" help:"Name of the pool with the authentication service."`
+	URL     []string   `yaml:"url" oneof:"service" opt:"single" format:"serviceurl" example:"[\"http://127.0.0.1:9091/api/authz/forward-auth\"]" help:"URL of the authentication service, instead of a pool, with the path of the authentication request. More URLs, with the same path, are more instances."`
+	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri. With url its path."`
+	Host    string     `yaml:"host" default:"upstream" format:"sendhost" help:"Host header of the authentication request: upstream (the service's own), keep (the client's) or a name."`
+	TLS     TLS        `yaml:"tls" help:"TLS with the service of an https url."`
 	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
 	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" example:"[X-User, X-Groups]" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
 	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" example:"[Set-Cookie]" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`

@@ -14,7 +14,7 @@ func TestAnswersAndAccess(t *testing.T) {
 	}
 	for _, route := range []string{
 		`cors: "https://app.example.com"`, `cors: ["https://app.example.com", "https://*.example.com"]`, `cors: {origins: "*"}`, `cors: "*"`,
-		`access: {basic: users}`, `access: {forward: app}`, `access: {allow: 10.0.0.0/8, deny: [10.1.0.0/16]}`, `access: {allow: "::ffff:10.0.0.0/104"}`,
+		`access: {basic: users}`, `access: {forward: app}`, `access: {forward: {url: "https://10.0.0.3/verify?a=b", host: keep}}`, `access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.4:80/v"]}}`, `access: {allow: 10.0.0.0/8, deny: [10.1.0.0/16]}`, `access: {allow: "::ffff:10.0.0.0/104"}`,
 		`cross_origin: deny`, `cross_origin: {mode: deny, trusted: "https://a.example"}`, `secure_headers: true`, `secure_headers: {hsts: ""}`,
 		`compress: true`, `compress: {encodings: gzip, types: text/html}`, `intercept: 404`, `intercept: [404, 5xx]`,
 	} {
@@ -29,20 +29,31 @@ func TestAnswersAndAccess(t *testing.T) {
 		t.Errorf("IPv4 in IPv6: %v", err)
 	}
 	for route, want := range map[string]string{
-		`cors: "app.example.com"`:                                      "write https://app.example.com",
-		`cors: "https://app.example.com/"`:                             "an origin has no path: write https://app.example.com",
-		`cors: "https://app.example.com:443"`:                          "leave the scheme's own port out: write https://app.example.com",
-		`cors: "https://a.*.example.com"`:                              "a * may only stand for the first labels",
-		`cors: {origins: "*", credentials: true}`:                      "name the origins",
-		`access: {allow: 10.0.0.0/8, deny: 10.0.0.0/8}`:                "access.allow has it too",
-		`access: {forward: apq}`:                                       "no such pool (did you mean app?)",
-		`access: {forward: {pool: app, copy_headers: Content-Length}}`: "belongs to the connection",
-		`access: {basic: {realm: x}}`:                                  "file is missing",
-		`access: {satisfy: some}`:                                      "must be one of all, any",
-		`cross_origin: no`:                                             "must be one of allow, deny",
-		`compress: {types: html}`:                                      "expected a media type",
-		`compress: {encodings: br}`:                                    "must be one of zstd, gzip",
-		`intercept: 200`:                                               "only statuses from 400",
+		`cors: "app.example.com"`:                                                 "write https://app.example.com",
+		`cors: "https://app.example.com/"`:                                        "an origin has no path: write https://app.example.com",
+		`cors: "https://app.example.com:443"`:                                     "leave the scheme's own port out: write https://app.example.com",
+		`cors: "https://a.*.example.com"`:                                         "a * may only stand for the first labels",
+		`cors: {origins: "*", credentials: true}`:                                 "name the origins",
+		`access: {allow: 10.0.0.0/8, deny: 10.0.0.0/8}`:                           "access.allow has it too",
+		`access: {forward: apq}`:                                                  "no such pool (did you mean app?)",
+		`access: {forward: {pool: app, copy_headers: Content-Length}}`:            "belongs to the connection",
+		`access: {forward: {path: /v}}`:                                           "one of pool, url is missing",
+		`access: {forward: {pool: app, url: "http://10.0.0.3/v"}}`:                "exclude each other",
+		`access: {forward: {url: "http://10.0.0.3/v", path: /v}}`:                 "excludes url, which has the path",
+		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.4/w"]}}`:    "forward.url[1]: has another path than the first URL",
+		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.3:80/v"]}}`: "the same upstream as an earlier one",
+		`access: {forward: {url: "10.0.0.3:9091/v"}}`:                             "expected http://host:port/path",
+		`access: {forward: {url: "http://a:b@10.0.0.3/v"}}`:                       "takes no user and password",
+		`access: {forward: {url: "unix:/run/auth.sock"}}`:                         "for a unix socket name a pool",
+		`access: {forward: {url: "http://10.0.0.3/v#x"}}`:                         "a fragment cannot be given",
+		`access: {forward: {pool: app, tls: {insecure: true}}}`:                   "applies to url only",
+		`access: {forward: {url: "https://10.0.0.3/", tls: {cert: /x.pem}}}`:      "cert and key go together",
+		`access: {basic: {realm: x}}`:                                             "file is missing",
+		`access: {satisfy: some}`:                                                 "must be one of all, any",
+		`cross_origin: no`:                                                        "must be one of allow, deny",
+		`compress: {types: html}`:                                                 "expected a media type",
+		`compress: {encodings: br}`:                                               "must be one of zstd, gzip",
+		`intercept: 200`:                                                          "only statuses from 400",
 	} {
 		if _, _, err := one(route, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", route, err, want)

@@ -78,7 +78,9 @@ func (d *differ) maps(path string, f field, a, b reflect.Value) {
 	keys := map[string]bool{}
 	for _, m := range []reflect.Value{a, b} {
 		for _, k := range m.MapKeys() {
-			keys[k.String()] = true
+			if p, ok := m.MapIndex(k).Interface().(Pool); !ok || !p.implied { // otherwise the other key shows the difference
+				keys[k.String()] = true
+			}
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {

@@ -45,6 +45,9 @@ func dump(v reflect.Value, f field) *yaml.Node {
 		m := &yaml.Node{Kind: yaml.MappingNode}
 		entries := map[string]reflect.Value{}
 		for _, k := range v.MapKeys() {
+			if p, ok := v.MapIndex(k).Interface().(Pool); ok && p.implied {
+				continue // the other key says it
+			}
 			entries[k.String()] = v.MapIndex(k)
 		}
 		for _, k := range slices.Sorted(maps.Keys(entries)) {
@@ -75,6 +78,8 @@ func idle(owner any, key string) bool {
 		return key == "scheme" && o.hasScheme()
 	case Listener:
 		return key == "http2" && o.TLS == nil && !o.HTTP2.Cleartext || key == "http3" && !o.HTTP3.Enabled
+	case ForwardAuth:
+		return (key == "pool" || key == "path") && len(o.URL) > 0 || key == "tls" && len(o.URL) == 0
 	case Health:
 		return o.From != "" && key != "from"
 	case ListenerTLS:

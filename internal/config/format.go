@@ -61,6 +61,7 @@ var formats = map[string]format{
 	"rewritten":   {rewritten, whole},
 	"secretname":  {secretName, whole},
 	"sendhost":    {sendHost, whole},
+	"serviceurl":  {serviceURL, serviceTold},
 	"splitkey":    {splitKey, whole},
 	"time":        {moment, whole},
 	"token":       {token, whole},

@@ -188,6 +188,7 @@ func finish(c *Config, d *decoder) {
 			c.Routes = []Route{routeTo(name)}
 		}
 	}
+	c.implyPools()
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		if r.Name == "" {

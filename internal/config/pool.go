@@ -30,6 +30,8 @@ type Pool struct {
 	Limits        Limits       `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
 	Concurrency   Concurrency  `yaml:"concurrency" help:"Concurrency limits of upstreams."`
 	Queue         Queue        `yaml:"queue" help:"Queue for requests while all upstreams are at their limit (max_in_flight, concurrency)."`
+
+	implied bool // by another key, such as access.forward.url, and not in the file
 }
 
 // Maintenance makes a pool answer 503.

@@ -106,6 +106,14 @@ func listTold(s string) string {
 	return withoutQuery(s)
 }
 
+// serviceTold returns the URL of a service without its query.
+func serviceTold(s string) string {
+	if _, err := serviceURL(s); err != nil {
+		return hidden
+	}
+	return withoutQuery(s)
+}
+
 // withoutQuery returns a path, or a URL without user and password. It also accepts texts
 // that are no URL.
 func withoutQuery(s string) string {

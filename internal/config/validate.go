@@ -41,6 +41,9 @@ func (v *validator) validate() {
 	v.fleet()
 	v.editionHas(edition.Minimal)
 	for _, name := range slices.Sorted(maps.Keys(v.config.Pools)) {
+		if v.config.Pools[name].implied { // what implies it has been checked
+			continue
+		}
 		v.pool("pools."+name, v.config.Pools[name])
 	}
 	names := map[string]string{}
@@ -277,7 +280,7 @@ func (v *validator) poolExists(path, name string) bool {
 	if _, ok := v.config.Pools[name]; ok || name == "" {
 		return ok
 	}
-	pools := slices.Sorted(maps.Keys(v.config.Pools))
+	pools := slices.DeleteFunc(slices.Sorted(maps.Keys(v.config.Pools)), func(name string) bool { return v.config.Pools[name].implied })
 	if len(pools) == 0 && v.at.given("pools") {
 		return false // the mistake in all of them is reported already
 	}

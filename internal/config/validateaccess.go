@@ -14,11 +14,7 @@ func (v *validator) access(path string, r Route) {
 		}
 	}
 	if f := r.Access.Forward; f != nil {
-		pool := at + ".forward"
-		if v.at.given(pool + ".pool") {
-			pool += ".pool"
-		}
-		v.poolExists(pool, f.Pool)
+		v.forward(at+".forward", f)
 		v.headerEdit(at+".forward.request_headers", f.Headers, true)
 		for i, name := range f.Copy {
 			v.headerAllowed(index(at+".forward.copy_headers", i), name, true)
@@ -37,6 +33,38 @@ func (v *validator) access(path string, r Route) {
 	}
 	if c := r.CORS; c != nil && c.Credentials && slices.Contains(c.Origins, "*") {
 		v.errorf(path+".cors.credentials", "browsers refuse credentials with origin *, because every site could act for your users: name the origins")
+	}
+}
+
+// forward reports a service that does not exist, or that is given twice.
+func (v *validator) forward(path string, f *ForwardAuth) {
+	if len(f.URL) == 0 {
+		at := path
+		if v.at.given(path + ".pool") {
+			at += ".pool"
+		}
+		v.poolExists(at, f.Pool)
+		if v.at.given(path + ".tls") {
+			v.errorf(path+".tls", "applies to url only: the pool has tls of its own")
+		}
+		return
+	}
+	if v.at.given(path + ".path") {
+		v.errorf(path+".path", "excludes url, which has the path")
+	}
+	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
+		v.errorf(path+".tls", "cert and key go together")
+	}
+	first, err := parseService(f.URL[0])
+	for i, text := range f.URL {
+		s, e := parseService(text)
+		switch at := index(path+".url", i); {
+		case err != nil || e != nil: // reported already
+		case s.target != first.target:
+			v.errorf(at, "has another path than the first URL: instances of one service have the same")
+		case slices.ContainsFunc(f.URL[:i], func(o string) bool { p, _ := parseService(o); return p.origin == s.origin }):
+			v.errorf(at, "found %q: the same upstream as an earlier one", s.origin)
+		}
 	}
 }
 

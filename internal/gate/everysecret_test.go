@@ -57,6 +57,7 @@ routes:
   - {match: {path: /fixed}, respond: {body: "@", headers: {X-Fixed: "@"}}}
   - {match: {path: /gone}, pool: gone}
   - {match: {path: /asked}, pool: app, access: {forward: {pool: gone, path: "/auth?key=@", request_headers: {set: {X-Auth-Key: "@", Authorization: "@"}, add: {X-Credential: "@"}}}}}
+  - {match: {path: /askedbyurl}, pool: app, access: {forward: {url: "http://127.0.0.1:1/auth?key=@", timeout: 100ms}}}
   - {match: {path: /found}, pool: found}
 pools:
   app:

@@ -40,7 +40,11 @@ errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
 zone: {file: "<zone.file>"}
 shutdown: {lame_duck: 0s, grace: 0s}
-routes: [{pool: app, access: {basic: {file: "<routes.access.basic.file>"}}}]
+routes:
+  - pool: app
+    access:
+      basic: {file: "<routes.access.basic.file>"}
+      forward: {url: "https://127.0.0.1:1/", tls: {ca: "<routes.access.forward.tls.ca>", cert: "<routes.access.forward.tls.cert>", key: "<routes.access.forward.tls.key>"}}
 pools:
   app:
     upstreams:
@@ -130,6 +134,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"pools.maintenance.page": write("page", "<p>sorry"),
 		"pools.upstreams.file":   write("list", "[http://127.0.0.1:2]"),
 		"pools.tls.ca":           authority, "pools.tls.cert": cert, "pools.tls.key": key,
+		"routes.access.forward.tls.ca": authority, "routes.access.forward.tls.cert": cert, "routes.access.forward.tls.key": key,
 		"fleet.tls.ca": authority, "fleet.tls.cert": cert, "fleet.tls.key": key,
 		"errors.dir":                            pages,
 		"routes.access.basic.file":              write("users", "a:$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"),

@@ -18,6 +18,8 @@ type requests struct {
 	hedgesWon                   *counterVec
 	dryRun, faults              *counterVec
 	attempts, conns, transition *counterVec
+	asked                       *counterVec
+	askedTook                   *histogramVec
 
 	series    cache[requestKey, *requestSeries]
 	routes    cache[routeKey, *routeSeries]
@@ -67,6 +69,8 @@ func (q *requests) init() {
 	q.hedgesWon = newCounterVec(namespace+"hedges_won_total", "Requests that a second upstream answered before the first, which had not failed.", "pool")
 	q.attempts = newCounterVec(namespace+"attempts_total", "Attempts to send requests to upstreams.", "pool", "upstream", "reason", "decision")
 	q.conns = newCounterVec(namespace+"upstream_connections_opened_total", "Connections opened to an upstream for requests.", "pool", "upstream")
+	q.asked = newCounterVec(namespace+"forward_auth_requests_total", "Requests about which access.forward asked the service, by the result: admitted, cached, refused or failed.", "route", "pool", "outcome")
+	q.askedTook = newHistogramVec(namespace+"forward_auth_duration_seconds", "Time until the service of access.forward had decided, without cached answers.", classicBuckets[:], "route", "pool")
 	q.transition = newCounterVec(namespace+"upstream_transitions_total", "Changes of an upstream's availability.", "pool", "upstream", "to")
 	q.series.make = func(k requestKey) *requestSeries {
 		return &requestSeries{q.total.WithLabelValues(k.route, k.pool, k.method, code(k.status)), q.routes.get(k.routeKey)}
@@ -83,7 +87,7 @@ func (q *requests) init() {
 }
 
 func (q *requests) vecs() []collector {
-	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.faults, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition}
+	return []collector{q.total, q.received, q.sent, q.duration, q.hold, q.queue, q.failed, q.dryRun, q.faults, q.escaped, q.absorbed, q.hedgesWon, q.attempts, q.conns, q.transition, q.asked, q.askedTook}
 }
 
 // Describe and Collect implement [collector].
@@ -130,6 +134,9 @@ func (m *Metrics) Observe(r *proxy.Record) {
 		a := &r.Attempts[i]
 		q.attempt(cmp.Or(a.Pool, r.Pool), a)
 	}
+	if r.Asked != nil {
+		q.ask(r)
+	}
 	if r.Reason != reason.None || r.Absorbed != reason.ByNothing || r.Held+r.Queued > 0 || r.DryRun != "" || r.Faults != 0 {
 		q.special(r)
 	}
@@ -161,6 +168,18 @@ func (q *requests) special(r *proxy.Record) {
 	}
 	if r.Rescued() {
 		q.absorbed.WithLabelValues(r.Pool, r.Absorbed.String(), r.Hidden.String()).Inc()
+	}
+}
+
+// ask counts the question of access.forward.
+func (q *requests) ask(r *proxy.Record) {
+	a := r.Asked
+	q.asked.WithLabelValues(r.Route, a.Pool, a.Outcome.String()).Inc()
+	if a.Outcome != proxy.AskedCache {
+		q.askedTook.WithLabelValues(r.Route, a.Pool).Observe(a.Took.Seconds())
+	}
+	for i := range a.Attempts {
+		q.attempt(a.Pool, &a.Attempts[i])
 	}
 }
 

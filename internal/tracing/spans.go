@@ -27,8 +27,11 @@ func (p *place) record(tracer trace.Tracer, r *proxy.Record) {
 	}
 	ctx, span := tracer.Start(p.giving(ctx, p.span), method(r.Method)+" "+cmp.Or(r.Route, "no route"),
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(r.Start), trace.WithAttributes(requestAttributes(r)...))
+	if r.Asked != nil {
+		p.asked(ctx, tracer, r)
+	}
 	for i := range r.Attempts {
-		p.attempt(ctx, tracer, r, i)
+		p.attempt(ctx, tracer, r.Start, method(r.Method), r.Attempts, i)
 	}
 	if r.Escaped() || r.Reason.Fault() == reason.FaultProxy {
 		span.SetStatus(codes.Error, r.Reason.String())
@@ -36,13 +39,28 @@ func (p *place) record(tracer trace.Tracer, r *proxy.Record) {
 	span.End(trace.WithTimestamp(r.Start.Add(r.Duration)))
 }
 
-// attempt creates the span of one attempt, which ends with the response header or the
-// failure.
-func (p *place) attempt(ctx context.Context, tracer trace.Tracer, r *proxy.Record, i int) {
-	a := &r.Attempts[i]
+// asked creates the span of forward auth, with those of its requests to the service.
+func (p *place) asked(ctx context.Context, tracer trace.Tracer, r *proxy.Record) {
+	a := r.Asked
 	began := r.Start.Add(a.After)
+	ctx, span := tracer.Start(p.giving(ctx, newSpan()), "forward auth", trace.WithTimestamp(began), trace.WithAttributes(
+		attribute.String("goodgate.pool", a.Pool), attribute.String("goodgate.auth.outcome", a.Outcome.String())))
+	for i := range a.Attempts {
+		p.attempt(ctx, tracer, began, http.MethodGet, a.Attempts, i)
+	}
+	if a.Err != nil {
+		span.SetStatus(codes.Error, reason.AuthUnavailable.String()+": "+cut(a.Err.Error(), maxError))
+	}
+	span.End(trace.WithTimestamp(began.Add(a.Took)))
+}
+
+// attempt creates the span of one of a request's attempts, which ends with the response
+// header or the failure.
+func (p *place) attempt(ctx context.Context, tracer trace.Tracer, start time.Time, method string, all []proxy.Attempt, i int) {
+	a := &all[i]
+	began := start.Add(a.After)
 	attrs := []attribute.KeyValue{
-		attribute.String("http.request.method", method(r.Method)),
+		attribute.String("http.request.method", method),
 		attribute.String("server.address", a.Upstream),
 		attribute.String("goodgate.decision", a.Decision.String()),
 		attribute.Bool("goodgate.connection.reused", a.Reused),
@@ -56,7 +74,7 @@ func (p *place) attempt(ctx context.Context, tracer trace.Tracer, r *proxy.Recor
 	if a.Reason != reason.None {
 		attrs = append(attrs, attribute.String("error.type", a.Reason.String()))
 	}
-	_, span := tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method(r.Method),
+	_, span := tracer.Start(p.giving(ctx, trace.SpanID(a.Span)), method,
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(began), trace.WithAttributes(attrs...))
 	if a.Reason != reason.None {
 		what := a.Reason.String()

@@ -1,0 +1,50 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/goodgate/goodgate/reason"
+)
+
+// AskedOutcome is the result of asking the service of [ForwardAuth] about a request.
+type AskedOutcome uint8
+
+const (
+	AskedAdmitted AskedOutcome = iota // the service admitted the request
+	AskedCache                        // an earlier answer did
+	AskedRefused                      // the client got the service's answer
+	AskedFailed                       // the service did not decide
+)
+
+// AskedOutcomes returns all outcomes.
+func AskedOutcomes() []AskedOutcome {
+	return []AskedOutcome{AskedAdmitted, AskedCache, AskedRefused, AskedFailed}
+}
+
+func (o AskedOutcome) String() string {
+	return [...]string{"admitted", "cached", "refused", "failed"}[o]
+}
+
+// Asked describes the question of [ForwardAuth] about one request.
+type Asked struct {
+	Pool     string        // of the service
+	After    time.Duration // its start, since the request's start
+	Took     time.Duration
+	Outcome  AskedOutcome
+	Err      error     // with AskedFailed
+	Attempts []Attempt // requests to the service, their times since its start; none for a cached answer
+}
+
+// end notes the outcome. A client that left before it is not counted as a failure of the
+// service.
+func (a *Asked) end(x *exchange, answered bool, failed *Error) {
+	a.Took = time.Since(x.record.Start) - a.After
+	switch {
+	case failed != nil && failed.Reason == reason.AuthUnavailable:
+		a.Outcome, a.Err = AskedFailed, failed
+	case failed != nil:
+		x.record.Asked = nil
+	case answered:
+		a.Outcome = AskedRefused
+	}
+}
