@@ -53,7 +53,7 @@ func (o *PoolOptions) connectsAs(other *PoolOptions) bool {
 	a, b := o.Timeouts, other.Timeouts
 	a.Request, b.Request = 0, 0
 	return a == b && o.Protocol == other.Protocol && o.ProxyProtocol == other.ProxyProtocol && o.TLS == other.TLS &&
-		o.MaxIdleConns == other.MaxIdleConns && o.MaxResponseHeader == other.MaxResponseHeader
+		o.MaxIdleConns == other.MaxIdleConns && o.ConnRequests == other.ConnRequests && o.MaxResponseHeader == other.MaxResponseHeader
 }
 
 // endpointOf returns the current endpoint of an upstream of a [Pool].

@@ -70,6 +70,7 @@ type PoolOptions struct {
 	Commit            Commit
 	Stale             Stale
 	MaxIdleConns      int         // idle connections to keep for each upstream; 0 = 256, negative = none
+	ConnRequests      int         // requests after which a connection to an upstream gets no more; 0 = no limit
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
 	TLS               *tls.Config // for upstreams with TLS; nil = verify them with the system's root certificates
 	HashOn            HashOn      // for the policy hash

@@ -84,6 +84,7 @@ func (e *endpoint) newHTTP1(dial dialFunc) transport {
 		Dial:           dial,
 		MaxIdle:        idle,
 		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		Requests:       e.opts.ConnRequests,
 		Age:            e.opts.Timeouts.Age,
 		ResponseHeader: e.opts.Timeouts.ResponseHeader,
 		Idle:           e.opts.Timeouts.Idle,
@@ -99,6 +100,7 @@ func (e *endpoint) newHTTP2(dial dialFunc) transport {
 		Wait:           e.opts.Timeouts.Dial + e.opts.Timeouts.TLS, // as long as opening a connection may take
 		Single:         e.opts.MaxIdleConns < 0,
 		KeepAlive:      e.opts.Timeouts.KeepAlive,
+		Requests:       e.opts.ConnRequests,
 		Age:            e.opts.Timeouts.Age,
 		Ping:           e.opts.Timeouts.Ping,
 		ResponseHeader: e.opts.Timeouts.ResponseHeader,

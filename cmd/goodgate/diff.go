@@ -133,7 +133,7 @@ func effects(changes []config.Change) (list []string) {
 			add("pool %s ends; its requests in flight finish", keys[1])
 		case len(keys) > 3 && keys[2] == "breaker" && keys[3] != "statuses":
 			add("the breakers of pool %s reset to closed", keys[1])
-		case len(keys) > 2 && slices.Contains([]string{"timeouts", "tls", "max_idle_conns"}, keys[2]):
+		case len(keys) > 2 && slices.Contains([]string{"timeouts", "tls", "max_idle_conns", "requests_per_connection"}, keys[2]):
 			add("pool %s replaces its upstream connections as their requests end", keys[1])
 		}
 	}

@@ -30,7 +30,7 @@ func Listener(l config.Listener) proxy.Listener {
 
 // HTTP1 returns the options for HTTP/1.1 on a listener. It leaves out the handler.
 func HTTP1(l config.Listener) inbound.Options {
-	return inbound.Options{Header: l.Timeouts.Header, KeepAlive: l.Timeouts.Keepalive, Age: l.Timeouts.Age, MaxHeader: int(l.MaxHeader)}
+	return inbound.Options{Header: l.Timeouts.Header, KeepAlive: l.Timeouts.Keepalive, Age: l.Timeouts.Age, Requests: l.ConnRequests, MaxHeader: int(l.MaxHeader)}
 }
 
 // HTTP2 returns the server for a listener's HTTP/2 connections, without a handler. Its

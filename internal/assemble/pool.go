@@ -54,6 +54,7 @@ func Pool(c config.Pool) proxy.PoolOptions {
 		Tunnel:        proxy.Tunnel{Idle: c.Timeouts.TunnelIdle, Lifetime: c.Timeouts.TunnelLifetime},
 		MaxIdleConns:  idleConns(c),
 		DrainHeader:   c.DrainHeader,
+		ConnRequests:  c.ConnRequests,
 		Failures:      append([]int{}, statuses(c.Breaker.Statuses)...), // an empty list means none, nil the default
 		Timeouts: proxy.Timeouts{
 			Dial:           c.Timeouts.Dial,

@@ -33,6 +33,7 @@ pools:
     protocol: h2
     proxy_protocol: v2
     max_idle_conns: 12
+    requests_per_connection: 11
     upstreams: ["http://127.0.0.1:1"]
     breaker: {consecutive: 13, failure_ratio: 14%, min_requests: 15, window: 16s, open_for: 17s, max_open_for: 18s, max_ejected: 19%, statuses: [500, 599]}
     outlier: {min_requests: 19, failure_ratio: 18%, slow_factor: 17, slow_by: 16ms}
@@ -72,7 +73,7 @@ pools:
 	checkFilled(t, "tracing", reflect.ValueOf(Tracing(tr, "1.2", slog.New(slog.DiscardHandler))))
 	w := config.Webhook{URL: "http://127.0.0.1:1/", Secret: "0123456789abcdef", Timeout: time.Second}
 	checkFilled(t, "webhook", reflect.ValueOf(Webhook(w, slog.New(slog.DiscardHandler))))
-	if x.MaxIdleConns != 12 || x.Protocol != proxy.HTTP2 || x.ProxyProtocol != proxy.ProxyV2 || x.HashOn == nil {
+	if x.MaxIdleConns != 12 || x.ConnRequests != 11 || x.Protocol != proxy.HTTP2 || x.ProxyProtocol != proxy.ProxyV2 || x.HashOn == nil {
 		t.Errorf("pool options: %+v", x)
 	}
 }

@@ -65,6 +65,7 @@ type Listener struct {
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from elsewhere must not."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; more wait until one ends."`
+	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests after which a client's connection, over HTTP/1.1 or HTTP/2, ends with its current requests."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate closes more."`
 }
 

@@ -20,6 +20,7 @@ type Pool struct {
 	Outlier       Outlier      `yaml:"outlier" help:"Outlier detection: less load for an upstream that is much worse than the others."`
 	Timeouts      PoolTimeouts `yaml:"timeouts" help:"Timeouts for upstreams."`
 	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
+	ConnRequests  int          `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests after which a connection to an upstream gets no more."`
 	Retry         Retry        `yaml:"retry" help:"Retries of failed requests."`
 	Hold          Hold         `yaml:"hold" help:"Requests wait for an upstream to come back instead of failing."`
 	Commit        Commit       `yaml:"commit" help:"Response buffering: goodgate completes small responses before the client gets a byte, so that a retry can replace a broken one."`

@@ -2,23 +2,28 @@ package gate
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // An HTTP/2 connection that has reached its age ends with the next answer.
-func TestAgeOut(t *testing.T) {
+func TestConnsEndAtAge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &http.Server{
 			ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return ctx },
 			Handler:     http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 		}
-		ageOut(s, 10*time.Second)
+		endConns(s, 10*time.Second, 0)
 		ctx := s.ConnContext(t.Context(), nil)
 		closes := func() string {
 			w := httptest.NewRecorder()
@@ -34,4 +39,93 @@ func TestAgeOut(t *testing.T) {
 			t.Errorf("after 10 s: Connection: %q, want close", got)
 		}
 	})
+}
+
+// An HTTP/2 connection ends with the answer to its last allowed request, and each
+// connection counts its own.
+func TestConnsEndAfterRequests(t *testing.T) {
+	t.Parallel()
+	s := &http.Server{
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return ctx },
+		Handler:     http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+	}
+	endConns(s, 0, 3)
+	for range 2 {
+		ctx := s.ConnContext(t.Context(), nil)
+		for n := 1; n <= 4; n++ {
+			w := httptest.NewRecorder()
+			s.Handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+			if got, want := w.Header().Get("Connection") == "close", n >= 3; got != want {
+				t.Errorf("request %d: Connection: close is %v, want %v", n, got, want)
+			}
+		}
+	}
+}
+
+// Under load nothing fails while connections on both sides end after a few requests, and
+// no connection gets more than its number.
+func TestRequestsPerConnection(t *testing.T) {
+	t.Parallel()
+	const workers, each, ofClient, ofUpstream = 8, 60, 7, 5
+	for name, protocol := range map[string]string{"HTTP/1.1": "http1", "HTTP/2": "h2c"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			asked := map[string]int{} // by the address of goodgate's connection
+			app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				asked[r.RemoteAddr]++
+				mu.Unlock()
+				io.Copy(w, r.Body)
+			}))
+			app.Config.Protocols = new(http.Protocols)
+			app.Config.Protocols.SetHTTP1(true)
+			app.Config.Protocols.SetUnencryptedHTTP2(true)
+			app.Start()
+			defer app.Close()
+			g := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", http2: {cleartext: true}, requests_per_connection: %d}]
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: [%q], protocol: %s, requests_per_connection: %d, health: {type: none}}}`, ofClient, app.URL, protocol, ofUpstream)), Options{})
+			var dialed atomic.Int64
+			tr := &http.Transport{MaxIdleConnsPerHost: workers, Protocols: new(http.Protocols), DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dialed.Add(1)
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			}}
+			defer tr.CloseIdleConnections()
+			tr.Protocols.SetHTTP1(protocol == "http1")
+			tr.Protocols.SetUnencryptedHTTP2(protocol != "http1")
+			client := &http.Client{Transport: tr}
+			var wg sync.WaitGroup
+			for worker := range workers {
+				wg.Go(func() {
+					for n := range each {
+						body := fmt.Sprint(worker, n)
+						res, err := client.Post("http://"+g.addrs[0]+"/", "text/plain", strings.NewReader(body))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						got, err := io.ReadAll(res.Body)
+						res.Body.Close()
+						if err != nil || string(got) != body || res.StatusCode != 200 {
+							t.Errorf("got %s %q, %v, want 200 %q", res.Status, got, err, body)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if n := dialed.Load(); n < workers*each/(ofClient*workers) {
+				t.Errorf("the clients made %d connections", n)
+			}
+			for addr, n := range asked {
+				if n > ofUpstream {
+					t.Errorf("the connection from %s got %d requests, want %d at most", addr, n, ofUpstream)
+				}
+			}
+			if len(asked) < workers*each/ofUpstream {
+				t.Errorf("goodgate made %d connections for %d requests", len(asked), workers*each)
+			}
+		})
+	}
 }

@@ -129,7 +129,7 @@ func (g *Gate) newServer(l config.Listener, socket net.Listener) (*server, error
 func (g *Gate) newHTTP2(l config.Listener, handler http.Handler) *http.Server {
 	s := assemble.HTTP2(l)
 	s.Handler, s.ConnContext = handler, g.newResets(l).open
-	ageOut(s, l.Timeouts.Age)
+	endConns(s, l.Timeouts.Age, l.ConnRequests)
 	s.ErrorLog = slog.NewLogLogger(g.log.Handler(), slog.LevelDebug)
 	if m := g.opts.Metrics; m != nil {
 		s.HTTP2.CountError = m.HTTP2Failed(l.Address)

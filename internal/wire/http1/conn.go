@@ -37,6 +37,7 @@ type conn struct {
 	up     *upload // nil = the call's goroutine writes the body
 	broken atomic.Pointer[Error]
 	spent  bool // not to be used again
+	asked  int  // requests so far
 	age    deadline.Age
 	end    struct { // of the call's context
 		of     context.Context
@@ -100,6 +101,7 @@ const patience = 25 * time.Millisecond
 // after patience.
 func (c *conn) begin(ctx context.Context, x *Call, atOnce bool) {
 	c.x = x
+	c.asked++
 	x.settled.Store(false)
 	x.raw.Store(c.sock.socket())
 	c.reading.body = false

@@ -67,7 +67,7 @@ func (p *pool) pop(within time.Duration) *conn {
 // put keeps a connection for the next request, or closes it.
 func (p *pool) put(c *conn) {
 	c.idleSince = time.Now()
-	if c.age.Reached() || !p.push(c) {
+	if most := c.t.opts.Requests; most > 0 && c.asked >= most || c.age.Reached() || !p.push(c) {
 		c.close()
 	}
 }

@@ -20,6 +20,7 @@ type Options struct {
 
 	MaxIdle   int           // largest number of idle connections; 0 = none
 	KeepAlive time.Duration // longest idle time; 0 = until the upstream closes the connection
+	Requests  int           // number of requests after which a connection is not used again; 0 = no bound
 	Age       time.Duration // age from which on a connection is not used again, less a random tenth; 0 = no bound
 
 	ResponseHeader time.Duration // longest time from the request's last byte to the end of the header; 0 = no bound

@@ -26,9 +26,9 @@ type conn struct {
 	// includes aborted streams without the upstream's confirmation, which a dead upstream
 	// never sends.
 	calls atomic.Int64
+	asked atomic.Int64 // streams reserved so far
 
 	// The pool's mu protects the fields below.
-	taken   bool // a stream was reserved
 	watched bool
 	doubted int64 // time of the last doubt, in Unix nanoseconds; 0 = none
 }
@@ -56,6 +56,13 @@ func (c *conn) unreserve() {
 	c.rest()
 }
 
+// spent reports whether the connection gets no more requests, because of its age or its
+// number of requests.
+func (c *conn) spent() bool {
+	most := c.t.opts.Requests
+	return most > 0 && c.asked.Load() >= int64(most) || c.age.Reached()
+}
+
 // rest is called when the connection may have become idle. It replaces net/http's own
 // timer, which also runs before the first request, and gives a request a connection that
 // it then does not use.
@@ -67,7 +74,7 @@ func (c *conn) rest() {
 	if wait > 0 {
 		c.idle.Reset(wait)
 	}
-	if c.t.retired.Load() { // checked last, because Retire may be called meanwhile
+	if c.spent() || c.t.retired.Load() { // checked last, because Retire may be called meanwhile
 		c.idle.Reset(minRest)
 	}
 }
@@ -84,7 +91,7 @@ func (c *conn) expire() {
 	defer t.mu.Unlock()
 	switch left := t.opts.KeepAlive - time.Since(time.Unix(0, c.used.Load())); {
 	case t.closed:
-	case t.retired.Load() || c.age.Reached():
+	case t.retired.Load() || c.spent():
 		if c.calls.Load() == 0 { // otherwise the last call calls rest
 			t.drop(c)
 		}
@@ -156,7 +163,7 @@ func (c *conn) gone() bool {
 	if c.cc.Err() != nil {
 		return true
 	}
-	if c.cc.InFlight() > 0 || !(c.t.opts.Single && c.taken) && c.cc.Available() > 0 {
+	if c.cc.InFlight() > 0 || !c.spent() && c.cc.Available() > 0 {
 		return false
 	}
 	c.discard()

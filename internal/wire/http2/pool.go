@@ -134,8 +134,8 @@ func (w *waiter) end(c *conn, err error) {
 // reserve reserves a stream on an open connection.
 func (t *Transport) reserve() *conn {
 	for _, c := range t.conns {
-		if !(t.opts.Single && c.taken) && !c.doubtful() && !c.age.Reached() && c.cc.Reserve() == nil {
-			c.taken = true
+		if !c.spent() && !c.doubtful() && c.cc.Reserve() == nil {
+			c.asked.Add(1)
 			c.calls.Add(1)
 			return c
 		}
@@ -268,8 +268,8 @@ func (t *Transport) connect() (*conn, int, error) {
 		return nil, 0, refused(errGoAway)
 	case streams == 0:
 		return c, 0, refused(errNoStreams)
-	case t.opts.Single:
-		streams = 1
+	case t.opts.Requests > 0:
+		streams = min(streams, t.opts.Requests)
 	}
 	return c, streams, nil
 }

@@ -25,6 +25,7 @@ type Options struct {
 	MaxConns  int           // limit on connections; at the limit requests wait for a stream; 0 = 1024
 	Single    bool          // a connection serves one request
 	KeepAlive time.Duration // longest idle time of a connection; 0 = until the upstream closes it
+	Requests  int           // number of requests after which a connection gets no more; 0 = no limit
 	Age       time.Duration // age after which a connection gets no more requests, less a random tenth; 0 = no limit
 	Ping      time.Duration // silence after which a ping is sent, and longest wait for its answer; 0 = never
 
@@ -73,6 +74,9 @@ type Transport struct {
 func New(o Options) *Transport {
 	o.MaxHeader = cmp.Or(o.MaxHeader, defaultMaxHeader)
 	o.MaxConns = cmp.Or(o.MaxConns, defaultMaxConns)
+	if o.Single {
+		o.Requests = 1
+	}
 	t := &Transport{opts: o, pool: pool{freed: make(chan struct{}, 1)}}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.buffers.New = func() any { return new(pullBuffer) }

@@ -60,7 +60,15 @@ type conn struct {
 	rested  bool         // another goroutine continues the wait
 	parked  *response    // the request whose body is awaited there; else nil
 	gone    bool         // somebody else has the connection now
+	asked   uint32       // requests so far
 	age     deadline.Age
+}
+
+// spent reports whether the connection ends with its current request, because of its age
+// or its number of requests.
+func (c *conn) spent() bool {
+	most := c.s.opts.Requests
+	return most > 0 && int(c.asked) >= most || c.age.Reached()
 }
 
 // Phases of a connection.

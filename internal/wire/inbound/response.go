@@ -111,7 +111,7 @@ func (w *response) askForLife() {
 func (w *response) begin(reason string, h *header.Head) {
 	w.length = w.announced(h)
 	w.bodiless = w.request.Method == http.MethodHead || !mayHaveBody(w.status)
-	if h.HasToken(header.Connection, "close") || closes(w.header["Connection"]) || w.c.s.closing.Load() || w.c.age.Reached() {
+	if h.HasToken(header.Connection, "close") || closes(w.header["Connection"]) || w.c.s.closing.Load() || w.c.spent() {
 		w.close = true
 	}
 	w.announceTrailers(h)

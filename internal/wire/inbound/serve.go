@@ -26,6 +26,7 @@ func (c *conn) serve() outcome {
 		return over
 	}
 	c.first = false
+	c.asked++
 	head, err := readHead(c.br, c.s.opts.MaxHeader)
 	w := c.newResponse()
 	if err == nil {

@@ -240,3 +240,27 @@ func TestAge(t *testing.T) {
 		}
 	})
 }
+
+// A connection ends with the answer to its last allowed request.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, open := inBubble(t, Options{Requests: 3, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})})
+		for range 2 {
+			c, br := open()
+			for n := 1; n <= 3; n++ {
+				say(t, c, get)
+				res, err := http.ReadResponse(br, nil)
+				if err != nil {
+					t.Fatalf("request %d: %v", n, err)
+				}
+				if res.Close != (n == 3) {
+					t.Errorf("request %d: Connection: close is %v", n, res.Close)
+				}
+			}
+			if _, err := br.ReadByte(); err != io.EOF {
+				t.Errorf("after the last request: got %v, want EOF", err)
+			}
+		}
+	})
+}
