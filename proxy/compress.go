@@ -120,9 +120,9 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 // suits reports whether the answer may be compressed for some client.
 func (c *Compress) suits(x *exchange, status int, length int64, h message.Editor) bool {
 	switch {
-	case status < 200, status == http.StatusNoContent, status == http.StatusNotModified, status == http.StatusPartialContent, x.grpc, !x.request.ProtoAtLeast(1, 1):
+	case status < 200, status == http.StatusNoContent, status == http.StatusResetContent, status == http.StatusNotModified, status == http.StatusPartialContent, x.grpc, !x.request.ProtoAtLeast(1, 1):
 		return false
-	case length >= 0 && length < c.MinSize:
+	case length == 0, length >= 0 && length < c.MinSize:
 		return false
 	case listHas(valuesOf(h, "Cache-Control"), "no-transform"):
 		return false
