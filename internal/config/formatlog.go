@@ -12,6 +12,9 @@ import (
 // syslogKinds returns the schemes of syslog servers.
 func syslogKinds() []string { return []string{"syslog+udp", "syslog+tcp", "syslog+tls", "syslog+unix"} }
 
+// journald is the output to systemd's journal.
+const journald = "journald"
+
 // otlpKinds returns the schemes of OTLP endpoints.
 func otlpKinds() []string { return []string{"otlp+http", "otlp+https"} }
 
@@ -20,9 +23,9 @@ func logOutput(s string) (string, error) {
 	if kind, rest, ok := strings.Cut(s, "://"); ok {
 		return s, logServer(kind, rest)
 	}
-	std := []string{"stderr", "stdout"}
+	std := []string{"stderr", "stdout", journald}
 	if !slices.Contains(std, s) && !strings.ContainsAny(s, "./") {
-		return "", fmt.Errorf("expected stderr, stdout, a file name such as ./goodgate.log, or a server such as syslog+udp://127.0.0.1%s", didYouMean(s, std))
+		return "", fmt.Errorf("expected stderr, stdout, journald, a file name such as ./goodgate.log, or a server such as syslog+udp://127.0.0.1%s", didYouMean(s, std))
 	}
 	return s, nil
 }
@@ -31,6 +34,11 @@ func logServer(kind, rest string) error {
 	switch {
 	case kind == "syslog":
 		return fmt.Errorf("the transport is missing: write syslog+udp://%s, syslog+tcp://, syslog+tls:// or syslog+unix:///dev/log", rest)
+	case kind == journald:
+		if unixPath(rest) != nil {
+			return errors.New("expected the path of a journal's socket, as in journald:///run/systemd/journal.web/socket")
+		}
+		return nil
 	case slices.Contains(otlpKinds(), kind):
 		return otlpServer(strings.TrimPrefix(kind, "otlp+") + "://" + rest)
 	case kind == "http" || kind == "https" || kind == "otlp" || kind == "otlp+grpc":

@@ -207,7 +207,7 @@ func finish(c *Config, d *decoder) {
 
 // outputPath returns an output of the log. A file name starts at the folder of the configuration.
 func (d *decoder) outputPath(key, out string) string {
-	if out == "" || out == "stderr" || out == "stdout" || outputServer(out) || filepath.IsAbs(out) {
+	if out == "" || !(LogOutput{Output: out}).IsFile() || filepath.IsAbs(out) {
 		return out
 	}
 	return filepath.Join(d.folder(d.at.of(key).line), out)

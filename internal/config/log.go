@@ -14,7 +14,7 @@ type Log struct {
 	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's, and text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status': records without a request then go to stderr."`
 	Escape string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as in nginx's log_format: default as \\xXX, json for JSON, none not at all."`
 	Level  string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
-	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
+	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
 	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
@@ -31,7 +31,7 @@ type Log struct {
 // LogOutput is one more output of the log.
 type LogOutput struct {
 	Name    string    `yaml:"name" format:"name" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
-	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
+	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
 	Level   string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
@@ -101,7 +101,12 @@ func (o LogOutput) IsOTLP() bool { return strings.HasPrefix(o.Output, "otlp+") }
 
 // IsFile reports whether the output is a file.
 func (o LogOutput) IsFile() bool {
-	return o.Output != "stderr" && o.Output != "stdout" && !outputServer(o.Output)
+	return o.Output != "stderr" && o.Output != "stdout" && !o.isJournald() && !outputServer(o.Output)
+}
+
+// isJournald reports whether the output is systemd's journal.
+func (o LogOutput) isJournald() bool {
+	return o.Output == journald || strings.HasPrefix(o.Output, journald+"://")
 }
 
 // MainOutput is the name of the log's main output.
@@ -207,8 +212,8 @@ func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Format.onlyRequests() && !l.Fields.empty() {
 		v.errorf(path+".fields", "applies to the formats json, text and human only: %s", ownFields(l.Format))
 	}
-	if l.IsOTLP() && l.Format != "auto" {
-		v.errorf(path+".format", "found %s: records to an OTLP endpoint have fields and no format; fields changes them", l.Format)
+	if (l.IsOTLP() || l.isJournald()) && l.Format != "auto" {
+		v.errorf(path+".format", "found %s: records to an OTLP endpoint and to journald have fields and no format; fields changes them", l.Format)
 		return
 	}
 	if l.Escape != "default" && !l.Format.HasVariables() {
@@ -235,8 +240,8 @@ func (a *advisor) log(l Log) {
 		if key, ok := a.at.givenAny(path, "only.failed", "only.status", "only.slower_than", "sample", "fields.add", "fields.remove", "fields.rename"); ok && o.Records == "events" {
 			a.warnf(join(path, key), "has no effect with records: events")
 		}
-		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && o.Syslog != Default().Log.Syslog {
-			a.warnf(join(path, key), "has no effect on output %s: it is for syslog", o.Output)
+		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && !o.isJournald() && o.Syslog != Default().Log.Syslog {
+			a.warnf(join(path, key), "has no effect on output %s: it is for syslog and journald", o.Output)
 		}
 		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins", "tls.key"); ok && !o.Secure() && !o.TLS.unset() {
 			a.warnf(join(path, key), "has no effect on output %s: it has no TLS", o.Output)

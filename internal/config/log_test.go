@@ -48,11 +48,17 @@ func TestLogMistakes(t *testing.T) {
 		`{output: "syslog+tls://h", tls: {key: ./k}}`:                                             "log.tls: cert and key go together",
 		`{output: ./x, tls: {ca: ./c}}`:                                                           "warning: log.tls.ca: has no effect on output x: it has no TLS",
 		`{output: ./x, tls: {insecure: false}}`:                                                   "",
+		`{output: journald, syslog: {app_name: web}, fields: {remove: host}}`:                     "",
+		`{output: "journald:///run/systemd/journal.web/socket"}`:                                  "",
+		`{output: "journald://web"}`:                                                              "expected the path of a journal's socket",
+		`{output: journald, format: text}`:                                                        "log.format: found text: records to an OTLP endpoint and to journald have fields",
+		`{output: journald, rotate: {size: 1MiB}}`:                                                "log.rotate.size: output journald is not a file",
+		`{output: jurnald}`:                                                                       "did you mean journald?",
 		`{output: "otlp+http://127.0.0.1"}`:                                                       "",
 		`{output: "otlp+http://[::1]:4318/v1/logs", fields: {add: {a: "{host}"}, remove: trace}}`: "",
 		`{output: "otlp+https://h/x", tls: {ca: ./c}, otlp: {headers: {X-Key: k}, compression: none, service: s, instance: i}}`: "",
 		`{output: "otlp+http://h", tls: {ca: ./c}}`:                  "warning: log.tls.ca: has no effect on output otlp+http://h",
-		`{output: "otlp+http://h", format: json}`:                    "log.format: found json: records to an OTLP endpoint have fields and no format",
+		`{output: "otlp+http://h", format: json}`:                    "log.format: found json: records to an OTLP endpoint",
 		`{output: "otlp+http://h", format: "$status", escape: json}`: "log.format: found $status: records to an OTLP endpoint",
 		`{output: "otlp+http://h", rotate: {size: 1MiB}}`:            "log.rotate.size: output otlp+http://h is not a file",
 		`{output: "otlp+http://h", otlp: {compression: zstd}}`:       "log.otlp.compression",
@@ -84,6 +90,22 @@ func TestLogMistakes(t *testing.T) {
 		}
 		if want == "" && got.String() != "<nil>" || !strings.Contains(got.String(), want) {
 			t.Errorf("%s%s: got %s, want %s", log, route, got.String(), want)
+		}
+	}
+}
+
+// TestLogOutputs: only files are beside the configuration's file.
+func TestLogOutputs(t *testing.T) {
+	for output, want := range map[string]string{
+		"stderr": "stderr", "stdout": "stdout", "journald": "journald", "journald:///run/j/socket": "journald:///run/j/socket", "otlp+http://h": "otlp+http://h",
+		"syslog+udp://h": "syslog+udp://h", "/var/log/a": "/var/log/a", "./a.log": "dir/a.log", "./journald": "dir/journald",
+	} {
+		c, _, err := Parse("dir/g.yaml", fmt.Appendf(nil, "listeners: [\":80\"]\npools: {a: {upstreams: [\"http://127.0.0.1:1\"]}}\nlog: {output: %q, outputs: [{output: %q}]}", output, output), noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Log.Output != want || c.Log.Outputs[0].Output != want {
+			t.Errorf("%s: got %s and %s", output, c.Log.Output, c.Log.Outputs[0].Output)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Options struct {
 	Level  slog.Level
 	// Output is "stdout", "stderr", "" = stderr, a server of syslog such as
 	// "syslog+udp://host:514", or with tcp, tls and unix, an endpoint of OTLP such as
-	// "otlp+http://host:4318", else a file name.
+	// "otlp+http://host:4318", "journald", else a file name.
 	Output string
 	Rotate Rotate // rotation of a file
 	Syslog Syslog

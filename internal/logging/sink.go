@@ -78,6 +78,9 @@ func (o Options) form() (form, error) {
 	if o.isOTLP() {
 		return o.otlpForm()
 	}
+	if o.isJournald() {
+		return o.journaldForm()
+	}
 	handler := &slog.HandlerOptions{Level: o.Level}
 	edits, err := o.Fields.edits(nil)
 	if err != nil {
@@ -198,7 +201,7 @@ func (o Options) isSyslog() bool { return strings.HasPrefix(o.Output, syslogPref
 func (o Options) isOTLP() bool { return strings.HasPrefix(o.Output, otlpPrefix) }
 
 // isServer reports whether the output may wait for a server.
-func (o Options) isServer() bool { return o.isSyslog() || o.isOTLP() }
+func (o Options) isServer() bool { return o.isSyslog() || o.isOTLP() || o.isJournald() }
 
 // isFile reports whether the output is a file.
 func (o Options) isFile() bool {
@@ -210,6 +213,8 @@ func open(o Options, tell teller) (*Writer, error) {
 	switch {
 	case o.isOTLP():
 		return openOTLP(o, tell), nil
+	case o.isJournald():
+		return openJournald(o, tell), nil
 	case o.isSyslog():
 		w.Out, w.Count = newRemote(o.Output, o.TLS, w.Trouble), countFrames
 		w.Trouble = nil // it waits and reports by itself
