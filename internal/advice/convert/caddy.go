@@ -52,7 +52,7 @@ func fromCaddy(root *tree, r *Result) *Result {
 		c.serve(servers.get(name), plain)
 	}
 	if len(servers.names()) == 0 {
-		c.refuse("", "servers", "there is none: this is no configuration of Caddy for HTTP")
+		c.refuse("", "servers", "there is none: this is not a configuration of Caddy for HTTP")
 	}
 	c.left()
 	return r
@@ -113,14 +113,14 @@ func (c *caddy) left() {
 	for _, app := range c.root.names("apps") {
 		if app != "http" && app != "tls" {
 			in := c.root.get("apps", app)
-			c.note(in.at, app, "is no part of an HTTP proxy and is left out")
+			c.note(in.at, app, "is not part of an HTTP proxy, and is left out")
 			in.use()
 		}
 	}
 	c.root.unread(func(words []string, t *tree) {
 		what := words[len(words)-1]
 		if slices.Contains(words, "routes") && what == "handle" {
-			c.note(t.at, c.what(t.items), "is never reached, as what stands before it in Caddy's order answers all requests")
+			c.note(t.at, c.what(t.items), "is never reached, because an earlier directive in Caddy's order answers all requests")
 			return
 		}
 		if slices.Contains(caddyMeaningless, what) || strings.HasPrefix(what, "@") {
@@ -146,11 +146,11 @@ func (c *caddy) addresses(s *tree) (all []string) {
 		if !strings.HasPrefix(plain, "unix:") {
 			out = address(plain)
 			if !isListener(plain) {
-				c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
+				c.note(s.get("listen").place(), "listen", "%s is not an address that goodgate can listen on, and is left out", a)
 				continue
 			}
 		} else if !isUpstream(plain) {
-			c.note(s.get("listen").place(), "listen", "%s is no address that goodgate listens on and is left out", a)
+			c.note(s.get("listen").place(), "listen", "%s is not an address that goodgate can listen on, and is left out", a)
 			continue
 		}
 		if !slices.Contains(all, out) {
@@ -183,7 +183,7 @@ func (c *caddy) listeners(s *tree, plain string) {
 	secure := len(policies) > 0 || len(names) > 0 && !auto.on("disable")
 	for _, a := range c.addresses(s) {
 		if slices.ContainsFunc(c.file.listeners, func(o *listener) bool { return o.address == a }) {
-			c.refuse(s.place(), "listen", "two servers listen on "+a+": it cannot be said which of them has a request")
+			c.refuse(s.place(), "listen", "two servers listen on "+a+": it is unclear which of them gets a request")
 			continue
 		}
 		l := &listener{address: a, secure: secure && portOf(a) != plain}
@@ -250,7 +250,7 @@ func (c *caddy) wrapper(w *tree, l *listener) {
 		c.note(w.at, kind, "has no equivalent and is left out")
 		w.use()
 	default:
-		c.refuse(w.at, kind, "what it decides about connections would not be decided")
+		c.refuse(w.at, kind, "its rules for connections would be lost")
 		w.use()
 	}
 }
@@ -276,13 +276,13 @@ func (c *caddy) trusted(s *tree) {
 		return
 	}
 	if source := t.str("source"); source != "static" {
-		c.note(t.at, "trusted_proxies", "%s is no list of networks and is left out: addresses of clients are those of the connections", source)
+		c.note(t.at, "trusted_proxies", "%s is not a list of networks and is left out: the client address is that of the connection", source)
 		t.use()
 		return
 	}
 	networks := ranges(t.strs("ranges"))
 	if len(c.file.trusted) > 0 && !slices.Equal(c.file.trusted, networks) {
-		c.note(t.at, "trusted_proxies", "holds for all servers: goodgate has one list")
+		c.note(t.at, "trusted_proxies", "applies to all servers: goodgate has one list")
 	}
 	for _, n := range networks {
 		if !slices.Contains(c.file.trusted, n) {
@@ -328,7 +328,7 @@ func (c *caddy) serve(s *tree, plain string) {
 		c.end(d)
 	})
 	for _, r := range s.all("errors", "routes") {
-		c.note(r.at, "handle_errors", "is left out: goodgate answers its own errors by one page (errors.html)")
+		c.note(r.at, "handle_errors", "is left out: goodgate has one page for its own errors (errors.html)")
 	}
 	s.get("errors").use()
 	for _, key := range []string{"timeouts", "read_timeout", "write_timeout", "keepalive_interval"} {
@@ -365,7 +365,7 @@ func (c *caddy) redirects(addresses []string, d *draft) {
 func (c *caddy) redirectHosts(rt route, hosts []string, port string) {
 	in, can := rt.and(conditions{hosts: hosts})
 	if can == unsayable {
-		c.note("", "automatic_https", "names that have wildcards beside others are not led to HTTPS")
+		c.note("", "automatic_https", "names with wildcards among other names are not redirected to HTTPS")
 	}
 	if can == possible {
 		rt = rt.answering(answer{redirect: "https://{host}" + port + "{path}{query}", status: 308})

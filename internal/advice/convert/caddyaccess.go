@@ -80,16 +80,16 @@ func (c *caddy) authentication(h *tree, d *draft) {
 	what := c.what([]*tree{h})
 	basic := h.get("providers", "http_basic")
 	lost := func(why string) {
-		c.refuse(h.at, what, "what asks for a password would be open to everybody: "+why+" (see access.basic)")
+		c.refuse(h.at, what, "password-protected pages would be open to everybody: "+why+" (see access.basic)")
 	}
 	if basic == nil || len(h.names("providers")) != 1 {
-		lost("it asks by another provider than basic_auth")
+		lost("it uses another provider than basic_auth")
 		return
 	}
 	algorithm := cmp.Or(basic.str("hash", "algorithm"), "bcrypt")
 	realm := cmp.Or(basic.str("realm"), "restricted")
 	if algorithm != "bcrypt" && algorithm != "argon2id" || basic.get("unknown") != nil || !plainValue(realm) {
-		lost("its realm or its hashes cannot be said")
+		lost("its realm or its hashes have no equivalent")
 		return
 	}
 	var accounts []account
@@ -107,7 +107,7 @@ func (c *caddy) authentication(h *tree, d *draft) {
 	b := basicAuth{realm: realm}
 	var ok bool
 	if b.file, ok = c.usersFile(h.at, what, "users", accounts); !ok {
-		lost("it has no users that can be read")
+		lost("it has no readable users")
 		return
 	}
 	if !d.asksFor(b) {
@@ -122,20 +122,20 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	defer h.use()
 	what := c.what([]*tree{h})
 	lost := func(why string) {
-		c.refuse(h.at, what, "what asks another service for permission would be open to everybody: "+why+" (see access.forward)")
+		c.refuse(h.at, what, "pages protected by an authorization service would be open to everybody: "+why+" (see access.forward)")
 	}
 	f := &forwardAuth{path: h.str("uri"), copied: h.strs("copy_headers")}
 	protocol := h.str("transport", "protocol")
 	secure := h.get("transport", "tls") != nil
 	switch {
 	case h.get("unknown") != nil || protocol != "" && protocol != "http":
-		lost("it has more settings than can be said")
+		lost("some of its settings have no equivalent")
 		return
 	case !isQuestion(f.path):
-		lost("its uri cannot be said")
+		lost("its uri has no equivalent")
 		return
 	case slices.ContainsFunc(f.copied, func(s string) bool { return !isClaim(s) || strings.Contains(s, ">") }):
-		lost("it copies fields by other names, or fields that upstreams cannot get")
+		lost("it renames copied headers, or copies headers that upstreams cannot get")
 		return
 	}
 	question := *d
@@ -145,7 +145,7 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	before := len(c.Notes)
 	c.requestFields(request, what, &question)
 	if len(c.Notes) > before {
-		lost("it sets fields of the question that cannot be said")
+		lost("it sets headers of the authentication request that have no equivalent")
 		return
 	}
 	if f.pool = c.pool(h, what, secure); f.pool == "" {
@@ -158,7 +158,7 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	}
 	d.forward = f
 	if !own {
-		c.refuse(h.at, what+" Host", "goodgate sends the service's own name as Host, and Caddy the client's: accept this if the service does not read Host (X-Forwarded-Host has the client's). The route has its access.forward")
+		c.refuse(h.at, what+" Host", "goodgate sends the service's own name as Host, Caddy sends the client's. Accept this if the service does not read Host; X-Forwarded-Host has the client's. The route has the access.forward")
 	}
 }
 

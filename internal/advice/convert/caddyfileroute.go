@@ -159,7 +159,7 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
 		return nil
 	case "handle_errors":
-		a.note(d.At, d.Name, "is left out: goodgate answers its own errors by one page (errors.html)")
+		a.note(d.At, d.Name, "is left out: goodgate has one page for its own errors (errors.html)")
 		return nil
 	case "handle", "route":
 		return handler("subroute", "routes", a.block(d.Block, d.Name == "handle", known))
@@ -243,7 +243,7 @@ func (a *adapter) answering(d *caddyfile.Directive, args []string) *tree {
 			code = args[1]
 		}
 		if code == "html" {
-			a.note(d.At, "redir", "is answered with 302, where Caddy sends a page that leads there")
+			a.note(d.At, "redir", "gets 302; Caddy sends a page that leads there")
 			code = "302"
 		}
 		return object(d.At, "handler", "static_response", "status_code", code, "headers", object(d.At, "Location", []string{first(args)}))

@@ -32,7 +32,7 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 	case "subroute":
 		c.routes(h.all("routes"), d, next)
 		for _, r := range h.all("errors", "routes") {
-			c.note(r.at, "handle_errors", "is left out: goodgate answers its own errors by one page (errors.html)")
+			c.note(r.at, "handle_errors", "is left out: goodgate has one page for its own errors (errors.html)")
 		}
 		h.get("errors").use()
 	case "invoke":
@@ -40,7 +40,7 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 		if r := c.server.get("named_routes", name); r != nil && c.depth < 50 {
 			c.routes([]*tree{r}, d, next)
 		} else {
-			c.refuse(h.at, "invoke", "the route "+name+" is not there, and what it keeps out would be let in")
+			c.refuse(h.at, "invoke", "the route "+name+" does not exist, so its restrictions would be lost")
 			next(d)
 		}
 	case "reverse_proxy":
@@ -95,7 +95,7 @@ func (c *caddy) passed(h *tree, kind string) {
 	}):
 		// about files and logs
 	case !slices.Contains(standardHandlers, kind):
-		c.refuse(h.at, what, "it is no part of Caddy itself, and what it decides would not be decided")
+		c.refuse(h.at, what, "it is not part of Caddy itself, so its effect is unknown and would be lost")
 	default:
 		c.note(h.at, what, "has no equivalent and is left out")
 	}
@@ -116,7 +116,7 @@ func (c *caddy) respond(h *tree, d draft) {
 	what := c.what([]*tree{h})
 	d.pool = ""
 	if h.on("abort") {
-		c.note(h.at, what, "is answered with 403, where Caddy closes the connection")
+		c.note(h.at, what, "gets 403; Caddy closes the connection")
 		d.answer = answer{respond: true, status: 403}
 		c.add(d.route)
 		return
@@ -166,7 +166,7 @@ func (c *caddy) respond(h *tree, d draft) {
 func (c *caddy) redirected(h *tree, what, location string, status int, d draft) {
 	to, ok := d.target(location)
 	if !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
-		c.note(h.at, what+" "+location, "leads where goodgate cannot say: it answers 404")
+		c.note(h.at, what+" "+location, "has a target without an equivalent: it answers 404")
 		d.answer = answer{respond: true, status: 404}
 	} else {
 		d.answer = answer{redirect: to, status: status}
@@ -215,7 +215,7 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 // browsers what they must not do.
 func (c *caddy) missingField(at, what, name, why string) {
 	if protectsBrowser(name) {
-		c.refuse(at, what, name+" "+why+" and browsers would do what it forbids")
+		c.refuse(at, what, name+" "+why+", so browsers would lose its protection")
 	} else {
 		c.note(at, what+" "+name, "%s and is left out", why)
 	}
@@ -263,7 +263,7 @@ func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 				d.addRequest = with(d.addRequest, name, value)
 			case isField(name):
 				d.dropRequest = withWord(d.dropRequest, name)
-				c.note(ops.at, what+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+				c.note(ops.at, what+" "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
 			default:
 				c.note(ops.at, what+" "+name, "cannot be set and is left out")
 			}
@@ -294,7 +294,7 @@ func (c *caddy) hostField(at, what, value string, d *draft) {
 	case isUpstream("http://" + value):
 		d.host = value
 	default:
-		c.note(at, what+" Host", "is no name, or has a variable goodgate does not know: the client's is kept")
+		c.note(at, what+" Host", "is not a name, or has a variable that goodgate does not know: the client's stays")
 	}
 }
 

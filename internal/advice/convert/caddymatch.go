@@ -11,7 +11,7 @@ import (
 // to next.
 func (c *caddy) routes(list []*tree, d draft, next func(draft)) {
 	if c.depth++; c.depth > 2000 {
-		c.refuse("", "routes", "there are too many conditions, and what they keep out would be let in")
+		c.refuse("", "routes", "there are too many conditions, so their restrictions would be lost")
 	} else {
 		c.from(list, nil, d, next)
 	}
@@ -41,7 +41,7 @@ func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
 		c.from(rest, done, d, next)
 		return
 	}
-	lost := Note{r.place(), c.what(handlers), "its condition cannot be said here: what it does to these requests would not be done"}
+	lost := Note{r.place(), c.what(handlers), "its condition has no equivalent here, so its effect on these requests would be lost"}
 	c.split(d, terms, lost, func(d draft) {
 		done := done
 		if group != "" {
@@ -73,7 +73,7 @@ func (c *caddy) lost(r *tree, handlers []*tree) {
 	if what := c.what(handlers); harmless {
 		c.note(r.place(), what, "%s and is left out", why)
 	} else {
-		c.refuse(r.place(), what, "its requests would be answered otherwise, as it "+why)
+		c.refuse(r.place(), what, "its requests would get other answers, because it "+why)
 	}
 	r.use()
 }

@@ -35,7 +35,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 		d.answer = answer{respond: true, status: 503}
 	}
 	for _, r := range h.all("handle_response") {
-		c.refuse(r.at, "handle_response", "what is decided by the upstream's answer would not be decided")
+		c.refuse(r.at, "handle_response", "rules that depend on the upstream's answer would be lost")
 	}
 	h.get("handle_response").use()
 	c.add(d.finished())
@@ -59,7 +59,7 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 			continue
 		}
 		if !isOwn(c.ownAddresses(), s.url) && !isUpstream(s.url) {
-			c.note(u.at, what+" "+u.str("dial"), "is no address that goodgate can use and is left out")
+			c.note(u.at, what+" "+u.str("dial"), "is not an address that goodgate can use, and is left out")
 			continue
 		}
 		p.addServer(s)
@@ -159,7 +159,7 @@ func (c *caddy) balancing(h *tree, p *pool) {
 		if p.cookie = cmp.Or(policy.str("name"), "lb"); !isToken(p.cookie) {
 			p.cookie = "lb"
 		}
-		c.note(policy.at, "lb_policy cookie", "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
+		c.note(policy.at, "lb_policy cookie", "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
 	default:
 		c.note(policy.at, "lb_policy "+name, "has no equivalent: random is used")
 	}
@@ -172,7 +172,7 @@ func (c *caddy) balancing(h *tree, p *pool) {
 	}
 	for _, key := range []string{"try_interval", "retry_match"} {
 		if t := b.get(key); t != nil {
-			c.note(t.at, "lb_"+strings.Replace(key, "retry", "retry", 1), "has no equivalent: goodgate tries again what is safe to send again (see retry and hold)")
+			c.note(t.at, "lb_"+strings.Replace(key, "retry", "retry", 1), "has no equivalent: goodgate retries requests that are safe to retry (see retry and hold)")
 			t.use()
 		}
 	}
@@ -194,7 +194,7 @@ func (c *caddy) health(h *tree, p *pool) {
 	}
 	ok := isStatus(status) || len(status) == 3 && status[1:] == "xx" && status[0] >= '1' && status[0] <= '5'
 	if !isPath(path) || !isValue(uri) || !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
-		c.note(a.at, "health_uri", "cannot be said: the upstreams are checked by connecting")
+		c.note(a.at, "health_uri", "has no equivalent: the health check only connects to the upstreams")
 		return
 	}
 	expect := "status: " + quote(status)
@@ -203,7 +203,7 @@ func (c *caddy) health(h *tree, p *pool) {
 	} else if _, err := regexp.Compile(body); err == nil && body != "" && len(body) <= 4096 {
 		expect += ", body_regexp: " + quote(body)
 	} else if body != "" {
-		c.note(a.at, "health_body", "is no expression that can be used, and is left out")
+		c.note(a.at, "health_body", "is not a usable expression, and is left out")
 	}
 	parts := []string{"method: " + method, "path: " + quote(uri), "expect: {" + expect + "}"}
 	interval := min(max(cmp.Or(a.span(time.Nanosecond, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
@@ -233,10 +233,10 @@ func (c *caddy) health(h *tree, p *pool) {
 	if port := a.str("port"); isPort(port) {
 		parts = append(parts, "port: "+port)
 	} else if port != "" {
-		c.note(a.at, "health_port", "is no port and is left out")
+		c.note(a.at, "health_port", "is not a port, and is left out")
 	}
 	if a.str("upstream") != "" {
-		c.note(a.at, "health_upstream", "has no equivalent: each upstream is checked itself")
+		c.note(a.at, "health_upstream", "has no equivalent: goodgate checks each upstream itself")
 	}
 	p.health = strings.Join(parts, ", ")
 }
@@ -280,10 +280,10 @@ func (c *caddy) transport(t *tree, p *pool) {
 	}
 	if files := slices.Concat(tls.strs("root_ca_pem_files"), tls.strs("ca", "pem_files")); len(files) > 0 {
 		if p.ca = files[0]; len(files) > 1 {
-			c.note(tls.at, "tls_trust_pool", "has several files, of which goodgate takes one: put them together in it")
+			c.note(tls.at, "tls_trust_pool", "has several files, but goodgate takes one: concatenate them")
 		}
 	} else if tls.get("ca") != nil || tls.get("root_ca_pool") != nil {
-		c.note(tls.at, "tls_trust_pool", "is no file: the system's authorities are believed")
+		c.note(tls.at, "tls_trust_pool", "is not a file: goodgate trusts the system's authorities")
 	}
 	p.cert, p.key = tls.str("client_certificate_file"), tls.str("client_certificate_key_file")
 	if list := tls.strs("except_ports"); len(list) > 0 {

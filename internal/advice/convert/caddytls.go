@@ -30,9 +30,9 @@ var caddyMeaningless = []string{
 // caddyProtecting are parts that restrict access, with what happens without them.
 var caddyProtecting = map[string]string{
 	"client_authentication": "clients would need no certificate",
-	"drop":                  "clients that it keeps out would be let in",
-	"listener_wrappers":     "what it decides about connections would not be decided",
-	"packet_conn_wrappers":  "what it decides about connections would not be decided",
+	"drop":                  "clients that it excludes would get access",
+	"listener_wrappers":     "its rules for connections would be lost",
+	"packet_conn_wrappers":  "its rules for connections would be lost",
 }
 
 // isInternal reports whether a public authority has no certificate for a name; Caddy
@@ -72,7 +72,7 @@ func (c *caddy) secured(s *tree, l *listener, names []string) {
 	}
 	if len(l.certs) == 0 && len(l.acme) == 0 {
 		l.http3 = false
-		c.refuse(s.place(), "tls", "clients of "+l.address+" would come without TLS, as there is no certificate for it")
+		c.refuse(s.place(), "tls", "clients of "+l.address+" would be served without TLS, because it has no certificate")
 	}
 }
 
@@ -83,14 +83,14 @@ func (c *caddy) certificate(s *tree, l *listener, name string) {
 	switch {
 	case loaded:
 	case issuer.str("module") == "internal" || issuer == nil && isInternal(name):
-		c.refuse(cmp.Or(issuer.place(), s.place()), "tls internal", name+" would have no certificate, as goodgate is no authority: give tls a certificate and a key")
+		c.refuse(cmp.Or(issuer.place(), s.place()), "tls internal", name+" would have no certificate, because goodgate is not an authority: give tls a certificate and a key")
 	case strings.HasPrefix(name, "*."):
 		c.refuse(cmp.Or(policy.place(), s.place()), "tls dns", name+" would have no certificate, as goodgate proves no name by DNS: give tls a certificate and a key")
 	case !isName(name) || isInternal(name):
 		c.refuse(s.place(), "tls", name+" would have no certificate")
 	case !slices.Contains(l.acme, strings.ToLower(name)):
 		l.acme = append(l.acme, strings.ToLower(name))
-		c.note("", "automatic HTTPS", "certificates are ordered as Caddy does: this agrees to the authority's terms of service")
+		c.note("", "automatic HTTPS", "goodgate orders certificates like Caddy: this accepts the authority's terms of service")
 		c.authority(issuer, l)
 	}
 }

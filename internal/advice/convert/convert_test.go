@@ -54,7 +54,7 @@ func TestNginx(t *testing.T) {
 	f(group("ip_hash; server 10.0.0.1;"), "policy: hash\n    hash: {on: \"client_ip\"}")
 	f(group("hash $cookie_sid; server 10.0.0.1;"), `hash: {on: "cookie:sid"}`)
 	f(group("random two least_conn; server 10.0.0.1;"), "policy: p2c")
-	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's breaker")
+	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's circuit breaker")
 }
 
 // TestNotes: every directive of a block is converted, harmless, noted or refused, with
@@ -105,11 +105,11 @@ func TestHAProxy(t *testing.T) {
 	f("", "option httpchk GET /up\nhttp-check expect string ready\nserver a 10.0.0.1:80 check", `expect: {status: "100-599", body: "ready"}`)
 	f("", "option httpchk GET /up\nhttp-check expect rstring ok|fine\nserver a 10.0.0.1:80 check", `expect: {status: "100-599", body_regexp: "ok|fine"}`)
 	f("", "option httpchk GET /up\nhttp-check expect hdr name X-Up value 1\nserver a 10.0.0.1:80 check", `headers: {"X-Up": "1"}}`)
-	f("", "option httpchk GET /up\nhttp-check expect ! string error\nserver a 10.0.0.1:80 check", "option httpchk: cannot be said")
+	f("", "option httpchk GET /up\nhttp-check expect ! string error\nserver a 10.0.0.1:80 check", "option httpchk: has no equivalent")
 	f("", "option httpchk GET /up\nserver a 10.0.0.1:80 check port 9000\nserver b 10.0.0.2:80 check port 9001", "differs from that of another server")
 	f("", "option tcp-check\ntcp-check connect\ntcp-check send PING\\r\\n\ntcp-check expect string +PONG\ntcp-check send-binary 0a0b\ntcp-check expect rstring ^ok\ntcp-check expect binary ff\nserver a 10.0.0.1:80 check",
 		`health: {type: tcp, steps: [{send: "PING\r\n", expect: "+PONG"}, {send: "hex:0a0b", expect_regexp: "^ok"}, {expect: "hex:ff"}]}`)
-	f("", "option tcp-check\ntcp-check expect ! string error\nserver a 10.0.0.1:80 check", "only connected to")
+	f("", "option tcp-check\ntcp-check expect ! string error\nserver a 10.0.0.1:80 check", "only connects to")
 	f("", "option tcp-check\nserver a 10.0.0.1:80 check check-ssl", "health: {type: tcp, scheme: https}")
 	f("", "server a 10.0.0.1:80 check agent-check agent-port 9999 agent-inter 5s agent-send x", `health: {agent: {port: 9999, interval: 5s, send: "x"}}`)
 	f("", "default-server check inter 3s agent-check agent-port 9999\nserver a 10.0.0.1:80\nserver b 10.0.0.2:80", `health: {interval: 3s, timeout: 3s, agent: {port: 9999}}`)

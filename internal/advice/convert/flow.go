@@ -73,7 +73,7 @@ func (r *Result) except(d draft, not []conditions, lost Note, yes, no func(draft
 // step counts the work, and reports whether there may be more.
 func (r *Result) step() bool {
 	if r.steps++; r.steps > mostSteps {
-		r.refuse("", "routes", "there are too many conditions, and what they keep out would be let in")
+		r.refuse("", "routes", "there are too many conditions, so their restrictions would be lost")
 		return false
 	}
 	return true

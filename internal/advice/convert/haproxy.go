@@ -110,7 +110,7 @@ func isReadByName(l haproxy.Line) bool {
 // hidesOrLimits reports what is lost with a line that restricts access, limits or
 // hides something.
 func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
-	const in = "what it keeps out would be let in"
+	const in = "its restrictions would be lost"
 	action := l.Word(1)
 	if strings.HasPrefix(l.Word(0), "tcp-") {
 		action = l.Word(2)
@@ -122,24 +122,24 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 		case slices.Contains([]string{"deny", "tarpit", "reject", "silent-drop", "close", "redirect", "return", "wait-for-handshake"}, action):
 			return in, true
 		case action == "auth":
-			return "what asks for a password would be open to everybody", true
+			return "password-protected pages would be open to everybody", true
 		case strings.HasPrefix(action, "lua.") || action == "send-spoe-group" || action == "use-service":
-			return "what it decides would not be decided", true
+			return "its rules would be lost", true
 		case action == "del-header" || strings.HasPrefix(action, "del-"):
-			return "what it takes away would be passed on", true
+			return "data that it removes would be passed on", true
 		case action == "replace-header" && strings.EqualFold(l.Word(2), "Set-Cookie"), action == "replace-value" && strings.EqualFold(l.Word(2), "Set-Cookie"):
 			return "cookies would lack the attributes that it adds", true
 		case action == "set-bandwidth-limit":
 			return "the bandwidth would not be limited", true
 		case action == "set-src" || action == "expect-proxy" || action == "expect-netscaler-cip":
-			return "addresses of clients, by which something may be decided, would be others", true
+			return "client addresses would change, and other rules may depend on them", true
 		}
 	case "redirect":
 		return in, true
 	case "block", "reqdeny", "reqideny", "reqtarpit", "reqitarpit", "rspdeny", "rspideny":
 		return in, true
 	case "rate-limit":
-		return "connections would come as often as clients like", true
+		return "the rate of connections would be unlimited", true
 	case "filter":
 		return "requests would not be inspected or limited", l.Word(1) == "spoe" || l.Word(1) == "bwlim-in" || l.Word(1) == "bwlim-out"
 	}
@@ -179,7 +179,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		return
 	}
 	if !strings.HasPrefix(a, "unix:/") && !isUpstream("http://"+strings.Replace(a, ":", "x:", map[bool]int{true: 1}[strings.HasPrefix(a, ":")])) {
-		h.note(b.At(), "bind "+b.Word(1), "is no address that goodgate listens on and is left out")
+		h.note(b.At(), "bind "+b.Word(1), "is not an address that goodgate can listen on, and is left out")
 		return
 	}
 	l := &listener{address: a}
@@ -192,7 +192,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 			}
 		}
 		if len(l.certs) == 0 {
-			h.refuse(b.At(), "bind", "clients of "+a+" would come without TLS, as there is no certificate for it")
+			h.refuse(b.At(), "bind", "clients of "+a+" would be served without TLS, because it has no certificate")
 		}
 		h.clientCerts(b, l)
 	}
@@ -201,7 +201,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 	h.timeouts(s, l)
 	l.cleartext2 = b.After("proto") == "h2" && !l.secure
 	if b.Has("interface") || b.Has("namespace") {
-		h.refuse(b.At(), "bind interface", "what is for clients of one network would be for those of all")
+		h.refuse(b.At(), "bind interface", "rules for clients of one network would apply to all clients")
 	}
 	if b.Has("accept-proxy") {
 		l.proxied = []string{"0.0.0.0/0", "::/0"} // as HAProxy takes it of everybody
@@ -251,7 +251,7 @@ func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
 	l.clientCA, l.optional = b.After("ca-file"), verify == "optional"
 	switch file := b.After("crl-file"); {
 	case strings.HasPrefix(file, "@"):
-		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would be let in")
+		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would get access")
 	case file != "":
 		l.crl = []string{file}
 	}

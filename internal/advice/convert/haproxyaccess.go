@@ -32,12 +32,12 @@ func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard
 	realm := cmp.Or(l.After("realm"), s.Name, "goodgate")
 	accounts, ok := h.accounts(list)
 	if !ok || !isValue(realm) {
-		refuse("userlist " + list + " has users without a hash of bcrypt: write new hashes (htpasswd -B)")
+		refuse("userlist " + list + " has users without a bcrypt hash: create new hashes (htpasswd -B)")
 		return nil
 	}
 	file, ok := h.usersFile(l.At(), h.name(l), list+".users", accounts)
 	if !ok {
-		refuse("userlist " + list + " has no users that can be read")
+		refuse("userlist " + list + " has no readable users")
 		return nil
 	}
 	h.note(l.At(), h.name(l), guessing)

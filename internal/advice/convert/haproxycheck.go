@@ -21,7 +21,7 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	var parts []string
 	switch {
 	case !checked:
-		h.note("", "backend "+s.Name, "its servers are not checked; goodgate asks them whether they run")
+		h.note("", "backend "+s.Name, "its servers have no health check; goodgate checks that they run")
 	case len(web.Words) > 0:
 		parts = h.httpCheck(s, web)
 	case len(tcp.Words) > 0:
@@ -73,7 +73,7 @@ func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 			value, first = own, false
 		}
 		if own != value {
-			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs from that of another server: a pool has one for all, and %s is used", cmp.Or(value, "none"))
+			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs from that of another server: a pool has one value, and %s is used", cmp.Or(value, "none"))
 			return value
 		}
 	}
@@ -102,7 +102,7 @@ func (h *fromHAProxy) checkTimes(s *haproxy.Section) (parts []string) {
 func (h *fromHAProxy) checkTarget(s *haproxy.Section) (parts []string) {
 	if port := h.ofServers(s, "port"); port != "" {
 		if !isPort(port) {
-			h.note("", "backend "+s.Name+" port", "is no port and is left out")
+			h.note("", "backend "+s.Name+" port", "is not a port, and is left out")
 		} else {
 			parts = append(parts, "port: "+port)
 		}
@@ -127,7 +127,7 @@ func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
 	parts = append(parts, h.checkSequence(s)...)
 	expect, ok := h.httpExpect(s)
 	if !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) {
-		h.note(chk.At(), "option httpchk", "cannot be said: the servers are asked whether they run")
+		h.note(chk.At(), "option httpchk", "has no equivalent: the health check only asks whether the servers run")
 		return nil
 	}
 	if method == http.MethodHead && strings.Contains(expect, "body") {
@@ -245,7 +245,7 @@ func (h *fromHAProxy) tcpCheck(s *haproxy.Section) []string {
 		switch {
 		case key == "":
 			if !ok {
-				h.note(l.At(), strings.Join(l.Words[:min(len(l.Words), 3)], " "), "cannot be said: the servers are only connected to")
+				h.note(l.At(), strings.Join(l.Words[:min(len(l.Words), 3)], " "), "has no equivalent: the health check only connects to the servers")
 				return []string{"type: tcp"}
 			}
 		case key == "send":

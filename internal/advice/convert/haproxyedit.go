@@ -164,7 +164,7 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a condition, or is a field that cannot be set, and is left out")
 	case !ok && isRequest:
 		r.dropRequest = append(slices.Clone(r.dropRequest), name)
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
 	case !ok:
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out")
 	case isRequest && adds:

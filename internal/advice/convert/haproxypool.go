@@ -76,7 +76,7 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	}
 	h.parameters(l, 3, serverKnown)
 	if l.Has("crl-file") {
-		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be believed")
+		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be trusted")
 	}
 	if l.Has("observe") {
 		h.note(l.At(), "server "+l.Word(1)+" observe", "has no equivalent on one server (see breaker)")

@@ -42,7 +42,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		}
 		h.use(l)
 		if l.Has("reject") || l.Has("silent-drop") {
-			h.note(l.At(), h.name(l), "is answered with 403, where HAProxy closes the connection")
+			h.note(l.At(), h.name(l), "gets 403; HAProxy closes the connection")
 		}
 		lost, _ := hidesOrLimits(l)
 		g := guard{answer: a, behind: true, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}

@@ -100,7 +100,7 @@ func (h *fromHAProxy) persistence(s *haproxy.Section, p *pool) {
 		return
 	}
 	p.policy, p.hashOn, p.cookie = "sticky", "", l.Word(1)
-	h.note(l.At(), "cookie "+l.Word(1), "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
+	h.note(l.At(), "cookie "+l.Word(1), "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
 	for _, word := range []string{"domain", "maxidle", "maxlife", "dynamic", "attr"} {
 		if l.Has(word) {
 			h.note(l.At(), "cookie "+l.Word(1)+" "+word, "has no equivalent and is left out (see sticky)")

@@ -41,7 +41,7 @@ func (n *nginx) missing(problem string) {
 			return
 		}
 	}
-	n.refuse("", "include", "a file could not be read, and what it keeps out would be let in: "+problem)
+	n.refuse("", "include", "a file could not be read, so its restrictions would be lost: "+problem)
 }
 
 type nginx struct {
@@ -108,7 +108,7 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 			n.leftIf(d)
 			continue
 		case d.Name == "return" && denies(d):
-			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would be let in")
+			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would get access")
 		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate sees by itself whether a WebSocket is asked for
 		case d.Name == "map" || d.Name == "geo":
 			n.note(d.At(), d.Name+" "+d.Arg(0), "has no equivalent and is left out")
@@ -137,7 +137,7 @@ func (n *nginx) leftIf(d *nginxconf.Directive) {
 	for _, in := range d.Block {
 		_, protects := protecting[in.Name]
 		if in.Name == "return" || protects || in.Name == "rewrite" && (in.Arg(2) == "permanent" || in.Arg(2) == "redirect") {
-			n.refuse(d.At(), d.Name, "requests with ("+strings.Join(d.Args, " ")+") that it answers itself would be let in")
+			n.refuse(d.At(), d.Name, "requests with ("+strings.Join(d.Args, " ")+") that it answers itself would get access")
 			return
 		}
 	}
@@ -161,7 +161,7 @@ func (n *nginx) realIPFrom() (networks []string) {
 		case ok && !slices.Contains(networks, p):
 			networks = append(networks, p)
 		case !ok && d.Arg(0) != "unix:":
-			n.note(d.At(), d.Name+" "+d.Arg(0), "is no network and is left out")
+			n.note(d.At(), d.Name+" "+d.Arg(0), "is not a network, and is left out")
 		}
 	}
 	return networks
@@ -176,7 +176,7 @@ func (n *nginx) trusted() {
 	}
 	for _, s := range n.Servers {
 		if len(named(s.Block, "set_real_ip_from")) > 0 && len(n.Servers) > 1 {
-			n.note(s.At(), "set_real_ip_from", "holds for all servers: goodgate has one list, trusted_proxies")
+			n.note(s.At(), "set_real_ip_from", "applies to all servers: goodgate has one list, trusted_proxies")
 		}
 		for _, d := range named(s.Block, "real_ip_header") {
 			header = d.Arg(0)

@@ -22,7 +22,7 @@ func (n *nginx) signIn(sc scope, r *route) {
 		return
 	}
 	r.basic = &basicAuth{file: name, realm: realm}
-	n.note(d.At(), d.Name, "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not. A client gets 429 after 10 wrong passwords in a minute", name)
+	n.note(d.At(), d.Name, "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others. A client gets 429 after 10 wrong passwords in a minute", name)
 }
 
 // either are the networks of "satisfy any", whose clients need no password and no

@@ -49,7 +49,7 @@ func (n *nginx) fallback(s *nginxconf.Server, p *place, r *route) {
 
 func (n *nginx) noFallback(d *nginxconf.Directive) {
 	if strings.HasPrefix(lastArg(d), "@") {
-		n.note(d.At(), d.Name, "%s is no other pool that goodgate could ask: it is left out", lastArg(d))
+		n.note(d.At(), d.Name, "%s is not another pool that goodgate can use: it is left out", lastArg(d))
 	}
 }
 

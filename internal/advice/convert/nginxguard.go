@@ -113,7 +113,7 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}
-	g.answer, g.lost = &a, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") that it answers itself would be let in"}
+	g.answer, g.lost = &a, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") that it answers itself would get access"}
 	return g, true
 }
 
@@ -156,7 +156,7 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at spot) (g guard,
 	}
 	target, can := n.target(to+query, at)
 	g.answer = &answer{redirect: target, status: status}
-	g.lost = Note{d.At(), "rewrite", "what it redirects would be answered"}
+	g.lost = Note{d.At(), "rewrite", "requests that it redirects would be answered instead"}
 	return g, can
 }
 
@@ -213,7 +213,7 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, at spot) (a answer, ok 
 	case text != "" && slices.Contains([]int{301, 302, 303, 307, 308}, status):
 		to, ok := n.target(text, at)
 		if !ok {
-			n.note(d.At(), "return "+text, "leads where goodgate cannot say: it answers 404")
+			n.note(d.At(), "return "+text, "has a target without an equivalent: it answers 404")
 			return answer{respond: true, status: 404}, true
 		}
 		return answer{redirect: to, status: status}, true

@@ -99,7 +99,7 @@ func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {
 		r.dropRequest = append(r.dropRequest, name)
 	case !ok || !isValue(filled):
 		r.dropRequest = append(r.dropRequest, name)
-		n.note(h.At(), "proxy_set_header "+name, "has a variable and is left out; a client's own is taken off, so that nobody can pretend it")
+		n.note(h.At(), "proxy_set_header "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
 	default:
 		r.setRequest = with(r.setRequest, name, filled)
 	}
@@ -115,7 +115,7 @@ func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server strin
 		value = server
 	}
 	if !strings.HasPrefix(value, "[") && !isUpstream("http://"+value) {
-		n.note(h.At(), "proxy_set_header Host", "is no name, or has a variable goodgate does not know: the client's is kept")
+		n.note(h.At(), "proxy_set_header Host", "is not a name, or has a variable that goodgate does not know: the client's stays")
 		return "keep"
 	}
 	return value

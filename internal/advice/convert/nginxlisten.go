@@ -90,7 +90,7 @@ func (n *nginx) listeners() {
 	for _, l := range n.file.listeners {
 		n.connections(l)
 		if l.secure && len(l.certs) == 0 {
-			n.refuse("", "listen", "clients of "+l.address+" would come without TLS, as there is no certificate for it")
+			n.refuse("", "listen", "clients of "+l.address+" would be served without TLS, because it has no certificate")
 		}
 	}
 	n.overlaps()
@@ -127,7 +127,7 @@ func (n *nginx) believed(d *nginxconf.Directive) []string {
 	if networks := n.realIPFrom(); len(networks) > 0 {
 		return networks
 	}
-	n.refuse(d.At(), "listen", "(proxy_protocol) anybody could pretend another address, as no set_real_ip_from says who is believed")
+	n.refuse(d.At(), "listen", "(proxy_protocol) any client could forge its address, because no set_real_ip_from restricts it")
 	return []string{"127.0.0.0/8"}
 }
 
@@ -140,7 +140,7 @@ func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {
 			pair[1] = keys[i].Arg(0)
 		}
 		if strings.Contains(pair[0], "$") || pair[1] == "" || strings.HasPrefix(pair[1], "engine:") {
-			n.note(c.At(), c.Name+" "+pair[0], "is no file that goodgate can read and is left out")
+			n.note(c.At(), c.Name+" "+pair[0], "is not a file that goodgate can read, and is left out")
 			continue
 		}
 		if !slices.Contains(l.certs, pair) {
@@ -181,7 +181,7 @@ func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 		l.crl = []string{file}
 	}
 	l.clientCA, l.optional = ca.Arg(0), verify.Arg(0) == "optional" && !n.demanded(l)
-	n.note(verify.At(), verify.Name, "a client without a good certificate is refused by TLS, where nginx answers 400")
+	n.note(verify.At(), verify.Name, "TLS refuses a client without a valid certificate; nginx answers 400")
 }
 
 // demanded reports whether each server of a listener turns everybody away who has no good

@@ -193,11 +193,11 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 	case p.isRegexp():
 		re, ok := expression(p.path, p.modifier == "~*")
 		if !ok {
-			n.note(p.At(), said(p.Directive), "is no expression that goodgate can read (RE2): what it did is left out")
+			n.note(p.At(), said(p.Directive), "is not an expression that goodgate can read (RE2), so its effect is left out")
 			return false
 		}
 		if r.regexp != "" {
-			n.note(p.At(), said(p.Directive), "cannot be said below this location and is left out there")
+			n.note(p.At(), said(p.Directive), "has no equivalent below this location and is left out there")
 			return false
 		}
 		r.regexp = re

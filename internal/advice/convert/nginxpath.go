@@ -78,7 +78,7 @@ func (n *nginx) composed(l *nginxconf.Location, uri string, r *route) bool {
 		return false
 	}
 	if !takesQuery {
-		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "the client's query goes along, which nginx leaves out")
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "goodgate also sends the client's query; nginx does not")
 	}
 	return true
 }

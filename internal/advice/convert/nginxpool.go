@@ -265,7 +265,7 @@ func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
 			n.note(s.At(), "server "+s.Arg(0)+" down", "is left out")
 			return
 		case "max_fails", "fail_timeout":
-			n.note(s.At(), name, "goodgate's breaker and health checks decide when a server is left out, and never leave out the last one")
+			n.note(s.At(), name, "goodgate's circuit breaker and health checks decide when a server is out; the breaker never ejects the last one")
 		case "resolve":
 		default:
 			n.note(s.At(), "server parameter "+name, "has no equivalent and is left out")

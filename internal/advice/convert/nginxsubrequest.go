@@ -47,7 +47,7 @@ func (n *nginx) asked(s *nginxconf.Server, p *place, r *route) {
 	}
 	r.forward = f
 	n.claims(p, f)
-	n.note(d.At(), d.Name, "clients get the service's own answer when it is a redirect or another status from 400 to 499, and 503 when it is 500 or more; nginx answers 500 to all but 401 and 403")
+	n.note(d.At(), d.Name, "clients get the service's own answer if it is a redirect or has a status from 400 to 499, and 503 if its status is 500 or more; nginx answers 500 except for 401 and 403")
 }
 
 // question is what an auth_request asks.
@@ -58,7 +58,7 @@ func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) 
 	}
 	q, l := n.inner(s, uri)
 	if l == nil || l.Host == "" || l.Prefix() != "proxy" {
-		return nil, uri + " is no location that only has a proxy_pass to one host"
+		return nil, uri + " is not a location with only a proxy_pass to one host"
 	}
 	f = &forwardAuth{path: uri}
 	if l.URI != "" {
@@ -66,7 +66,7 @@ func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) 
 	}
 	switch method := q.one("proxy_method").Arg(0); {
 	case strings.Contains(l.Pass.Arg(0), "$") || !isQuestion(f.path):
-		return nil, "the path that is asked for cannot be said"
+		return nil, "the path of the authentication request has no equivalent"
 	case method != "" && method != "GET", q.one("proxy_set_body").Name != "":
 		return nil, "the service is not asked by GET"
 	case q.one("proxy_pass_request_headers").Arg(0) == "off":
@@ -76,7 +76,7 @@ func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) 
 		return nil, lost
 	}
 	if f.pool = n.pool(l); f.pool == "" {
-		return nil, "its server is none that goodgate can use"
+		return nil, "goodgate cannot use its server"
 	}
 	if body := named(q.Block, "proxy_pass_request_body"); len(named(q.Block, "internal")) > 0 {
 		n.use(body...) // goodgate sends none
@@ -97,13 +97,13 @@ func (n *nginx) questionFields(l *nginxconf.Location, q *place, f *forwardAuth) 
 		case strings.EqualFold(name, "Host"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type") && value == "":
 			// the question has its own, and no body
 		case !bySelf(name) && value != "" && (!ok || ofSubrequest.MatchString(value) || !isValue(filled) || !isField(name)):
-			return "the field " + name + " of the question cannot be said"
+			return "the field " + name + " of the authentication request has no equivalent"
 		default:
 			n.requestHeader(h, filling{server: serverName(l), const_: func(text string) string { return n.constant(l, text) }}, &r)
 		}
 	}
 	if len(n.Notes) > before {
-		return "the fields of the question cannot be said"
+		return "the headers of the authentication request have no equivalent"
 	}
 	f.set, f.drop = r.setRequest, r.dropRequest
 	return ""

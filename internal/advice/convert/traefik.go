@@ -40,7 +40,7 @@ type entryPoint struct {
 func (t *traefik) convert() {
 	routers := t.routers()
 	if len(routers) == 0 {
-		t.refuse("", "routers", "there is none within http: this is no dynamic configuration of Traefik (labels of containers and Kubernetes objects are not read)")
+		t.refuse("", "routers", "there is none within http: this is not a dynamic configuration of Traefik (labels of containers and Kubernetes objects are not read)")
 		return
 	}
 	t.entryPoints(routers)
@@ -62,7 +62,7 @@ func (t *traefik) entryPoints(routers []*router) {
 		at, udp := strings.CutSuffix(in.str("address"), "/udp")
 		at = strings.TrimSuffix(at, "/tcp")
 		if udp || !isListener(at) {
-			t.note(in.at, name, "is no address that goodgate listens on and is left out")
+			t.note(in.at, name, "is not an address that goodgate can listen on, and is left out")
 			in.use()
 			continue
 		}
@@ -124,7 +124,7 @@ func (t *traefik) spoken(routers []*router) {
 		}
 		p.secure = p.get("http", "tls") != nil || byName || secure && !plainByName && portOf(p.listener.address) != "80"
 		if p.secure && plainByName && p.get("http", "tls") == nil {
-			t.note(p.at, p.name, "takes requests with TLS and without; goodgate's listener has TLS, and those without must come to another one")
+			t.note(p.at, p.name, "accepts requests with and without TLS; goodgate's listener has TLS, so requests without TLS need another listener")
 		}
 	}
 }
@@ -156,7 +156,7 @@ func (t *traefik) certificates(routers []*router) {
 		pair := [2]string{c.str("certFile"), c.str("keyFile")}
 		c.use()
 		if strings.HasPrefix(pair[0], "-----") || pair[0] == "" || pair[1] == "" {
-			t.note(c.at, "certificates", "is no file that goodgate can read and is left out")
+			t.note(c.at, "certificates", "is not a file that goodgate can read, and is left out")
 		} else if !slices.Contains(pairs, pair) {
 			pairs = append(pairs, pair)
 		}
@@ -170,7 +170,7 @@ func (t *traefik) certificates(routers []*router) {
 		t.options(p, routers)
 		if len(p.certs) == 0 && len(p.acme) == 0 {
 			p.listener.http3 = false
-			t.refuse(p.at, "tls", "clients of "+p.listener.address+" would come without TLS, as there is no certificate for it")
+			t.refuse(p.at, "tls", "clients of "+p.listener.address+" would be served without TLS, because it has no certificate")
 		}
 	}
 }
@@ -203,9 +203,9 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 			t.note(r.at, "certResolver", "the rule has no name to order a certificate for")
 		}
 		if by == nil {
-			t.note(r.at, "certResolver", "%s is not known here: certificates are ordered of Let's Encrypt", resolver)
+			t.note(r.at, "certResolver", "%s is unknown here: goodgate orders certificates from Let's Encrypt", resolver)
 		}
-		t.note("", "certResolver", "certificates are ordered anew: this agrees to the authority's terms of service")
+		t.note("", "certResolver", "goodgate orders new certificates: this accepts the authority's terms of service")
 		if email := by.str("email"); strings.Contains(email, "@") && !strings.ContainsAny(email, " <>{}\t\n\"") {
 			p.authority.email = email
 		}
@@ -260,7 +260,7 @@ func (t *traefik) forwarded() {
 			networks = []string{"0.0.0.0/0", "::/0"}
 		}
 		if len(t.file.trusted) > 0 && !slices.Equal(networks, t.file.trusted) && networks != nil {
-			t.note(f.at, "forwardedHeaders", "holds for all entry points: goodgate has one list, trusted_proxies")
+			t.note(f.at, "forwardedHeaders", "applies to all entry points: goodgate has one list, trusted_proxies")
 		}
 		for _, n := range networks {
 			if !slices.Contains(t.file.trusted, n) {
@@ -295,7 +295,7 @@ func (t *traefik) redirection(p *entryPoint) {
 	}
 	to.use()
 	if scheme != "http" && scheme != "https" {
-		t.refuse(to.at, "redirections", "what it redirects would be answered")
+		t.refuse(to.at, "redirections", "requests that it redirects would be answered instead")
 		return
 	}
 	t.add(route{conditions: t.at([]string{p.listener.address}, nil), answer: answer{redirect: scheme + "://{host}" + port + "{path}{query}", status: status}})
@@ -321,7 +321,7 @@ func (t *traefik) left() {
 	for _, name := range t.static.names("providers") {
 		in := t.static.get("providers", name)
 		if name != "file" {
-			t.note(in.at, "providers."+name, "is not read: only what stands in this file is converted")
+			t.note(in.at, "providers."+name, "is not read: convert reads only this file")
 		}
 		in.use()
 	}
@@ -333,7 +333,7 @@ func (t *traefik) left() {
 		case len(words) > 2 && words[0] == "http" && (words[1] == "middlewares" || words[1] == "services" || words[1] == "serversTransports"):
 			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "no request comes to it: it is left out")
 		case len(words) > 2 && words[0] == "http" && words[1] == "routers" && what == "service":
-			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "is never reached, as the routers before it answer all requests")
+			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "is never reached, because the routers before it answer all requests")
 		default:
 			t.note(in.at, what, "has no equivalent and is left out")
 		}

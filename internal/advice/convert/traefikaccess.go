@@ -22,24 +22,24 @@ func (t *traefik) basicAuth(m *tree, name string, d *draft) {
 	}
 	switch {
 	case b.file != "" && len(accounts) > 0:
-		lost = "put its users into its usersFile, as goodgate reads one file"
+		lost = "put its users into its usersFile, because goodgate reads one file"
 	case b.file != "" && !path.IsAbs(b.file):
 		lost = "give the absolute path of its usersFile"
 	case !isValue(b.realm) || !isValue(b.file) || b.userHeader != "" && !isClaim(b.userHeader):
-		lost = "its realm, its file or its headerField cannot be said"
+		lost = "its realm, its file or its headerField has no equivalent"
 	case b.file == "":
 		var ok bool
 		if b.file, ok = t.usersFile(m.at, "basicAuth", name+".users", accounts); !ok {
-			lost = "it has no users that can be read"
+			lost = "it has no readable users"
 		}
 	default:
-		t.note(m.at, "basicAuth", "the hashes in %s must be of bcrypt or Argon2 (htpasswd -B); goodgate check says which are not", b.file)
+		t.note(m.at, "basicAuth", "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others", b.file)
 	}
 	if lost == "" && !d.asksFor(b) {
 		lost = "a route has one list of users"
 	}
 	if lost != "" {
-		t.refuse(m.at, "basicAuth", "what asks for a password would be open to everybody: "+lost+" (see access.basic)")
+		t.refuse(m.at, "basicAuth", "password-protected pages would be open to everybody: "+lost+" (see access.basic)")
 		return
 	}
 	t.note(m.at, "basicAuth", guessing)
@@ -51,7 +51,7 @@ var traefikAsked = []string{"address", "tls", "trustForwardHeader", "authRespons
 // forwardAuth converts the middleware of that name.
 func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 	lost := func(why string) {
-		t.refuse(m.at, "forwardAuth", "what asks another service for permission would be open to everybody: "+why+" (see access.forward)")
+		t.refuse(m.at, "forwardAuth", "pages protected by an authorization service would be open to everybody: "+why+" (see access.forward)")
 	}
 	for _, key := range m.keys {
 		value := m.get(key)
@@ -63,7 +63,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 	}
 	u, err := url.Parse(m.str("address"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		lost("its address is no URL that goodgate can use")
+		lost("goodgate cannot use its address as a URL")
 		return
 	}
 	f := &forwardAuth{path: cmp.Or(u.EscapedPath(), "/")}
@@ -81,7 +81,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 		t.note(m.at, "forwardAuth addAuthCookiesToResponse", "clients get all cookies of the service's answer")
 	}
 	if f.pool = t.authPool(m, u, name); f.pool == "" || !isQuestion(f.path) {
-		lost("its address is none that goodgate can use")
+		lost("goodgate cannot use its address")
 		return
 	}
 	if why := d.asks(f); why != "" {

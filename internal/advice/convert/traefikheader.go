@@ -26,7 +26,7 @@ var traefikFields = []struct{ key, field, value string }{
 func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 	t.customHeaders(m, &d)
 	if m.on("isDevelopment") {
-		t.note(m.at, "isDevelopment", "Traefik does not protect browsers while it is set: neither does this")
+		t.note(m.at, "isDevelopment", "while it is set, Traefik does not protect browsers, and goodgate does not either")
 	} else {
 		t.securityHeaders(m, &d)
 	}
@@ -37,7 +37,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		case shared && (strings.HasPrefix(low, "accesscontrol") || low == "addvaryheader"):
 			// it is in cors
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
-			t.note(m.get(key).at, key, "is left out, without origins that goodgate can have: see cors, or let the application answer other origins itself")
+			t.note(m.get(key).at, key, "is left out, because goodgate cannot use its origins: see cors, or let the application handle them")
 		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):
 			if plain, _ := t.plain(d); plain {
 				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)
@@ -52,7 +52,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		next(d)
 		return
 	}
-	lost := Note{m.at, "allowedHosts", "requests for other names would be let in"}
+	lost := Note{m.at, "allowedHosts", "requests for other names would be accepted"}
 	terms, ok := hostTerms(hosts)
 	if !ok {
 		t.refuse(lost.Where, lost.What, lost.Text)
@@ -105,7 +105,7 @@ func (t *traefik) securityHeaders(m *tree, d *draft) {
 		case isLiteral(value):
 			d.setResponse = with(d.setResponse, f.field, value)
 		default:
-			t.refuse(m.at, f.key, "cannot be set, and browsers would do what it forbids")
+			t.refuse(m.at, f.key, "cannot be set, so browsers would lose its protection")
 		}
 	}
 	_, secure := t.plain(*d)

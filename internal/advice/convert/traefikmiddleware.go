@@ -12,8 +12,8 @@ import (
 // traefikProtecting are middlewares that restrict access and have no equivalent, with
 // what happens without them.
 var traefikProtecting = map[string]string{
-	"digestAuth": "what asks for a password would be open to everybody",
-	"plugin":     "it is no part of Traefik itself, and what it decides would not be decided",
+	"digestAuth": "password-protected pages would be open to everybody",
+	"plugin":     "it is not part of Traefik itself, so its effect is unknown and would be lost",
 }
 
 // traefikNoted are middlewares that restrict nothing and have no equivalent.
@@ -30,7 +30,7 @@ func (t *traefik) middlewares(names []string, r *router, d draft, next func(draf
 	m := t.root.get("http", "middlewares", name)
 	rest := func(d draft) { t.middlewares(names[1:], r, d, next) }
 	if m == nil || !here || len(m.keys) == 0 || len(names) > 1000 {
-		t.refuse(r.at, "middlewares", names[0]+" is not in the file, and what it keeps out would be let in")
+		t.refuse(r.at, "middlewares", names[0]+" is not in the file, so its restrictions would be lost")
 		rest(d)
 		return
 	}
@@ -97,12 +97,12 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		for _, name := range []string{"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"} {
 			d.dropRequest = withWord(d.dropRequest, name)
 		}
-		t.note(m.at, kind, "has no equivalent: a client's own fields are taken off, so that nobody can pretend them (see client_cert for the field Client-Cert)")
+		t.note(m.at, kind, "has no equivalent: goodgate removes a client's own headers, so that no client can forge them (see client_cert for the field Client-Cert)")
 	default:
 		if slices.ContainsFunc(traefikNoted, func(s string) bool { return strings.EqualFold(s, kind) }) {
 			t.note(m.at, kind, "has no equivalent and is left out")
 		} else {
-			t.refuse(m.at, kind, "it is not known, and what it decides would not be decided")
+			t.refuse(m.at, kind, "it is unknown, so its effect would be lost")
 		}
 	}
 	next(d)
@@ -149,7 +149,7 @@ func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(dra
 		next(d)
 		return
 	}
-	t.split(d, []term{{has: c}}, Note{m.at, "stripPrefix", "its condition cannot be said"}, func(d draft) {
+	t.split(d, []term{{has: c}}, Note{m.at, "stripPrefix", "its condition has no equivalent"}, func(d draft) {
 		if !d.stripped(strings.TrimSuffix(prefix, "/")) {
 			t.note(m.at, "stripPrefix "+prefix, "has no equivalent and is left out (see rewrite_path)")
 		}
@@ -200,11 +200,11 @@ func (t *traefik) allowList(kind string, m *tree, d draft, next func(draft)) {
 		status = n
 	}
 	if len(list) == 0 || strategy != nil && (len(strategy.strs("excludedIPs")) > 0 || strategy.num("depth") > 0) || len(t.file.trusted) > 0 && strategy == nil {
-		t.refuse(m.at, kind, "clients that it keeps out would be let in (it asks for an address that goodgate does not take for the client's)")
+		t.refuse(m.at, kind, "clients that it excludes would get access (it asks for an address that goodgate does not take for the client's)")
 		next(d)
 		return
 	}
-	t.split(d, []term{{has: conditions{clients: list}}}, Note{m.at, kind, "clients that it keeps out would be let in"}, next, func(d draft) {
+	t.split(d, []term{{has: conditions{clients: list}}}, Note{m.at, kind, "clients that it excludes would get access"}, next, func(d draft) {
 		t.answered(d, answer{respond: true, status: status})
 	})
 }
@@ -249,7 +249,7 @@ func (t *traefik) redirectScheme(m *tree, d draft, next func(draft)) {
 	plain, secure := t.plain(d)
 	switch {
 	case scheme != "http" && scheme != "https" || strings.Trim(port, ":0123456789") != "" || plain == secure:
-		t.refuse(m.at, "redirectScheme", "what it redirects would be answered")
+		t.refuse(m.at, "redirectScheme", "requests that it redirects would be answered instead")
 		next(d)
 	case scheme == "https" && secure && port == "", scheme == "http" && plain && port == "":
 		next(d)
@@ -282,7 +282,7 @@ func (t *traefik) rate(m *tree, d *draft) {
 	case average == 0 && m.str("average") != "" || m.of == nil:
 		return
 	case average < 1 || average > 1e7 || burst > 1e7 || per < time.Millisecond || per > 24*time.Hour || on == "":
-		t.refuse(m.at, "rateLimit", "requests would come as often as clients like")
+		t.refuse(m.at, "rateLimit", "the rate of requests would be unlimited")
 		return
 	}
 	d.rates = append(slices.Clone(d.rates), fmt.Sprintf("{on: %s, requests: %d, per: %s, burst: %d, ipv6_prefix: 128}", quote(on), average, per, burst))
@@ -296,5 +296,5 @@ func (t *traefik) inFlight(m *tree, d *draft) {
 		return
 	}
 	d.maxRequests = amount
-	t.note(m.at, "inFlightReq", "counts the requests of the route; a request too many gets 503, where Traefik answers 429")
+	t.note(m.at, "inFlightReq", "counts the requests of the route; requests beyond the limit get 503, Traefik answers 429")
 }

@@ -101,7 +101,7 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 		m := s.get("mirroring")
 		keep = child(m.str("service"), weight, backup)
 		if depth > 0 {
-			t.note(m.at, "mirroring", "goodgate mirrors the requests of a route, and not those of a part of a service: the mirrors are left out")
+			t.note(m.at, "mirroring", "goodgate mirrors the requests of a route, not of a part of a service: the mirrors are left out")
 		}
 		m.use()
 	case s.get("failover") != nil:
@@ -127,7 +127,7 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 	for _, in := range list {
 		u, err := url.Parse(in.str("url"))
 		if err != nil || u.Host == "" {
-			t.note(in.at, "servers "+in.str("url"), "is no address that goodgate can use and is left out")
+			t.note(in.at, "servers "+in.str("url"), "is not an address that goodgate can use, and is left out")
 			continue
 		}
 		out := server{url: u.Scheme + "://" + u.Host, backup: backup, weight: max(in.num("weight"), 1) * max(shared/max(len(list), 1), 1)}
@@ -136,7 +136,7 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 		case "h2c":
 			p.protocol, out.url = "h2c", "http://"+u.Host
 		default:
-			t.note(in.at, "servers "+in.str("url"), "is no address that goodgate can use and is left out")
+			t.note(in.at, "servers "+in.str("url"), "is not an address that goodgate can use, and is left out")
 			continue
 		}
 		if u.Port() == "" {
@@ -155,11 +155,11 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 	t.health(b.get("healthCheck"), p)
 	own := &pool{}
 	if t.transport(b, own); joins && own.tls() != p.tls() {
-		t.refuse(b.at, "serversTransport", "services with other TLS settings are one pool here, and upstreams with other certificates would be believed: use a split of two pools")
+		t.refuse(b.at, "serversTransport", "services with different TLS settings become one pool here, so upstreams with other certificates would be trusted: use a split of two pools")
 	}
 	t.transport(b, p)
 	if in := b.get("passiveHealthCheck"); in != nil {
-		t.note(in.at, "passiveHealthCheck", "goodgate's breaker leaves an upstream out by its own measures")
+		t.note(in.at, "passiveHealthCheck", "goodgate's circuit breaker ejects upstreams by its own rules")
 	}
 	keep = b.str("passHostHeader") != "false"
 	b.use()
@@ -199,7 +199,7 @@ func (t *traefik) sticky(s *tree, p *pool) {
 	if age := s.num("cookie", "maxAge"); age > 0 {
 		p.stickyBy += fmt.Sprintf(", ttl: %ds", min(age, 8760*3600))
 	}
-	t.note(s.at, "sticky", "the cookie is goodgate's own, encrypted: clients are distributed anew once (set sticky.secret, so that it outlives a restart)")
+	t.note(s.at, "sticky", "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
 	s.use()
 }
 
@@ -215,7 +215,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	plain, _, _ := strings.Cut(path, "?")
 	method := cmp.Or(h.str("method"), "GET")
 	if h.str("scheme") == "tcp" || !isPath(plain) || !isValue(path) || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
-		t.note(h.at, "healthCheck", "cannot be said: the servers are asked whether they run")
+		t.note(h.at, "healthCheck", "has no equivalent: the health check only asks whether the servers run")
 		return
 	}
 	status := cmp.Or(h.str("status"), "200-399")
@@ -238,7 +238,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	if port := h.str("port"); isPort(port) {
 		p.health += ", port: " + port
 	} else if port != "" {
-		t.note(h.at, "healthCheck port", "is no port and is left out")
+		t.note(h.at, "healthCheck port", "is not a port, and is left out")
 	}
 	if scheme := h.str("scheme"); scheme == "http" || scheme == "https" {
 		p.health += ", scheme: " + scheme
@@ -275,7 +275,7 @@ func (t *traefik) transport(b *tree, p *pool) {
 	}
 	if files := s.strs("rootCAs"); len(files) > 0 {
 		if p.ca = files[0]; len(files) > 1 {
-			t.note(s.at, "rootCAs", "has several files, of which goodgate takes one: put them together in it")
+			t.note(s.at, "rootCAs", "has several files, but goodgate takes one: concatenate them")
 		}
 	}
 	for _, c := range s.all("certificates") {
@@ -287,7 +287,7 @@ func (t *traefik) transport(b *tree, p *pool) {
 	p.keepalive = s.span(time.Second, "forwardingTimeouts", "idleConnTimeout")
 	for _, key := range []string{"peerCertURI", "spiffe"} {
 		if in := s.get(key); in != nil {
-			t.refuse(in.at, key, "upstreams with other certificates would be believed")
+			t.refuse(in.at, key, "upstreams with other certificates would be trusted")
 		}
 	}
 	s.use()

@@ -33,7 +33,7 @@ const (
 	maxNested = 100
 )
 
-var errTooMuch = errors.New("has more values, or deeper ones, than are read")
+var errTooMuch = errors.New("has more values or levels than convert reads")
 
 // parseTree reads a text; file is where it is from. Nothing but TOML is TOML.
 func parseTree(text []byte, file string) (*tree, error) {
