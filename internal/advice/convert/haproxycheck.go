@@ -46,13 +46,13 @@ func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
 	name, _, elsewhere := strings.Cut(text, "/")
 	other := h.Find("backend", name)
 	if !elsewhere || other == nil || other == s {
-		h.note("", "backend "+s.Name+" track "+text, "is no other backend of the file: the servers are checked themselves")
+		h.note("", "backend "+s.Name+" track "+text, "is not another backend of the file: goodgate checks these servers themselves")
 		return false
 	}
 	h.reached[other] = true
 	pool := h.pool(other)
 	if pool == "" {
-		h.note("", "backend "+s.Name+" track "+text, "has no server that goodgate can use: the servers are checked themselves")
+		h.note("", "backend "+s.Name+" track "+text, "has no server that goodgate can use: goodgate checks these servers themselves")
 		return false
 	}
 	p.name = freeName(h.file.pools, s.Name)
