@@ -155,6 +155,9 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	handler := func(kind string, pairs ...any) []*tree {
 		return route(object(d.At, append([]any{"handler", kind}, pairs...)...))
 	}
+	if d.Name == "log" && len(d.Block) > 0 && blockArg(d, "output") != "discard" {
+		a.note(d.At, d.Name, "is left out: goodgate logs all requests to standard error (see log.output, log.format and log.fields)")
+	}
 	switch d.Name {
 	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
 		return nil

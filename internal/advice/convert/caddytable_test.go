@@ -78,6 +78,8 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("handle /a/* {\nrespond 204\n}", "noted path", "respond: {status: 204")
 	f("route {\nrespond /a 403\n}", "", "respond: {status: 403")
 	f("log\nbind 127.0.0.1", "", `address: "127.0.0.1:8080"`)
+	f("log {\noutput file /var/log/access.log\nformat json\n}", "noted log", "pool: app-10-0-0-1")
+	f("log {\noutput discard\n}", "", "pool: app-10-0-0-1")
 	f("log_skip /x", "noted path", "- match: {path: \"/x\"}\n    pool: app-10-0-0-1\n    log: off\n  - match: {}\n    pool: app-10-0-0-1\n")
 	f("root * /srv\nhandle_errors {\nrewrite * /pages/{err.status_code}.html\nfile_server\n}", "noted handle_errors", `errors: {dir: "/srv/pages"}`)
 	f("handle_errors {\nroot * /srv\nrewrite * /{http.error.status_code}.html\nfile_server\n}", "noted handle_errors", `errors: {dir: "/srv"}`)

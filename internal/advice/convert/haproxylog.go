@@ -31,6 +31,11 @@ func (h *fromHAProxy) logs() {
 	if len(all) > 0 {
 		h.logTo(all[0], l)
 	}
+	for _, s := range h.Sections {
+		if tag := s.One("log-tag").Word(1); tag != "" && l.facility != "" && isToken(tag) {
+			l.app = tag
+		}
+	}
 	for _, other := range all[min(1, len(all)):] {
 		h.note(other.At(), "log "+other.Word(1), "is left out: see log.outputs for more than one output")
 	}

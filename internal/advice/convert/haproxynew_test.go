@@ -89,6 +89,7 @@ func TestHAProxyLines(t *testing.T) {
 	f(connections+"tcp-request connection reject if { src_conn_cur ge 10 }", server, "noted stick-table, refused tcp-request connection reject", "pool: b")
 	// logs
 	f("log 10.0.0.9:514 local3", server, "", "log:\n  output: \"syslog+udp://10.0.0.9:514\"\n  syslog: {facility: \"local3\", app_name: \"haproxy\"}")
+	f("log 10.0.0.9 local3\nlog-tag shop", server, "", `syslog: {facility: "local3", app_name: "shop"}`)
 	f("log /dev/log len 2000 format rfc5424 local1 notice", server, "", "output: \"syslog+unix:///dev/log\"\n  syslog: {facility: \"local1\"")
 	f("log stdout format raw local0", server, "", "log:\n  output: \"stdout\"\nroutes")
 	f("log 10.0.0.8 local0\nlog 10.0.0.9 local0", server, "noted log 10.0.0.9", "syslog+udp://10.0.0.8:514")

@@ -303,6 +303,11 @@ func (t *traefik) redirection(p *entryPoint) {
 
 // left notes what nobody has read.
 func (t *traefik) left() {
+	for _, key := range []string{"filePath", "format", "filters", "fields"} {
+		if in := t.static.get("accessLog", key); in != nil {
+			t.note(in.at, "accessLog "+key, "is left out: goodgate logs all requests to standard error (see log.output, log.format and log.only)")
+		}
+	}
 	for _, key := range []string{"global", "log", "accessLog", "api", "metrics", "tracing", "ping", "core", "spiffe", "hostResolver", "experimental", "certificatesResolvers"} {
 		if t.static != t.root || key != "experimental" {
 			t.static.get(key).use()

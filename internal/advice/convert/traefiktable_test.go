@@ -253,6 +253,7 @@ func TestTraefikEntryPoints(t *testing.T) {
 	f("a: {rule: 'Host(`a.example`)', service: s, entryPoints: [websecure], tls: {certResolver: le}}", two+"certificatesResolvers: {le: {acme: {email: a@b.example, storage: /x, tlsChallenge: {}}}}",
 		"noted certResolver, noted o, noted auth, noted mtls", `acme: {hosts: ["a.example"], accept_terms: true, email: "a@b.example"}`)
 	f("a: {"+all+", entryPoints: [web]}", "", "noted entryPoints, noted o, noted auth, noted mtls", `address: ":80"`)
+	f("a: {"+all+", entryPoints: [web]}", oneEntry+"\naccessLog: {filePath: /var/log/traefik.log, filters: {statusCodes: ['400-599']}}", "noted accessLog filePath, noted accessLog filters, noted o, noted auth, noted mtls", "pool: s")
 	f("a: {"+all+", entryPoints: [elsewhere]}, b: {"+all+", entryPoints: [web]}", two, "noted a, noted o, noted auth, noted mtls", "pool: s")
 	f("a: {"+all+", entryPoints: [web]}", "entryPoints: {web: {address: ':80', http: {middlewares: ['auth@file']}}}", "noted o, noted mtls, refused basicAuth", "pool: s")
 	f("a: {rule: 'PathPrefix(`/a`)', priority: 100, service: s}, b: {rule: 'PathPrefix(`/a/b/c`)', service: o}", oneEntry, "noted auth, noted mtls", "- match: {path: \"/a*\"}\n    pool: s\n  - match: {path: \"/a/b/c*\"}\n    pool: o")
