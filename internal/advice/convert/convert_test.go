@@ -51,6 +51,7 @@ func TestNginx(t *testing.T) {
 	f(server(`location / { proxy_pass http://$host; }`), "depends on a variable")
 	f(group("server 10.0.0.1 weight=3 max_conns=7; server 10.0.0.2 backup;"), `weight: 3, max_in_flight: 7}`)
 	f(group("server 10.0.0.1; server 10.0.0.2 backup;"), `- {url: "http://10.0.0.2:80", tier: 1}`)
+	f(group("server 10.0.0.1; keepalive 8; keepalive_requests 50;"), "requests_per_connection: 50")
 	f(group("ip_hash; server 10.0.0.1;"), "policy: hash\n    hash: {on: \"client_ip\"}")
 	f(group("hash $cookie_sid; server 10.0.0.1;"), `hash: {on: "cookie:sid"}`)
 	f(group("random two least_conn; server 10.0.0.1;"), "policy: p2c")

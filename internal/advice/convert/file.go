@@ -125,6 +125,7 @@ type pool struct {
 	keepalive time.Duration
 	age       time.Duration // of connections; 0 = no bound
 	hold      string        // duration; "" = the default
+	requests  int           // that a connection gets; 0 = no bound
 	tunnel    time.Duration // silence of an upgraded connection; 0 = the default
 	queue     time.Duration // the longest wait; 0 = the default
 	slowStart time.Duration // 0 = the default

@@ -221,7 +221,7 @@ var (
 	serverKnown = map[string]int{
 		"check": 0, "ssl": 0, "verify": 1, "ca-file": 1, "crt": 1, "verifyhost": 1, "weight": 1, "maxconn": 1, "backup": 0, "disabled": 0, "inter": 1, "send-proxy": 0, "send-proxy-v2": 0,
 		"cookie": 1, "observe": 1, "slowstart": 1, "track": 1, "proto": 1, // converted or noted where they are read
-		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "port": 1, "agent-check": 0, "agent-port": 1, "agent-inter": 1, "agent-send": 1, "id": 1, "no-check": 0, "enabled": 0, "crl-file": 1, "ca-names-file": 1, "no-ssl": 0, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "ssl-min-ver": 1, "ssl-max-ver": 1, "ssl-reuse": 0, "no-ssl-reuse": 0, "resolve-opts": 1, "resolve-net": 1, "pool-max-conn": 1, "pool-purge-delay": 1, "pool-low-conn": 1, "tfo": 0, "ciphers": 1, "ciphersuites": 1, "check-alpn": 1, "check-proto": 1, "check-send-proxy": 0, "non-stick": 0,
+		"rise": 1, "fall": 1, "fastinter": 1, "downinter": 1, "sni": 1, "alpn": 1, "resolvers": 1, "init-addr": 1, "resolve-prefer": 1, "check-ssl": 0, "check-sni": 1, "port": 1, "agent-check": 0, "agent-port": 1, "agent-inter": 1, "agent-send": 1, "id": 1, "no-check": 0, "enabled": 0, "crl-file": 1, "ca-names-file": 1, "no-ssl": 0, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "ssl-min-ver": 1, "ssl-max-ver": 1, "ssl-reuse": 0, "no-ssl-reuse": 0, "resolve-opts": 1, "resolve-net": 1, "max-reuse": 1, "pool-max-conn": 1, "pool-purge-delay": 1, "pool-low-conn": 1, "tfo": 0, "ciphers": 1, "ciphersuites": 1, "check-alpn": 1, "check-proto": 1, "check-send-proxy": 0, "non-stick": 0,
 	}
 )
 

@@ -34,6 +34,7 @@ func TestHAProxyLines(t *testing.T) {
 	// servers
 	f("", "default-server maxconn 7 weight 3\nserver a 10.0.0.1:80 check", "", `- {url: "http://10.0.0.1:80", weight: 3, max_in_flight: 7}`)
 	f("", "default-server maxconn 7 check ssl verify none\nserver a 10.0.0.1:80 no-check maxconn 8", "noted backend b", `- {url: "https://10.0.0.1:80", max_in_flight: 8}`)
+	f("", "server a 10.0.0.1:80 check max-reuse 99", "", "requests_per_connection: 100")
 	f("", "server a 10.0.0.1:80 check slowstart 30s", "", "slow_start: 30s")
 	f("", "server a 10.0.0.1:80 check proto h2", "", "protocol: h2c")
 	f("", "server a 10.0.0.1:443 check ssl verify none alpn h2,http/1.1", "", "protocol: auto")

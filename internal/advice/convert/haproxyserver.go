@@ -52,6 +52,9 @@ func (h *fromHAProxy) shared(s *haproxy.Section, p *pool) {
 	if d, ok := haproxy.Duration(h.ofServers(s, "slowstart")); ok {
 		p.slowStart = d
 	}
+	if reuse, err := strconv.Atoi(h.ofServers(s, "max-reuse")); err == nil && reuse >= 0 {
+		p.requests = reuse + 1
+	}
 	if name := h.ofServers(s, "resolvers"); name != "" {
 		h.resolver(name, p)
 	}

@@ -95,7 +95,6 @@ var meaningless = map[string]string{
 	"subrequest_output_buffer_size":  "there are no subrequests",
 
 	// connections: goodgate's defaults are at least as long as nginx's
-	"keepalive_requests":        "a connection is kept for any number of requests",
 	"keepalive_disable":         "about browsers of 2009",
 	"tcp_nodelay":               "is always on",
 	"reset_timedout_connection": "is always so",

@@ -24,6 +24,7 @@ var connectionSettings = []connectionSetting{
 	{"send_timeout", "timeouts.write_idle", spanOf(10*time.Millisecond, time.Hour)},
 	{"keepalive_timeout", "timeouts.keepalive", spanOf(100*time.Millisecond, time.Hour)},
 	{"keepalive_time", "timeouts.connection_age", spanOf(time.Second, 8760*time.Hour)},
+	{"keepalive_requests", "requests_per_connection", numberOf(1, 1_000_000_000)},
 	{"http2_max_concurrent_streams", "http2.max_streams", numberOf(1, 10_000)},
 	{"large_client_header_buffers", "max_header", headerSize},
 }

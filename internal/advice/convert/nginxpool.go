@@ -196,7 +196,9 @@ func (n *nginx) group(u *nginxconf.Upstream, l *nginxconf.Location, p *pool) {
 	p.policy = "round_robin"
 	for _, d := range u.Block {
 		switch d.Name {
-		case "server", "keepalive_timeout", "zone", "keepalive_requests", "resolver":
+		case "server", "keepalive_timeout", "zone", "resolver":
+		case "keepalive_requests":
+			p.requests, _ = strconv.Atoi(d.Arg(0))
 		case "keepalive_time":
 			if age, ok := nginxconf.Duration(d.Arg(0)); ok && age >= time.Second {
 				p.age = age

@@ -63,6 +63,7 @@ func TestNginxConnections(t *testing.T) {
 	}
 	f("keepalive_timeout 5s 5s; client_header_timeout 3; client_body_timeout 1m; send_timeout 20s;", "", "timeouts: {header: 3s, body_idle: 1m0s, write_idle: 20s, keepalive: 5s}")
 	f("keepalive_time 10m;", "", "timeouts: {connection_age: 10m0s}")
+	f("keepalive_requests 100;", "", "    requests_per_connection: 100\nroutes")
 	f("http2 on; http2_max_concurrent_streams 64;", "", "http2: {cleartext: true, max_streams: 64}")
 	f("large_client_header_buffers 4 32k;", "", "max_header: 128KiB")
 	f("keepalive_timeout 0;", "noted keepalive_timeout", "pools")

@@ -60,7 +60,7 @@ func (f *file) write(w *writer) {
 		if text := l.settingsOf("timeouts"); text != "" {
 			w.line("    timeouts: {%s}", text)
 		}
-		for _, key := range []string{"max_header", "connections_per_client"} {
+		for _, key := range []string{"max_header", "connections_per_client", "requests_per_connection"} {
 			if text := l.settings[key]; text != "" {
 				w.line("    %s: %s", key, text)
 			}
@@ -197,6 +197,9 @@ func (p *pool) write(w *writer) {
 	}
 	if p.queue > 0 {
 		w.line("    queue: {max_wait: %s}", p.queue)
+	}
+	if p.requests > 0 {
+		w.line("    requests_per_connection: %d", min(p.requests, 1_000_000_000))
 	}
 	if p.idle > 0 {
 		w.line("    max_idle_conns: %d", min(p.idle, 65536))
