@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// rows are what docs/features.md says, as curl sees it of goodgate in front of an
+// rows are what docs/features.md says, by the beginning of the row, as curl sees it of goodgate in front of an
 // application in Node: the rows, the arguments, and what the answer has, or with a ! lacks.
 // V is 1 over HTTP/1.1, which the plain relay carries, and 2 over HTTP/2.
 var rows = []struct {
@@ -65,8 +65,8 @@ var rows = []struct {
 	{"Basic authentication", "https://a.example.com:PORT/password -u alice:wrong", []string{"status=401", `www-authenticate: Basic realm="Staging"`}},
 	{"Networks allowed, denied", "https://a.example.com:PORT/denied", []string{"status=403"}},
 	{"Networks allowed, denied", "https://a.example.com:PORT/denied -H CF-Connecting-IP:192.0.2.7", []string{"status=200"}},
-	{"Forward auth (`auth_request`)", "https://a.example.com:PORT/asked -b s=in -H Remote-User:root", []string{"status=200", "got remote-user: alice", "!root"}},
-	{"Forward auth (`auth_request`)", "https://a.example.com:PORT/asked -H Remote-User:root", []string{"status=401"}},
+	{"Forward auth", "https://a.example.com:PORT/asked -b s=in -H Remote-User:root", []string{"status=200", "got remote-user: alice", "!root"}},
+	{"Forward auth", "https://a.example.com:PORT/asked -H Remote-User:root", []string{"status=401"}},
 	{"CORS", "https://a.example.com:PORT/cors -X OPTIONS -H Origin:https://app.example.com -H Access-Control-Request-Method:PUT", []string{"access-control-allow-origin: https://app.example.com", "!got OPTIONS"}},
 	{"CORS", "https://a.example.com:PORT/cors -H Origin:https://evil.example.com", []string{"got GET", "!access-control"}},
 	{"CSRF (Origin check)", "https://a.example.com:PORT/csrf -d a=b -H Sec-Fetch-Site:cross-site", []string{"status=403"}},
@@ -93,7 +93,9 @@ func TestFeatures(t *testing.T) {
 	f := startFeatures(t)
 	features := readFile(t, filepath.Join("..", "docs", "features.md"))
 	for _, r := range rows {
-		wantIn(t, "docs/features.md", features, "| "+r.row+" |")
+		if !strings.Contains(features, "\n| "+r.row) {
+			t.Errorf("docs/features.md has no row that begins with %q", r.row)
+		}
 	}
 	for version, flag := range map[string]string{"1": "--http1.1", "2": "--http2"} {
 		for i, answer := range f.ask(version, flag) {
