@@ -63,7 +63,7 @@ func DefaultPoolOptions() PoolOptions {
 func DefaultOptions() Options {
 	return Options{
 		TrustedHeaders: []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"},
-		DropHeaders:    []string{"Proxy", "X-Original-Url", "X-Rewrite-Url", "X-Original-Host", "X-Forwarded", "Forwarded-For", "X-Original-Forwarded-For", "Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Fastly-Client-Ip", "Fly-Client-Ip", "X-Azure-Clientip", "X-Proxyuser-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Originating-Ip", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip"},
+		DropHeaders:    []string{"Proxy", "X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Rewrite-Url", "X-Original-Host", "X-Host", "X-Http-Host-Override", "X-Forwarded", "Forwarded-For", "X-Original-Forwarded-For", "Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Fastly-Client-Ip", "Fly-Client-Ip", "X-Azure-Clientip", "X-Proxyuser-Ip", "X-Remote-Ip", "X-Remote-Addr", "X-Originating-Ip", "Proxy-Client-Ip", "Wl-Proxy-Client-Ip"},
 		Via:            "goodgate",
 		Listener: Listener{
 			BodyIdle:  30 * time.Second,

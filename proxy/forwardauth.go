@@ -43,7 +43,10 @@ const (
 	maxAuthBody        = 1 << 20 // bytes of an answer for the client
 )
 
-var errAuthBody = errors.New("access.forward: the answer is too large")
+var (
+	errAuthBody       = errors.New("access.forward: the answer is too large")
+	errTwoCredentials = errors.New("access.forward: Authorization is given twice: the service and the application could read different ones")
+)
 
 // prepared returns a copy that is ready for use.
 func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
@@ -79,6 +82,9 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 // askForward asks the service about the request. answered means that the client got the
 // service's answer.
 func (x *exchange) askForward(f *ForwardAuth) (answered bool, failed *Error) {
+	if x.request.Count(header.Authorization) > 1 {
+		return false, &Error{Reason: reason.RequestMalformed, Err: errTwoCredentials}
+	}
 	out := x.question(f)
 	asked := &Asked{Pool: f.Pool.Name(), After: time.Since(x.record.Start)}
 	x.record.Asked = asked

@@ -115,6 +115,16 @@ func (m *Match) parts() iter.Seq[*Match] {
 	}
 }
 
+// looksAtMethod reports whether a condition depends on the method.
+func (m *Match) looksAtMethod() bool {
+	for part := range m.parts() {
+		if len(part.Methods) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // looksAtPath reports whether a condition depends on the path.
 func (m *Match) looksAtPath() bool {
 	for part := range m.parts() {

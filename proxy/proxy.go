@@ -90,6 +90,7 @@ type Proxy struct {
 	draining   *atomic.Bool
 	tunnels    *tunnels
 	byPath     bool        // the condition of a route looks at the path
+	byMethod   bool        // one looks at the method
 	index      *routeIndex // nil = few routes, matched one by one
 }
 
@@ -110,6 +111,7 @@ func newProxy(o Options, m marking) (*Proxy, error) {
 	}
 	p := &Proxy{opts: o, marking: m, trust: newTrust(&o), via: viaElements(o.Via), pipes: pipe.Pool{Max: maxPipes}, discard: discardLog(), draining: new(atomic.Bool), tunnels: new(tunnels)}
 	p.index = newRouteIndex(o.Routes)
+	p.byMethod = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.looksAtMethod() })
 	p.byPath = slices.ContainsFunc(o.Routes, func(rt Route) bool { return rt.Match.looksAtPath() })
 	return p, nil
 }
@@ -178,6 +180,9 @@ func (x *exchange) admit() *Error {
 	}
 	rt := x.match(r.URL.Path)
 	if err := x.pathRefusal(rt); err != nil {
+		return &Error{Reason: reason.RequestMalformed, Err: err}
+	}
+	if err := x.methodRefusal(rt); err != nil {
 		return &Error{Reason: reason.RequestMalformed, Err: err}
 	}
 	if rt == nil {

@@ -18,16 +18,17 @@ const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // Reasons to reject a request that servers let pass.
 var (
-	errExpect     = errors.New("an expectation other than 100-continue")
-	errMethod     = errors.New("a method that is none, or has more than " + strconv.Itoa(maxMethod) + " bytes")
-	errNotAllowed = errors.New("a method that is not forwarded: CONNECT, TRACE or TRACK")
-	errVersion    = errors.New("a version of HTTP/1 that does not exist")
-	errTarget     = errors.New("a target of a form that is not for this method, with a fragment or with a backslash in its path")
-	errHost       = errors.New("a host that is none")
-	errLength     = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
-	errPathByte   = errors.New("a path with NUL, CR or LF in it")
-	errPathClimb  = errors.New("a path that climbs above its beginning")
-	errPathTwice  = errors.New("a path that leads to another route when it is read in another way")
+	errExpect      = errors.New("an expectation other than 100-continue")
+	errMethod      = errors.New("a method that is none, or has more than " + strconv.Itoa(maxMethod) + " bytes")
+	errNotAllowed  = errors.New("a method that is not forwarded: CONNECT, TRACE or TRACK")
+	errVersion     = errors.New("a version of HTTP/1 that does not exist")
+	errTarget      = errors.New("a target of a form that is not for this method, with a fragment or with a backslash in its path")
+	errHost        = errors.New("a host that is none")
+	errLength      = errors.New("a Content-Length that is no number, is given twice with different values, or is not that of the body")
+	errPathByte    = errors.New("a path with NUL, CR or LF in it")
+	errPathClimb   = errors.New("a path that climbs above its beginning")
+	errMethodTwice = errors.New("a method that leads to a route with other access when it is read in another way, as from X-HTTP-Method-Override")
+	errPathTwice   = errors.New("a path that leads to another route when it is read in another way")
 )
 
 // refusal returns why a request is not forwarded on any route, or nil. The upstream, or

@@ -12,6 +12,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 
 	"github.com/goodgate/goodgate/internal/stale"
+	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
@@ -64,7 +65,7 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 			x.forget(c, res)
 		}
 		return false
-	case x.body != nil, x.route.Cache.Off:
+	case x.body != nil, x.route.Cache.Off, x.unnamed() && !res.HasToken(header.CacheControl, "public"):
 		return false
 	}
 	if body, ok := x.wholeBody(res); ok {
@@ -72,6 +73,14 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 		return c.PutBy(&x.route.Cache.Rules, x.olderKey(), x.main.out.fields(), whole, body, time.Now())
 	}
 	return false
+}
+
+// unnamed reports whether forward auth has decided about the request without naming the
+// client in a field for the upstream. Then nothing in the key tells clients apart, and the
+// request counts as one with Authorization (RFC 9111, section 3.5): the answer is for this
+// client alone unless it says that it is public.
+func (x *exchange) unnamed() bool {
+	return x.route.Access.Forward != nil && len(x.few().asker) == 0
 }
 
 // forget drops the kept responses for the URL of an unsafe request, and for those on the

@@ -34,7 +34,7 @@ func DefaultTrustedHeaders() []string {
 func DefaultDropHeaders() []string {
 	return []string{
 		"Proxy", // httpoxy: CGI makes it HTTP_PROXY, the proxy for the application's own requests
-		"X-Original-URL", "X-Rewrite-URL", "X-Original-Host",
+		"X-Original-URL", "X-Original-URI", "X-Original-Method", "X-Rewrite-URL", "X-Original-Host", "X-Host", "X-HTTP-Host-Override",
 		"X-Forwarded", "Forwarded-For", "X-Original-Forwarded-For",
 		"Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6",
 		"Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP", "X-ProxyUser-IP", "X-Remote-IP", "X-Remote-Addr", "X-Originating-IP",
@@ -87,6 +87,9 @@ func (o *Options) decisive() []string {
 			names = append(names, s.Override.Header)
 		}
 		for m := range o.Routes[i].Match.parts() {
+			if len(m.Methods) > 0 {
+				names = append(names, methodFields[:]...)
+			}
 			names = slices.AppendSeq(names, maps.Keys(m.Headers))
 			for _, p := range m.Patterns {
 				if p.Of == FromHeader {
