@@ -3,6 +3,7 @@ package assemble
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/certs"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/staple"
 )
 
 // soon is the remaining validity that causes a warning. For a certificate of short
@@ -36,6 +38,24 @@ func (f *files) keyPair(path string, c certs.File, shown string) {
 		return
 	}
 	f.validity(path+".cert", c.Cert, store.First().Leaf, shown+" refuse it")
+}
+
+// mustStaple warns of a certificate that demands OCSP responses and gets none.
+func (f *files) mustStaple(path string, c config.Certificate, stapling bool) {
+	data, err := os.ReadFile(c.Cert)
+	list := certs.ParseCertificates(data)
+	if err != nil || len(list) == 0 || c.OCSP != "" || !staple.MustStaple(list[0]) {
+		return
+	}
+	const demands = "%s demands an OCSP response in the handshake (must-staple), and clients refuse it without one: "
+	switch {
+	case !stapling:
+		f.warnf(path, demands+"set ocsp_stapling", c.Cert)
+	case len(list[0].OCSPServer) == 0:
+		f.warnf(path, demands+"it names no responder, so set ocsp to a file that another program renews", c.Cert)
+	case len(list) == 1:
+		f.warnf(path, demands+"add the certificate of its issuer to the file, which the request for a response needs", c.Cert)
+	}
 }
 
 // validity warns of a certificate that is not valid now, or will soon expire.

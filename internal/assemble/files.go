@@ -147,6 +147,7 @@ func (f *files) listener(path string, l config.Listener) {
 		at := fmt.Sprintf("%s.tls.certificates[%d]", path, i)
 		f.keyPair(at, certs.File{Cert: c.Cert, Key: c.Key}, "clients")
 		f.ocsp(at+".ocsp", c)
+		f.mustStaple(at+".cert", c, l.TLS.OCSPStapling)
 	}
 	f.revocations(path+".tls.client_crl", l.TLS.ClientCRL, f.authorities(path+".tls.client_ca", l.TLS.ClientCA))
 	if a := l.TLS.ACME; a != nil {

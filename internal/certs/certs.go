@@ -128,6 +128,9 @@ func (s *Store) First() *tls.Certificate {
 	return nil
 }
 
+// Certificates returns all certificates.
+func (s *Store) Certificates() []*tls.Certificate { return *s.live.Load() }
+
 // Expiry returns the expiry time of each certificate, by its file.
 func (s *Store) Expiry() map[string]time.Time {
 	until := make(map[string]time.Time, len(s.files))

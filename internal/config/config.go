@@ -85,6 +85,7 @@ func (l Listener) Network() (network, address string) {
 type ListenerTLS struct {
 	Certificates []Certificate `yaml:"certificates" help:"Certificates. A client gets the first with the name that it requests, else the first of all. goodgate reads their files again on change."`
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
+	OCSPStapling bool          `yaml:"ocsp_stapling" default:"true" help:"Get OCSP responses for the certificates from their issuers, and send them in handshakes. For certificates that name an OCSP responder and have no file in ocsp."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
 	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; absent requests none."`
 	ClientCRL    []string      `yaml:"client_crl" default:"[]" opt:"file,single" example:"[/etc/goodgate/clients.crl]" help:"Files with certificate revocation lists of client_ca's authorities, in PEM or DER. goodgate refuses revoked certificates, and those whose issuer has no current list. It reads the files again on change."`

@@ -65,9 +65,10 @@ func (g *Gate) issue(s *server, c config.ACME) error {
 	return nil
 }
 
-// settle starts the issuers that these servers need, and ends all others. It runs once
-// the servers serve; g.mu must be held.
+// settle starts the issuers and the work for OCSP responses that these servers need, and
+// ends all others. It runs once the servers serve; g.mu must be held.
 func (g *Gate) settle(servers []*server) {
+	g.stapleFor(servers)
 	if edition.Minimal {
 		return
 	}

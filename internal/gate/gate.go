@@ -22,6 +22,7 @@ import (
 	"github.com/goodgate/goodgate/internal/limit"
 	"github.com/goodgate/goodgate/internal/logging"
 	"github.com/goodgate/goodgate/internal/metrics"
+	"github.com/goodgate/goodgate/internal/staple"
 	"github.com/goodgate/goodgate/internal/tickets"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -88,7 +89,8 @@ type Gate struct {
 	upgrade    chan struct{}   // closes when the upgrade in progress ends; nil without one
 	tasks      sync.WaitGroup
 	issuers    []*issuer
-	failed     chan error // fatal errors
+	stapler    *staple.Stapler // created once; Use needs mu
+	failed     chan error      // fatal errors
 }
 
 // present is the gate's set of parts for one configuration. It is immutable.
@@ -118,7 +120,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
-	g.events, g.ticketKeys = newEvents(c, o, g.situation), tickets.New(nil)
+	g.events, g.ticketKeys, g.stapler = newEvents(c, o, g.situation), tickets.New(nil), staple.New(g.log)
 	left, err := g.leftBehind()
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ func (g *Gate) secure(s *server, l config.Listener) error {
 	if l.TLS.ACME != nil {
 		err = g.issue(s, *l.TLS.ACME)
 	}
+	g.staple(s)
 	if l.TLS.ClientCA != "" {
 		s.clients = g.newClientCA(s, l, seen)
 	}
