@@ -235,3 +235,26 @@ func TestHashOn(t *testing.T) {
 	check(t, "no address", proxy.HashClientIP(nil, netip.Addr{}), "")
 	check(t, "no cookie", proxy.HashCookie("x")(message.FromHTTP(httptest.NewRequest("GET", "/", nil)), netip.Addr{}), "")
 }
+
+// TestStickyAttributes: the cookie has the attributes of the options, and Partitioned only
+// with Secure.
+func TestStickyAttributes(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		sticky proxy.Sticky
+		want   string
+	}{
+		{proxy.Sticky{}, "/  false false"},
+		{proxy.Sticky{Domain: "example.com", Path: "/app"}, "/app example.com false false"},
+		{proxy.Sticky{Partitioned: true}, "/  false false"},
+		{proxy.Sticky{Partitioned: true, Secure: new(true)}, "/  true true"},
+	} {
+		tc.sticky.Cookie = "gg"
+		w := start(t, stickySetup(tc.sticky))
+		names(w)
+		_, c := w.with("")
+		if got := fmt.Sprint(c.Path, " ", c.Domain, " ", c.Secure, " ", c.Partitioned); got != tc.want {
+			t.Errorf("%+v: got %s, want %s", tc.sticky, got, tc.want)
+		}
+	}
+}

@@ -18,25 +18,29 @@ type Fallback struct {
 	Pool    *Pool
 	Respond *Respond
 	On      reason.Failures // the gateway errors that it answers; 0 = all
+
+	answer *fixedAnswer // of Respond
 }
 
 // fallbackHold is how long a request waits for an upstream of the fallback pool. It has
 // already waited for the first pool.
 const fallbackHold = time.Second
 
-// prepare checks a route's fallback.
-func (f *Fallback) prepare(rt *Route) error {
+// prepared returns a checked copy of a route's fallback; nil for nil.
+func (f *Fallback) prepared(rt *Route) (*Fallback, error) {
 	switch {
 	case f == nil:
-		return nil
+		return nil, nil
 	case rt.Pool == nil:
-		return fmt.Errorf("route %s: a fallback needs a pool to stand in for", rt.Name)
+		return nil, fmt.Errorf("route %s: a fallback needs a pool to stand in for", rt.Name)
 	case (f.Pool == nil) == (f.Respond == nil):
-		return fmt.Errorf("route %s: a fallback needs exactly one of a pool and a response", rt.Name)
+		return nil, fmt.Errorf("route %s: a fallback needs exactly one of a pool and a response", rt.Name)
 	case f.Pool == rt.Pool && rt.Split == nil:
-		return fmt.Errorf("route %s: pool %s is its own fallback", rt.Name, rt.Pool.Name())
+		return nil, fmt.Errorf("route %s: pool %s is its own fallback", rt.Name, rt.Pool.Name())
 	}
-	return nil
+	f = new(*f)
+	f.answer = f.Respond.compiled(rt.ResponseHeaders.Set)
+	return f, nil
 }
 
 // takes reports whether the fallback answers a failure with this reason.
@@ -54,7 +58,7 @@ func (x *exchange) fallback(why *Error) (*message.Response, *Error) {
 		return nil, nil
 	}
 	if f.Respond != nil {
-		return x.fixed(f.Respond, why), nil
+		return x.fixed(f.answer, why), nil
 	}
 	return x.elsewhere(f.Pool, why)
 }
@@ -128,9 +132,9 @@ func (x *exchange) notElsewhere(pool *Pool, err *Error) {
 
 // fixed answers with the configured response. A response that is itself a gateway error
 // hides nothing.
-func (x *exchange) fixed(f *Respond, why *Error) *message.Response {
-	res := f.response(x.request.Method)
+func (x *exchange) fixed(f *fixedAnswer, why *Error) *message.Response {
 	x.ours(why)
+	res := f.fill(x).response(x.request.Method)
 	if statusReason(res.StatusCode) == reason.None {
 		x.hide(reason.ByFallback, why.Reason)
 	} else {

@@ -8,12 +8,13 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// HeaderEdits change a header: first Remove, then Set, then Add. Values may contain
-// variables. In requests, the proxy removes every other spelling of the named fields:
+// HeaderEdits change a header: first Remove, then Set, then Add, then Replace. Values of
+// Set and Add may contain variables. In requests, the proxy removes every other spelling of the named fields:
 // with X-User in an edit, a client's x_user does not reach the upstream.
 type HeaderEdits struct {
 	Set, Add map[string]string
 	Remove   []string
+	Replace  []HeaderReplace
 }
 
 // texts maps values to their compiled form, if they contain variables; nil = none does.
@@ -44,6 +45,9 @@ func (e *HeaderEdits) fields() (t fieldTable) {
 	for _, name := range slices.Concat(e.Remove, slices.Collect(maps.Keys(e.Set)), slices.Collect(maps.Keys(e.Add))) {
 		t.restrict(name)
 	}
+	for _, r := range e.Replace {
+		t.restrict(r.Name)
+	}
 	return t
 }
 
@@ -56,6 +60,13 @@ func (e *HeaderEdits) apply(h message.Editor) {
 	}
 	for name, v := range e.Add {
 		h.Add(name, v)
+	}
+	e.replace(h)
+}
+
+func (e *HeaderEdits) replace(h message.Editor) {
+	for i := range e.Replace {
+		e.Replace[i].apply(h)
 	}
 }
 
@@ -114,4 +125,5 @@ func (x *exchange) edit(h message.Editor, e *HeaderEdits, values texts, early bo
 			h.Add(name, v)
 		}
 	}
+	e.replace(h)
 }

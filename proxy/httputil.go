@@ -76,7 +76,7 @@ func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 func (relay *httputilRelay) rewrite(pr *httputil.ProxyRequest) {
 	x, out := relay.x, pr.Out
 	out.URL.RawQuery = pr.In.URL.RawQuery
-	x.route.rewritePath(out.URL)
+	x.rewriteTarget(out.URL)
 	if h := x.route.Host; h != "" && h != HostUpstream {
 		out.Host = h
 	}
@@ -140,6 +140,7 @@ func (relay *httputilRelay) modifyResponse(res *http.Response) error {
 	x.rewriteHeader(res.Header)
 	x.ownCORS(res.Header)
 	x.editResponse(res.Header, false)
+	res.StatusCode = x.applyRules(res.StatusCode, res.Header)
 	x.cleanTrailer(res.Trailer) // both the part that has arrived and the announced names
 	x.pin(res.Header)
 	if res.StatusCode != http.StatusSwitchingProtocols {

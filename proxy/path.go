@@ -25,7 +25,7 @@ func fillPath(r *Request) {
 // could reach one route under the rules of another.
 func (x *exchange) pathRefusal(rt *Route) error {
 	r := x.request
-	if rt != nil && rt.RewritePath != nil && r.URL.Path != "*" {
+	if rt != nil && rt.RewritePath != nil && rt.RewritePath.simple && r.URL.Path != "*" {
 		if _, climbs := clean(rt.RewritePath.of(cutPrefix(r.URL.Path, rt.StripPrefix))); climbs {
 			return errPathClimb
 		}

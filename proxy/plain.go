@@ -52,6 +52,9 @@ func relayPlain(x *exchange) {
 	x.rewriteHead(h)
 	x.ownCORS(h)
 	x.editResponse(h, false)
+	if status := x.applyRules(res.StatusCode, h); status != res.StatusCode {
+		res.StatusCode, res.Reason = status, ""
+	}
 	x.cleanTrailer(res.Trailers())
 	x.pin(h)
 	for name := range res.Trailers() {
@@ -105,9 +108,9 @@ func (x *exchange) plainRequest() *http1.Request {
 	if x.body == nil {
 		out.ContentLength = 0
 	}
-	if x.route.changesPath() || r.RequestURI[0] != '/' {
+	if x.route.changesTarget() || r.RequestURI[0] != '/' {
 		u := *r.URL
-		x.route.rewritePath(&u)
+		x.rewriteTarget(&u)
 		out.Target = http1.Target(&u)
 	}
 	if host := x.route.Host; host != "" && host != HostUpstream {

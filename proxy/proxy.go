@@ -189,6 +189,9 @@ func (x *exchange) admit() *Error {
 		return &Error{Reason: reason.NoRoute}
 	}
 	x.route, x.record.Route = rt, rt.Name
+	if err := x.rewriteRefusal(); err != nil {
+		return &Error{Reason: reason.RequestMalformed, Err: err}
+	}
 	x.side()
 	if x.pool != nil && x.looped() {
 		return &Error{Reason: reason.LoopDetected, Err: errLoop}

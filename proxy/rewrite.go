@@ -47,9 +47,18 @@ func protocols(fields []string) iter.Seq[string] {
 	}
 }
 
-// rewritePath removes and adds the route's prefixes, in the decoded and in the encoded
-// path, and then applies RewritePath. It does not change OPTIONS *.
+// rewritePath changes the route's prefixes, and then applies a simple RewritePath. It does
+// not change OPTIONS *.
 func (rt *Route) rewritePath(u *url.URL) {
+	rt.changePrefixes(u)
+	if to := rt.RewritePath.of(u.Path); to != u.Path && u.Path != "*" {
+		u.Path, u.RawPath = to, "" // the new path has no separate encoded form
+	}
+}
+
+// changePrefixes removes and adds the route's prefixes, in the decoded and in the encoded
+// path.
+func (rt *Route) changePrefixes(u *url.URL) {
 	add := strings.TrimSuffix(rt.AddPrefix, "/")
 	switch {
 	case rt.StripPrefix == "" && rt.AddPrefix == "" || u.Path == "*":
@@ -60,10 +69,10 @@ func (rt *Route) rewritePath(u *url.URL) {
 		u.RawPath = cmp.Or(added.EscapedPath()+cutEscaped(u.RawPath, rt.StripPrefix), "/")
 		u.Path, _ = url.PathUnescape(u.RawPath) // both parts are well formed
 	}
-	if to := rt.RewritePath.of(u.Path); to != u.Path && u.Path != "*" {
-		u.Path, u.RawPath = to, "" // the new path has no separate encoded form
-	}
 }
+
+// changesTarget reports whether the upstream may get another path or query.
+func (rt *Route) changesTarget() bool { return rt.changesPath() || rt.RequestQuery != nil }
 
 // changesPath reports whether the upstream may get another path.
 func (rt *Route) changesPath() bool {

@@ -34,25 +34,6 @@ type Rewrite struct {
 	To     string         // the new text, with variables; with Regexp, $1 or ${name} is a matched group instead
 }
 
-// RewritePath replaces the decoded path for the upstream.
-type RewritePath struct {
-	Regexp *regexp.Regexp
-	To     string // the whole new path; $1 or ${name} is a matched group
-}
-
-// of returns the new path, or the same one without a match. A new path begins with
-// exactly one slash.
-func (p *RewritePath) of(path string) string {
-	if p == nil {
-		return path
-	}
-	at := p.Regexp.FindStringSubmatchIndex(path)
-	if at == nil {
-		return path
-	}
-	return "/" + strings.TrimLeft(string(p.Regexp.ExpandString(nil, p.To, path, at)), "/")
-}
-
 // rewriteHead applies the route's rewrites to an answer's head.
 func (x *exchange) rewriteHead(h *header.Head) {
 	if x.route.Rewrites != nil {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -22,11 +21,13 @@ type Route struct {
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
+	ResponseRules   []ResponseRule    // edits of upstreams' answers by their status; nil = none
 	ErrorHeaders    HeaderEdits       // for errors that the proxy itself answers
 	Rewrites        *ResponseRewrites // edits of links and cookies in answers; nil = unchanged
 	StripPrefix     string            // removed from the path before it goes upstream
 	AddPrefix       string            // put before the path, after StripPrefix
 	RewritePath     *RewritePath      // replaces the path, after the other two; nil = no replacement
+	RequestQuery    *QueryEdits       // changes the query, after RewritePath; nil = unchanged
 	Host            string            // the Host for the upstream: empty = the client's, HostUpstream = the upstream's name, else this text
 	Timeout         time.Duration     // limit of the whole request; 0 = the pool's
 	// RetrySafe is the application's promise that it may execute every request on this
@@ -53,16 +54,16 @@ type Route struct {
 	Faults    []Fault    // faults on purpose; nil = none
 	Injection *Injection // more faults, which may change at run time; nil = none
 
-	asking         bool       // access needs a check before the request may pass
-	guarded        fieldTable // fields that only access may set
-	edited         fieldTable // fields that RequestHeaders edits
-	requestValues  texts      // of RequestHeaders
-	responseValues texts      // of ResponseHeaders
-	errorValues    texts      // of ErrorHeaders
-	rewriteValues  texts      // of Rewrites
-	body           *Text      // of Respond; nil = without variables
-	target         *Text      // of Redirect; nil = without variables
-	mark           string     // the route's mark in Goodgate-Passed
+	asking         bool         // access needs a check before the request may pass
+	guarded        fieldTable   // fields that only access may set
+	edited         fieldTable   // fields that RequestHeaders edits
+	requestValues  texts        // of RequestHeaders
+	responseValues texts        // of ResponseHeaders
+	errorValues    texts        // of ErrorHeaders
+	rewriteValues  texts        // of Rewrites
+	fixed          *fixedAnswer // of Respond
+	target         *Text        // of Redirect; nil = without variables
+	mark           string       // the route's mark in Goodgate-Passed
 }
 
 // HostUpstream in [Route.Host] sends each upstream its own name.
@@ -94,34 +95,20 @@ func (rt *Route) prepare() error {
 	rt.edited = rt.RequestHeaders.fields()
 	rt.requestValues, rt.responseValues, rt.errorValues = rt.RequestHeaders.texts(), rt.ResponseHeaders.texts(), rt.ErrorHeaders.texts()
 	rt.rewriteValues = rt.Rewrites.texts()
-	rt.prepareAnswer()
+	rt.RewritePath, rt.RequestQuery = rt.RewritePath.prepared(), rt.RequestQuery.prepared()
+	rt.ResponseRules = preparedRules(rt.ResponseRules)
+	rt.fixed = rt.Respond.compiled(rt.ResponseHeaders.Set)
+	if rt.Redirect != nil {
+		rt.target = compileNonPlain(rt.Redirect.To, inTarget)
+	}
 	if m := rt.Mirror; m != nil && (m.Pool == nil || m.Work == nil || rt.Pool == nil) {
 		return fmt.Errorf("route %s: a mirror needs a pool beside that of the route, and its work", rt.Name)
 	}
 	if err := rt.Split.prepare(rt); err != nil {
 		return err
 	}
-	return rt.Fallback.prepare(rt)
-}
-
-// prepareAnswer compiles the answer of a route without a pool. It escapes the client's
-// data in a body by the body's type, and gives a body without a type text/plain.
-func (rt *Route) prepareAnswer() {
-	if rt.Redirect != nil {
-		rt.target = compileNonPlain(rt.Redirect.To, inTarget)
-	}
-	if rt.Respond == nil {
-		return
-	}
-	contentType := rt.Respond.contentType(rt.ResponseHeaders.Set)
-	if rt.body = compileNonPlain(rt.Respond.Body, whereOf(contentType)); rt.body != nil && contentType == "" {
-		rt.Respond = new(*rt.Respond)
-		rt.Respond.Headers = maps.Clone(rt.Respond.Headers)
-		if rt.Respond.Headers == nil {
-			rt.Respond.Headers = map[string]string{}
-		}
-		rt.Respond.Headers["Content-Type"] = "text/plain; charset=utf-8"
-	}
+	rt.Fallback, err = rt.Fallback.prepared(rt)
+	return err
 }
 
 // answerRoute answers on a route without a pool.
@@ -132,12 +119,7 @@ func (x *exchange) answerRoute() {
 		x.redirect(rt.Redirect)
 		return
 	}
-	answer := rt.Respond
-	if rt.body != nil {
-		answer = new(*answer)
-		answer.Body = rt.body.fill(x)
-	}
-	answer.serve(&x.writer)
+	rt.fixed.fill(x).serve(&x.writer)
 }
 
 // redirect answers with a redirect.
@@ -167,37 +149,4 @@ func onePath(path string) string {
 		return "/" + strings.TrimLeft(path, `/\`)
 	}
 	return path
-}
-
-// Respond is a fixed answer.
-type Respond struct {
-	Status  int    // 0 = 200
-	Body    string // may contain variables on a route, but not in a fallback
-	Headers map[string]string
-}
-
-// contentType returns the answer's type. set are the fields that its route sets.
-func (f *Respond) contentType(set map[string]string) string {
-	for _, headers := range []map[string]string{f.Headers, set} {
-		for name, v := range headers {
-			if strings.EqualFold(name, "Content-Type") {
-				return v
-			}
-		}
-	}
-	return ""
-}
-
-func (f *Respond) serve(w http.ResponseWriter) {
-	for name, v := range f.Headers {
-		w.Header().Set(name, v)
-	}
-	status := f.Status
-	if status == 0 {
-		status = http.StatusOK
-	}
-	w.WriteHeader(status)
-	if f.Body != "" {
-		w.Write([]byte(f.Body))
-	}
 }

@@ -113,7 +113,8 @@ func (s *Split) prepare(rt *Route) error {
 		if side.Pool == nil {
 			return errors.New("route " + rt.Name + ": a side of the split has no pool")
 		}
-		if err := side.Fallback.prepare(rt); err != nil {
+		var err error
+		if s.Sides[i].Fallback, err = side.Fallback.prepared(rt); err != nil {
 			return err
 		}
 		s.seeds[i] = balancer.Hash(side.Pool.Name())

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -24,6 +25,11 @@ type Sticky struct {
 	TTL      time.Duration // lifetime of the cookie; 0 = until the browser closes
 	Secure   *bool         // sets the Secure attribute; nil = if the client uses HTTPS
 	SameSite http.SameSite
+	Domain   string // the cookie is for this domain and all below it; empty = for the host of the request alone
+	Path     string // the cookie is for this path and all below it; empty = /
+	// Partitioned keeps the cookie apart for each site that embeds the application
+	// (CHIPS). Browsers accept it only with Secure.
+	Partitioned bool
 
 	block cipher.Block
 }
@@ -79,7 +85,8 @@ func (s *Sticky) write(h message.Editor, x *exchange) {
 	c := http.Cookie{
 		Name:     s.Cookie,
 		Value:    s.value(x.answer.from.ID()),
-		Path:     "/",
+		Domain:   s.Domain,
+		Path:     cmp.Or(s.Path, "/"),
 		HttpOnly: true,
 		SameSite: s.SameSite,
 		MaxAge:   int(s.TTL / time.Second),
@@ -88,5 +95,6 @@ func (s *Sticky) write(h message.Editor, x *exchange) {
 	if s.Secure != nil {
 		c.Secure = *s.Secure
 	}
+	c.Partitioned = s.Partitioned && c.Secure
 	h.Add("Set-Cookie", c.String())
 }

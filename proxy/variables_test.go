@@ -126,3 +126,34 @@ func TestRedirectVariables(t *testing.T) {
 		}
 	}
 }
+
+// The fields and the body of a fixed answer may contain variables, on a route and as a
+// fallback, over both relays. The body escapes them by its type.
+func TestFixedAnswerVariables(t *testing.T) {
+	t.Parallel()
+	answer := func(kind string) *proxy.Respond {
+		return &proxy.Respond{Status: 503, Body: "<p>{query:a} {upstream}", Headers: map[string]string{"Content-Type": kind, "X-Path": "{path}", "X-Empty": "{header:X-None}", "X-Bad": "{header:X-A}", "X-From": "{upstream}"}}
+	}
+	for _, front := range []string{"inbound", "inbound-httputil", "net/http"} {
+		for _, fallback := range []bool{false, true} {
+			for kind, want := range map[string]string{
+				"text/html":       "<p>a%22&lt;b ",
+				"text/plain":      `<p>a%22<b `,
+				"{header:Accept}": `<p>a%22<b `,
+			} {
+				s := setup{front: front, upstreams: specs("nobody:80")}
+				s.pool.Retry = retries(1)
+				from := ""
+				if s.route.Respond = answer(kind); fallback {
+					s.route.Fallback, s.route.Respond, from = &proxy.Fallback{Respond: answer(kind)}, nil, "nobody:80"
+				}
+				w := start(t, s)
+				res := w.raw("GET /x%20y?a=a%22<b HTTP/1.1\nHost: a\nAccept: text/html\nX-A: b\n\n")
+				h := res.header
+				if res.body != want+from || h.Get("X-Path") != "/x%20y" || h.Values("X-Empty") != nil || h.Get("X-Bad") != "b" || h.Get("X-From") != from || h.Get("Content-Type") != kind {
+					t.Errorf("%s, fallback %t, %s: got %q, %v", front, fallback, kind, res.body, h)
+				}
+			}
+		}
+	}
+}

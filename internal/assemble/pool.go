@@ -156,7 +156,7 @@ func statuses(ranges config.Statuses) []int {
 // Sticky returns the options of sticky sessions. Without a secret each call makes a
 // random one.
 func Sticky(c config.Sticky) *proxy.Sticky {
-	s := proxy.Sticky{Cookie: c.Cookie, Secret: []byte(c.Secret), TTL: c.TTL}
+	s := proxy.Sticky{Cookie: c.Cookie, Secret: []byte(c.Secret), TTL: c.TTL, Domain: c.Domain, Path: c.Path, Partitioned: c.Partitioned}
 	switch c.Secure {
 	case "always":
 		s.Secure = new(true)

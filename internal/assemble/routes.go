@@ -51,6 +51,7 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 		Match:           Match(all, c.Match),
 		RequestHeaders:  headerEdits(c.RequestHeaders),
 		ResponseHeaders: headerEdits(c.ResponseHeaders),
+		ResponseRules:   responseRules(c.ResponseRules),
 		ErrorHeaders:    headerEdits(c.ErrorHeaders),
 		Rewrites:        rewrites(c.Rewrites),
 		StripPrefix:     c.StripPrefix,
@@ -64,6 +65,9 @@ func newRoute(all *config.Config, c config.Route, pools map[string]*proxy.Pool) 
 	}
 	if p := c.RewritePath; p != nil {
 		r.RewritePath = &proxy.RewritePath{Regexp: regexp.MustCompile(p.Regexp), To: p.To}
+	}
+	if q := c.RequestQuery; len(q.Set)+len(q.Add)+len(q.Remove) > 0 {
+		r.RequestQuery = &proxy.QueryEdits{Set: q.Set, Add: q.Add, Remove: q.Remove}
 	}
 	if c.Host != "keep" {
 		r.Host = c.Host
@@ -127,6 +131,15 @@ func patterns(of proxy.Source, prefixes map[string]string, expressions config.Ex
 	return all
 }
 
+func responseRules(c []config.ResponseRule) (rules []proxy.ResponseRule) {
+	for _, r := range c {
+		rule := proxy.ResponseRule{Statuses: statuses(r.Status), Status: r.NewStatus}
+		rule.Headers = headerEdits(config.HeaderEdit{Set: r.Set, Add: r.Add, Remove: r.Remove, Replace: r.Replace})
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
 // rewrites returns nil without rewrites.
 func rewrites(c config.Rewrites) *proxy.ResponseRewrites {
 	list := func(in []config.Rewrite) (out []proxy.Rewrite) {
@@ -181,7 +194,11 @@ func newRespond(c *config.Respond) *proxy.Respond {
 var priorities = map[string]proxy.Priority{"high": proxy.High, "normal": proxy.Normal, "low": proxy.Low}
 
 func headerEdits(c config.HeaderEdit) proxy.HeaderEdits {
-	return proxy.HeaderEdits{Set: c.Set, Add: c.Add, Remove: c.Remove}
+	e := proxy.HeaderEdits{Set: c.Set, Add: c.Add, Remove: c.Remove}
+	for _, r := range c.Replace {
+		e.Replace = append(e.Replace, proxy.HeaderReplace{Name: r.Header, Regexp: regexp.MustCompile(r.Regexp), To: r.To})
+	}
+	return e
 }
 
 func newPages(c config.ErrorPages) (*proxy.Pages, error) {

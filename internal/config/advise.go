@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 // advisor searches a configuration without errors for settings that contradict each other.
@@ -56,6 +58,9 @@ func (a *advisor) advise() {
 		if !used[name] {
 			a.warnf(path, "no route uses this pool: it only gets health checks")
 		}
+		if p.Fallback != nil {
+			a.respondVariables(path+".fallback.respond", p.Fallback.Respond, vars.Answer)
+		}
 		a.policy(path, p)
 		a.upstreams(path, p)
 		if p.Health.From != "" {
@@ -85,7 +90,7 @@ func (a *advisor) policy(path string, p Pool) {
 	if key, ok := a.at.ownAny(path+".hash", "on", "load"); ok && p.Policy != "hash" {
 		a.warnf(path+".hash."+key, "has no effect with policy %s: set policy: hash, or leave hash out", p.Policy)
 	}
-	if key, ok := a.at.ownAny(path+".sticky", "cookie", "secret", "ttl", "secure", "same_site"); ok && p.Policy != "sticky" {
+	if key, ok := a.at.ownAny(path+".sticky", "cookie", "secret", "ttl", "secure", "same_site", "domain", "path", "partitioned"); ok && p.Policy != "sticky" {
 		a.warnf(path+".sticky."+key, "has no effect with policy %s: set policy: sticky, or leave sticky out", p.Policy)
 	}
 	if p.Policy == "sticky" && p.Sticky.Secret == "" {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/vars"
 )
 
 // route warns of a route that cannot match, and of settings without effect on it.
@@ -22,9 +24,15 @@ func (a *advisor) route(i int, r Route) {
 		}
 	}
 	a.conditions(path+".match", r.Match)
+	if r.RewritePath != nil {
+		a.rewriteGroups(path+".rewrite_path.to", *r.RewritePath)
+	}
 	a.access(path, r)
 	a.faults(path, r, time.Now())
-	a.respondVariables(path+".respond", r.Respond)
+	a.respondVariables(path+".respond", r.Respond, vars.Arrival)
+	if r.Fallback != nil && a.at.given(path+".fallback") {
+		a.respondVariables(path+".fallback.respond", r.Fallback.Respond, vars.Answer)
+	}
 	a.routeCache(path+".cache", r)
 	if len(r.Pools()) == 0 {
 		a.poolless(path, r)
@@ -63,7 +71,7 @@ func (a *advisor) poolless(path string, r Route) {
 	if r.Respond != nil {
 		kind = "respond"
 	}
-	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress", "client_cert"} {
+	for _, key := range []string{"request_headers", "strip_prefix", "add_prefix", "rewrite_path", "request_query", "response_rules", "response_rewrites", "host", "timeout", "retry_safe", "idempotency_key", "intercept", "compress", "client_cert"} {
 		if a.uses(path, key) {
 			a.warnf(join(path, key), "has no effect on a route with %s: it sends nothing upstream", kind)
 		}

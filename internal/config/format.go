@@ -25,7 +25,9 @@ const (
 var formats = map[string]format{
 	"acmehost":    {acmeHost, whole},
 	"bytes":       {stepBytes, nil},
+	"cookiehost":  {cookieDomain, whole},
 	"cookiename":  {cookieName, whole},
+	"cookiepath":  {cookiePath, whole},
 	"corsheader":  {corsHeader, whole},
 	"corsmethod":  {corsMethod, whole},
 	"dnsname":     {dnsName, whole},
@@ -58,6 +60,7 @@ var formats = map[string]format{
 	"redirect":    {redirectTarget, withoutQuery},
 	"regexp":      {regularExpression, whole},
 	"requestpath": {requestPath, withoutQuery},
+	"rewrite":     {rewriteTarget, withoutQuery},
 	"rewritten":   {rewritten, whole},
 	"secretname":  {secretName, whole},
 	"sendhost":    {sendHost, whole},

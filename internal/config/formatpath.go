@@ -55,6 +55,37 @@ func requestPath(s string) (string, error) {
 	return s, nil
 }
 
+// rewriteTarget checks a path, or path and query, with variables and groups of a match.
+func rewriteTarget(s string) (string, error) {
+	parts, unknown := vars.ParseRewrite(s)
+	if len(unknown) > 0 {
+		return "", errors.New(unknownVariable(unknown[0], vars.Forward))
+	}
+	inQuery := false
+	for _, p := range parts {
+		switch {
+		case strings.ContainsAny(p.Plain, "#") || strings.ContainsFunc(p.Plain, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+			return "", errors.New("a target has no #, spaces or control characters")
+		case p.Name == "header:" || p.Name == "cookie:":
+			if wrong := variableError("{"+p.Name+p.Parameter+"}", vars.Forward); wrong != "" {
+				return "", errors.New(wrong)
+			}
+		case p.Since > vars.Forward:
+			return "", fmt.Errorf("{%s} has no value yet here; known: %s", p.Name, inBraces(vars.Names(vars.Forward)))
+		case !inQuery && (p.Name == "args" || p.Name == "query" || p.Name == "uri"):
+			return "", fmt.Errorf("{%s} has the query, so it belongs after the ?, as in ?{args}", p.Name)
+		}
+		inQuery = inQuery || strings.Contains(p.Plain, "?")
+	}
+	if !strings.HasPrefix(s, "/") {
+		return "", errors.New("a path starts with /")
+	}
+	if len(s) > maxRegexp {
+		return "", fmt.Errorf("has %d bytes: the limit is %d", len(s), maxRegexp)
+	}
+	return s, nil
+}
+
 // redirectTarget checks a target as if its variables had values.
 func redirectTarget(s string) (string, error) {
 	if wrong := variableError(s, vars.Arrival); wrong != "" {

@@ -37,8 +37,8 @@ func textKey(s string, words ...string) (string, error) {
 	return s, nil
 }
 
-// splitKey parses a key for the clients of a split. It accepts address as another word
-// for client_ip.
+// splitKey parses a key for the clients of a split, a word or a text with variables. It
+// accepts address as another word for client_ip.
 func splitKey(s string) (string, error) {
 	if name, ok := strings.CutPrefix(s, "query:"); ok {
 		_, err := parameter(name)
@@ -47,7 +47,7 @@ func splitKey(s string) (string, error) {
 	if s == "address" {
 		return "client_ip", nil
 	}
-	return requestKey(s, "cookie", "client_ip", "request", "query:NAME")
+	return textKey(s, "cookie", "client_ip", "request", "query:NAME")
 }
 
 // requestKey parses the part of a request that a key uses: one of words, a header or a

@@ -57,6 +57,10 @@ type Sticky struct {
 	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
 	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client uses https."`
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`
+	Domain   string   `yaml:"domain" default:"" format:"cookiehost" example:"example.com" help:"The Domain attribute: browsers send the cookie to this domain and all below it. Without it they send the cookie to the host of the request alone."`
+	Path     string   `yaml:"path" default:"/" format:"cookiepath" help:"The Path attribute: browsers send the cookie to this path and all below it."`
+
+	Partitioned bool `yaml:"partitioned" default:"false" help:"The Partitioned attribute (CHIPS): a separate cookie for each site that embeds the application. Browsers accept it only over https."`
 }
 
 // Upstream is one entry of the list: an upstream (URL), or a source of upstreams.

@@ -38,6 +38,7 @@ func formatWords(format string) words {
 		"prefix":      {"path prefix", "/v1"},
 		"ratekey":     {"part of the request", "header:X-Api-Key"},
 		"redirect":    {"URL or path", "https://{host}{path}"},
+		"rewrite":     {"path, or path and query", "/new/$1"},
 		"regexp":      {"regular expression", "^/v[0-9]+/"},
 		"requestpath": {"path with query", "/healthz"},
 		"rewritten":   {"text", "http://app.internal/"},

@@ -19,6 +19,7 @@ func TestSplit(t *testing.T) {
 		"split: {pools: [{pool: v1}, {pool: v2}], by: 'header:x-user'}":     "[{v1 1} {v2 1}] [header:X-User]",
 		"split: {pools: [{pool: v1}, {pool: v2}], by: ['query:u', cookie]}": "[{v1 1} {v2 1}] [query:u cookie]",
 		"split: {pools: [{pool: v1}, {pool: v2}], by: address}":             "[{v1 1} {v2 1}] [client_ip]",
+		"split: {pools: [{pool: v1}, {pool: v2}], by: '{host} {cookie:u}'}": "[{v1 1} {v2 1}] [{host} {cookie:u}]",
 	} {
 		c, _ := parse(t, splitFile(text))
 		if s := c.Routes[0].Split; fmt.Sprint(s.Pools, s.By) != want {

@@ -56,7 +56,7 @@ func secretFor(f field, secret string) string {
 		return "https://ops.example.com/" + secret + "?key=" + secret
 	case "url", "redirect":
 		return "https://" + secret + ":" + secret + "@ops.example.com/?key=" + secret
-	case "requestpath":
+	case "requestpath", "rewrite":
 		return "/healthz?key=" + secret
 	}
 	return secret
@@ -193,7 +193,7 @@ func TestMistakesContainNoSecrets(t *testing.T) {
 func partly(f field) bool {
 	switch {
 	case isScalar(f.typ):
-		return slices.Contains([]string{"url", "redirect", "requestpath"}, f.format)
+		return slices.Contains([]string{"url", "redirect", "rewrite", "requestpath"}, f.format)
 	case f.typ.Kind() == reflect.Struct:
 		return slices.ContainsFunc(fieldsOf(f.typ), func(f field) bool { return f.shorthand })
 	}

@@ -199,9 +199,7 @@ func (v *validator) pool(path string, p Pool) {
 	if n := len(p.Sticky.Secret); n > 0 && n < 16 {
 		v.errorf(path+".sticky.secret", "has %d bytes: at least 16 are needed", n)
 	}
-	if p.Sticky.SameSite == "none" && p.Sticky.Secure == "never" {
-		v.errorf(path+".sticky.same_site", "found \"none\": browsers refuse such a cookie with secure: never")
-	}
+	v.sticky(path+".sticky", p.Sticky)
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
 		v.errorf(path+".tls", "cert and key go together")
 	}
@@ -271,6 +269,7 @@ func (v *validator) route(path string, r Route) {
 	v.headerEdit(path+".request_headers", r.RequestHeaders, true)
 	v.headerEdit(path+".response_headers", r.ResponseHeaders, false)
 	v.headerEdit(path+".error_headers", r.ErrorHeaders, false)
+	v.responseRules(path+".response_rules", r.ResponseRules)
 	v.access(path, r)
 	v.routeVariables(path, r)
 	v.rateKeys(path, r.Limits)
@@ -333,6 +332,9 @@ func (v *validator) headerEdit(path string, e HeaderEdit, isRequest bool) {
 	}
 	for i, name := range e.Remove {
 		v.headerAllowed(index(path+".remove", i), name, isRequest)
+	}
+	for i, r := range e.Replace {
+		v.headerAllowed(index(path+".replace", i)+".header", r.Header, isRequest)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/vars"
@@ -88,7 +89,26 @@ func (v *validator) routeVariables(path string, r Route) {
 	groups := r.Match.groups()
 	v.headerVariables(path+".request_headers", r.RequestHeaders, vars.Forward, groups)
 	v.headerVariables(path+".response_headers", r.ResponseHeaders, vars.Answer, groups)
+	for i, rule := range r.ResponseRules {
+		v.headerVariables(index(path+".response_rules", i), HeaderEdit{Set: rule.Set, Add: rule.Add}, vars.Answer, groups)
+	}
 	v.headerVariables(path+".error_headers", r.ErrorHeaders, vars.Answer, groups)
+	for _, values := range []struct {
+		key string
+		of  Values
+	}{{"set", r.RequestQuery.Set}, {"add", r.RequestQuery.Add}} {
+		for _, name := range slices.Sorted(maps.Keys(values.of)) {
+			v.variables(path+".request_query."+values.key+"."+name, values.of[name], vars.Forward, groups)
+		}
+	}
+	if p := r.RewritePath; p != nil {
+		parts, _ := vars.ParseRewrite(p.To)
+		for _, part := range parts {
+			if part.Group > groups {
+				v.errorf(path+".rewrite_path.to", "has {%d}: the expression of the route (match.path_regexp, else host_regexp) has %d groups", part.Group, groups)
+			}
+		}
+	}
 	if f := r.Access.Forward; f != nil {
 		v.headerVariables(path+".access.forward.request_headers", f.Headers, vars.Arrival, groups)
 	}
@@ -101,6 +121,27 @@ func (v *validator) routeVariables(path string, r Route) {
 			if w.Regexp == "" {
 				v.variables(index(path+".response_rewrites."+key, i)+".to", w.To, vars.Answer, groups)
 			}
+		}
+	}
+}
+
+// rewriteGroups warns of groups that the expression of a rewrite does not have. They stay
+// empty.
+func (a *advisor) rewriteGroups(path string, p RewritePath) {
+	re := regexp.MustCompile(p.Regexp)
+	parts, _ := vars.ParseRewrite(p.To)
+	for _, part := range parts {
+		name := strings.Trim(part.Match, "${}")
+		n, err := strconv.Atoi(name)
+		switch {
+		case part.Match == "":
+		case err == nil && n > re.NumSubexp():
+			a.warnf(path, "$%d stays empty: regexp has %d groups", n, re.NumSubexp())
+		case err != nil && re.SubexpIndex(name) < 0 && name[0] >= '0' && name[0] <= '9':
+			digits := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
+			a.warnf(path, "$%s stays empty: regexp has no group of this name; for group %s followed by text, write $${%s}%s", name, digits, digits, name[len(digits):])
+		case err != nil && re.SubexpIndex(name) < 0:
+			a.warnf(path, "$%s stays empty: regexp has no group of this name, (?P<%s>...)", name, name)
 		}
 	}
 }
@@ -123,16 +164,30 @@ func groupsIn(text string) (highest int) {
 	return highest
 }
 
-// respondVariables warns of words in a fixed body that resemble a variable. Style sheets
-// and scripts contain other braces.
-func (a *advisor) respondVariables(path string, r *Respond) {
+// respondVariables warns of words in a fixed answer that resemble a variable, and of
+// variables without a value. Style sheets and scripts contain other braces.
+func (a *advisor) respondVariables(path string, r *Respond, at vars.Place) {
 	if r == nil {
 		return
 	}
-	_, unknown := vars.Parse(r.Body)
+	a.looseVariables(path+".body", r.Body, at)
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		if name != "Content-Type" { // has no variables
+			a.looseVariables(path+".headers."+name, r.Headers[name], at)
+		}
+	}
+}
+
+func (a *advisor) looseVariables(path, text string, at vars.Place) {
+	parts, unknown := vars.Parse(text)
 	for _, word := range unknown {
-		if near := nearVariable(word, vars.Arrival); near != "" {
-			a.warnf(path+".body", "{%s} is not a variable, and stays as text (did you mean %s?)", word, near)
+		if near := nearVariable(word, at); near != "" {
+			a.warnf(path, "{%s} is not a variable, and stays as text (did you mean %s?)", word, near)
+		}
+	}
+	for _, p := range parts {
+		if p.Since > at {
+			a.warnf(path, "{%s} has no value here, and stays empty", p.Name)
 		}
 	}
 }

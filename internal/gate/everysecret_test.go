@@ -49,12 +49,16 @@ routes:
   - name: app
     match: {path: /app, headers: {X-Origin-Verify: "@"}, query: {key: "@"}, cookies: {session: "@"}}
     request_headers: {set: {X-Auth-Key: "@", X-Gate-Pass: "@", Authorization: "@", X-Api-Key: "@", X-Shared: "@"}, add: {X-Credential: "@", Cookie: "@"}}
+    rewrite_path: {regexp: "^/app", to: "/app?key=@"}
+    request_query: {set: {token: "@"}, add: {more: "@"}}
+    response_rules: [{set: {X-Rule: "@"}, add: {X-Rules: "@"}, replace: [{header: X-More, regexp: a, to: "@"}]}]
     response_headers: {set: {X-Signature: "@", Set-Cookie: "@"}, add: {X-More: "@"}}
     error_headers: {set: {X-Error: "@"}, add: {X-Other: "@"}}
     pool: app
     fallback: {respond: {status: 503, body: "@", headers: {X-Fallback: "@"}}}
   - {match: {path: /redirect}, redirect: {to: "https://u:@@a.example.com/?key=@"}}
   - {match: {path: /fixed}, respond: {body: "@", headers: {X-Fixed: "@"}}}
+  - {match: {path: /begun, header_prefix: {X-Origin: "@"}, query_prefix: {key: "@"}, cookie_prefix: {session: "@"}}, respond: {status: 204}}
   - {match: {path: /gone}, pool: gone}
   - {match: {path: /asked}, pool: app, access: {forward: {pool: gone, path: "/auth?key=@", request_headers: {set: {X-Auth-Key: "@", Authorization: "@"}, add: {X-Credential: "@"}}}}}
   - {match: {path: /askedbyurl}, pool: app, access: {forward: {url: "http://127.0.0.1:1/auth?key=@", timeout: 100ms}}}

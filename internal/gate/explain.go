@@ -220,9 +220,28 @@ func (e *Explanation) hide(r config.Route) {
 			}
 		}
 	}
+	e.Forwarded.Target = hideQuery(e.Forwarded.Target, r)
 	if r.Host == "upstream" {
 		e.Forwarded.Host = ""
 	}
+}
+
+// hideQuery removes the values of parameters that the route sets.
+func hideQuery(target string, r config.Route) string {
+	path, query, ok := strings.Cut(target, "?")
+	if !ok {
+		return target
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		plain, _ := url.QueryUnescape(name)
+		_, set := r.RequestQuery.Set[plain]
+		if _, added := r.RequestQuery.Add[plain]; set || added {
+			parts[i] = name + "=(set by the route)"
+		}
+	}
+	return path + "?" + strings.Join(parts, "&")
 }
 
 // witness is an upstream that keeps the last request.

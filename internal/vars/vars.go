@@ -48,6 +48,7 @@ type Part struct {
 	Name      string // name of a variable, without braces and parameter
 	Parameter string // parameter of a variable
 	Group     int    // 1 to 9; 0 = no group
+	Match     string // a group of the match of a rewrite, for example ${name}; see ParseRewrite
 	Since     Place  // the first place with the value
 }
 
