@@ -71,14 +71,16 @@ const namingLogTLS = `  output: "syslog+tls://127.0.0.1:1"
   tls: {ca: "<log.tls.ca>", cert: "<log.tls.cert>", key: "<log.tls.key>"}
 `
 
-// fileKeys returns every key of the configuration that names a file.
-func fileKeys(t reflect.Type, path string) (keys []string) {
+// fileKeys returns every key of the configuration that names a file. above has the structs
+// around t: conditions nest.
+func fileKeys(t reflect.Type, path string, above ...reflect.Type) (keys []string) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct {
+	if t.Kind() != reflect.Struct || slices.Contains(above, t) {
 		return nil
 	}
+	above = append(slices.Clone(above), t)
 	for f := range t.Fields() {
 		key := f.Tag.Get("yaml")
 		if key == "" {
@@ -89,7 +91,7 @@ func fileKeys(t reflect.Type, path string) (keys []string) {
 		if slices.Contains(strings.Split(f.Tag.Get("opt"), ","), "file") || format == "listen" || format == "output" {
 			keys = append(keys, at)
 		}
-		keys = append(keys, fileKeys(f.Type, at)...)
+		keys = append(keys, fileKeys(f.Type, at, above...)...)
 	}
 	return keys
 }
