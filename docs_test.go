@@ -209,8 +209,8 @@ func completed(example []byte) (text []byte, whole bool) {
 	}
 	known := reflect.TypeFor[config.Config]()
 	names := []string{"include", "defaults"}
-	for i := range known.NumField() {
-		names = append(names, known.Field(i).Tag.Get("yaml"))
+	for field := range known.Fields() {
+		names = append(names, field.Tag.Get("yaml"))
 	}
 	for key := range keys {
 		if !slices.Contains(names, key) {

@@ -205,7 +205,7 @@ func (f *featured) ask(version, flag string) []string {
 			how = "--http1.1" // curl fails at a second request over HTTP/2 without TLS
 		}
 		args = append(append(args, how), f.common()...)
-		for _, word := range strings.Fields(strings.ReplaceAll(f.words.Replace(r.curl), "=V", "="+version)) {
+		for word := range strings.FieldsSeq(strings.ReplaceAll(f.words.Replace(r.curl), "=V", "="+version)) {
 			if key, ends := strings.CutSuffix(word, "V"); ends && strings.ContainsAny(key[len(key)-1:], ":-") {
 				word = key + version
 			}

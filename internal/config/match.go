@@ -70,13 +70,7 @@ type Conditions struct {
 
 // Own returns the conditions of m as an entry would have them.
 func (m Match) Own() Conditions {
-	return Conditions{
-		Host: m.Host, Scheme: m.Scheme, HostRegexp: m.HostRegexp, Path: m.Path, PathRegexp: m.PathRegexp, Methods: m.Methods,
-		Headers: m.Headers, HeaderPrefix: m.HeaderPrefix, HeaderRegexp: m.HeaderRegexp, HeaderAbsent: m.HeaderAbsent,
-		Query: m.Query, QueryPrefix: m.QueryPrefix, QueryRegexp: m.QueryRegexp, QueryAbsent: m.QueryAbsent,
-		Cookies: m.Cookies, CookiePrefix: m.CookiePrefix, CookieRegexp: m.CookieRegexp, CookieAbsent: m.CookieAbsent,
-		Listener: m.Listener, Client: m.Client, Port: m.Port, SNI: m.SNI, All: m.All, Any: m.Any, Not: m.Not,
-	}
+	return Conditions(m)
 }
 
 // part is a list of conditions within those of a route.

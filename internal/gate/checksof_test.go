@@ -207,7 +207,7 @@ func TestChecksFromAgents(t *testing.T) {
 	a, port := agentScript(t, "127.0.0.1", 0)
 	list := fmt.Sprintf("http://%s, {url: \"http://%s\", weight: 2}", one.addr, two.addr)
 	check := fmt.Sprintf("type: none, agent: {port: %d, interval: 10ms}", port)
-	if _, _, err := config.Parse("test.yaml", []byte(fmt.Sprintf(checksFromForm, list, check, list, "from: app")), nil); err == nil {
+	if _, _, err := config.Parse("test.yaml", fmt.Appendf(nil, checksFromForm, list, check, list, "from: app"), nil); err == nil {
 		t.Fatal("from a pool without a health check: no error")
 	}
 	check = strings.Replace(check, "type: none", "path: /healthz", 1)
