@@ -48,7 +48,7 @@ func TestFirstSteps(t *testing.T) {
 		one.command(t, "on", a.address, "--admin", address)
 	}
 	wantCommand(t, 2, "goodgates answer on this machine: choose one with --admin", "status")
-	wantCommand(t, 1, "there is no configuration file to read again", "reload", "--admin", second)
+	wantCommand(t, 1, "so it has no configuration file to reload", "reload", "--admin", second)
 	if got := one.command(t, "status", "--admin", second); strings.Contains(got, "reload failed") {
 		t.Errorf("status after a reload without a file: %s", got)
 	}

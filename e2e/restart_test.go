@@ -77,7 +77,7 @@ pools:
 	wantNoneFailed(t, g, results)
 	early, longest := 0, 0.0
 	for _, e := range g.log() {
-		if e.Msg == "upstream available" && strings.Contains(e.Why, "before its breaker's time") {
+		if e.Msg == "upstream available" && strings.Contains(e.Why, "the breaker lets a trial through early") {
 			early++
 		}
 		longest = max(longest, e.HeldMS)

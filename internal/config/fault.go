@@ -61,9 +61,9 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 		at := index(path+".faults", i)
 		switch {
 		case f.Active(now) && f.Until != "":
-			a.warnf(at, "an injected fault is active until %s: %s for %s of the requests", f.Until, f, f.of())
+			a.warnf(at, "an injected fault is active until %s: %s for %s", f.Until, f, f.of())
 		case f.Active(now):
-			a.warnf(at, "an injected fault is active without an end: %s for %s of the requests; set until", f, f.of())
+			a.warnf(at, "an injected fault is active without an end: %s for %s; set until", f, f.of())
 		case f.Share > 0:
 			a.warnf(at+".until", "the injected fault ended at %s: remove it", f.Until)
 		}
@@ -73,14 +73,14 @@ func (a *advisor) faults(path string, r Route, now time.Time) {
 // of describes the requests that get the fault.
 func (f Fault) of() string {
 	if len(f.Headers) == 0 {
-		return fmt.Sprint(f.Share)
+		return fmt.Sprintf("%s of the requests", f.Share)
 	}
 	names := make([]string, 0, len(f.Headers))
 	for name := range f.Headers {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("%s, with %s,", f.Share, strings.Join(names, " and "))
+	return fmt.Sprintf("%s of the requests with %s", f.Share, strings.Join(names, " and "))
 }
 
 // moment accepts a time with its zone (RFC 3339).

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	f("{delay: 300ms}", "routes[0].faults[0]: an injected fault is active without an end: delay 300ms for 100% of the requests; set until")
-	f("{abort: 503, share: 5%, headers: {X-Fault: s3cr3t}, until: 2999-01-01T00:00:00Z}", "active until 2999-01-01T00:00:00Z: abort 503 for 5%, with X-Fault, of the requests")
+	f("{abort: 503, share: 5%, headers: {X-Fault: s3cr3t}, until: 2999-01-01T00:00:00Z}", "active until 2999-01-01T00:00:00Z: abort 503 for 5% of the requests with X-Fault")
 	f("{cut: 1KiB, until: 2001-01-01T00:00:00+02:00}", "routes[0].faults[0].until: the injected fault ended at 2001-01-01T00:00:00+02:00: remove it")
 	f("{throttle: 10KiB, share: 0%}", "[]")
 	f("{}", "one of delay, abort, cut, throttle is missing")

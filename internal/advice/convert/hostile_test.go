@@ -127,7 +127,7 @@ func TestConvertsNonsense(t *testing.T) {
 func passes(t *testing.T, from string, r *convert.Result) {
 	t.Helper()
 	text := r.YAML("x")
-	_, _, err := config.Parse("goodgate.yaml", text, nil)
+	_, _, err := config.Parse("goodgate.yaml", text, noEnv)
 	if err != nil && !strings.Contains(err.Error(), "pools is missing") && !strings.Contains(err.Error(), "listeners is missing") && !strings.Contains(err.Error(), "listeners: empty") {
 		t.Errorf("%s\nbecame\n%s\n%v", from, text, err)
 	}
@@ -163,7 +163,7 @@ func TestConversionsPassCheck(t *testing.T) {
 		if len(r.Refused) > 0 {
 			t.Errorf("%s: refused %v", file, r.Refused)
 		}
-		if _, _, err := config.Parse("goodgate.yaml", r.YAML("x"), nil); err != nil {
+		if _, _, err := config.Parse("goodgate.yaml", r.YAML("x"), noEnv); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
