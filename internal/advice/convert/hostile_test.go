@@ -102,8 +102,11 @@ func TestConvertsNonsense(t *testing.T) {
 	words := []string{"server", "location", "listen", "server_name", "proxy_pass", "upstream u", "upstream", "server 10.0.0.1", "return", "return 301", "rewrite", "if", "error_page",
 		"error_page 502 /x", "root", "ssl_certificate", "add_header", "proxy_set_header", "map", "hash", "keepalive", "log_format", "log_format x escape=none", "access_log", "resolver", "limit_except", "location =", "location ^~", "location ~", "proxy_next_upstream",
 		"auth_request", "auth_request /x", "auth_request_set", "mirror /x", "proxy_cache z", "proxy_cache_valid", "location = /x"}
-	for _, a := range words {
-		for _, b := range words {
+	for i, a := range words {
+		for j, b := range words {
+			if leftOut(i, j) {
+				continue
+			}
 			for _, form := range []string{"%s; %s;", "%s { %s; }", "server { %s { %s; } }", "server { location / { %s; %s; proxy_pass http://u; } } upstream u { server 10.0.0.1; }", "server { location / { %s { %s; } } }", "upstream u { %s; %s; } server { location / { proxy_pass http://u; } }"} {
 				passes(t, fmt.Sprintf(form, a, b), nginx(t, fmt.Sprintf(form, a, b)))
 			}
@@ -122,6 +125,9 @@ func TestConvertsNonsense(t *testing.T) {
 		}
 	}
 }
+
+// leftOut selects three quarters of all pairs, which are tried with GOODGATE_LONG=1 only.
+func leftOut(i, j int) bool { return (i+j)%4 != 0 && os.Getenv("GOODGATE_LONG") == "" }
 
 // passes fails when the result has a mistake, other than that there is nothing to do.
 func passes(t *testing.T, from string, r *convert.Result) {

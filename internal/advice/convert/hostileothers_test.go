@@ -80,8 +80,11 @@ func passesOthers(t *testing.T, from string, r *convert.Result) {
 func TestConvertsNonsenseOfOthers(t *testing.T) {
 	words := strings.Split("tls,bind,log,root,fs,header,redir,method,rewrite,uri,try_files,basic_auth,forward_auth,request_header,encode,intercept,invoke,handle,handle_path,route,abort,error,respond,reverse_proxy,"+
 		"php_fastcgi,file_server,import,@m,@m not,@m header,@m path_regexp,@m remote_ip,lb_policy,health_uri,header_up,transport,transport http,dynamic,to,request_body,vars,map,*,/,{block},uri strip_prefix,client_auth", ",")
-	for _, a := range words {
-		for _, b := range words {
+	for i, a := range words {
+		for j, b := range words {
+			if leftOut(i, j) {
+				continue
+			}
 			for _, form := range []string{":80 {\n%s\n%s\n}", ":80 {\n%s {\n%s\n}\n}"} {
 				text := fmt.Sprintf(form, a, b)
 				c, err := caddyfile.Parse(text, filepath.Join(t.TempDir(), "Caddyfile"), os.LookupEnv)
