@@ -88,10 +88,10 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	return u.observe(p, t, func(before Health) Health { return u.probe.next(before, p, t) })
 }
 
-// ObserveVerdict takes the verdict about another upstream, after the probe p of that one,
-// and reports whether the verdict here changed. It replaces the count of probes in a row.
-// After a refused connection of a live request the verdict stays [Down] until a probe
-// passes.
+// ObserveVerdict adopts the verdict about another upstream, whose latest probe was p. It
+// reports whether the verdict about this upstream changed. The adopted verdict replaces
+// the count of probes in a row. After this upstream has refused the connection of a live
+// request, its verdict stays [Down] until a probe passes.
 func (u *Upstream) ObserveVerdict(other Health, p Probe, t Thresholds) (flipped bool) {
 	return u.observe(p, t, func(before Health) Health {
 		if other == Up && p != Passed && before == Down {
@@ -140,9 +140,8 @@ func (u *Upstream) observe(p Probe, t Thresholds, next func(before Health) Healt
 	return before != after
 }
 
-// Refused handles a refused connection of a live request. Nothing listens on the address
-// now, which no threshold needs to confirm: the upstream is down. One passed probe brings
-// it back. Without a checker Refused does nothing, because nothing would bring the
+// Refused handles a refused connection of a live request. Nothing listens on the address,
+// so the upstream is down at once, without a threshold. One passed probe brings it back. Without a checker Refused does nothing, because nothing would bring the
 // upstream back; the breaker alone decides.
 func (u *Upstream) Refused() {
 	if !u.pool.checked() {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Introduction gives new upstreams of a pool a share of the requests beside the settled
+// Introduction gives new upstreams of a pool a share of the requests besides the settled
 // ones, under any policy (a canary). The share is a preference: if no upstream of the
 // drawn side can take a request, the other side does.
 //

@@ -16,12 +16,12 @@ type leaving struct {
 }
 
 // SaysLeaving handles an answer in which the upstream asks for no requests for d. It asks
-// for a probe at once, to confirm that. A wrong answer, a refused connection, and the
-// answer that the upstream drains all confirm it. Then the upstream rests for the
-// remainder of d or until a probe passes. Its breaker starts again, because failures
-// after that answer are not faults. After a passed probe the upstream does not rest. A
-// silent probe decides nothing, because a client can keep a server busy. Without a
-// checker nothing can confirm, and SaysLeaving does nothing.
+// for a probe at once, to confirm that. The probe confirms it if it gets a wrong answer, a
+// refused connection, or the answer that the upstream drains. Then the upstream rests for
+// the remainder of d or until a probe passes. Its breaker starts again, because failures
+// after that answer are not faults. If the probe passes, the upstream does not rest. A
+// silent probe decides nothing, because a client can keep a server busy. Without a checker
+// nothing can confirm the request, and SaysLeaving does nothing.
 func (u *Upstream) SaysLeaving(d time.Duration) {
 	if d <= 0 || !u.pool.checked() {
 		return

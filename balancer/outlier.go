@@ -29,7 +29,7 @@ type OutlierOptions struct {
 	MinRequests  int           // smallest number of requests, of the member and of the others, within ten seconds; below 1 counts as 1
 	FailureRatio float64       // smallest share of failures, beyond chance; 0 = this rule is off
 	SlowFactor   float64       // smallest ratio to the others' response time, beyond chance; 0 = this rule is off
-	SlowBy       time.Duration // smallest difference to the others' response time, which must hold too
+	SlowBy       time.Duration // smallest difference to the others' response time, required in addition to SlowFactor
 }
 
 const (

@@ -28,7 +28,7 @@ type Choice struct {
 	near bool // the pick asks one zone of several: only a few draws, and only members that welcome the request
 }
 
-// PolicyOptions are further inputs of some policies, beside the members.
+// PolicyOptions are further inputs of some policies, besides the members.
 type PolicyOptions struct {
 	HashLoad float64      // hash: bound of a member's load as a multiple of the mean; 0 = unbounded
 	InFlight func() int64 // hash: requests in flight in the whole pool

@@ -8,8 +8,8 @@ import (
 )
 
 // Key identifies an upstream. A change of weight or tier keeps the upstream's state,
-// because neither is part of the key. The pool is: an address in two pools has two
-// independent verdicts.
+// because neither is part of the key. Each pool has its own upstreams: an address in two
+// pools has two independent verdicts.
 type Key struct {
 	Pool string
 	Addr string // host:port or unix:/path
@@ -200,9 +200,10 @@ func (u *Upstream) SetOperator(o Operator) {
 func (u *Upstream) Breaker() BreakerState { return u.breaker.current() }
 
 // Nudged returns a channel that asks the checker to probe the upstream now, without
-// waiting for the next interval. It gets a signal if live traffic cannot reach the
-// upstream, if an answer says that the upstream is about to end ([Upstream.SaysLeaving]),
-// by [Pool.Doubt], and if [Upstream.Pulse] needs fresh evidence.
+// waiting for the next interval. The channel gets a signal when live traffic cannot reach
+// the upstream, when an answer says that the upstream is about to end
+// ([Upstream.SaysLeaving]), when [Pool.Doubt] is called, and when [Upstream.Pulse] needs
+// fresh evidence.
 func (u *Upstream) Nudged() <-chan struct{} { return u.nudged }
 
 // OnNudge sets a function to call after each signal of [Upstream.Nudged], without a lock

@@ -34,7 +34,7 @@ type waitlist struct {
 type WaitLimits struct {
 	Requests int           // largest number of requests in the queue
 	Body     int64         // largest sum of bytes of their buffered bodies; 0 = no bound
-	Long     time.Duration // wait after which the queue is last in, first out, as it is over half of Requests; 0 = no such wait
+	Long     time.Duration // wait of the oldest request that makes the queue last in, first out, like a queue over half of Requests; 0 = no such wait
 }
 
 // A returning upstream must not get all waiting requests at once. The first releaseFirst

@@ -10,11 +10,10 @@ import (
 // ZoneOptions keep requests in the zone of this process (zone-aware routing).
 //
 // Load bounds the load of a zone's members, as a multiple of an even spread over all
-// members. If more requests arrive in a zone, the rest goes to zones with spare capacity,
-// in proportion to that. So no zone is flooded, and none is idle. Only available members
-// count: a zone whose members fail gets less, and a zone without any gets nothing.
-// (Envoy, zone aware routing.) The pool must know how the sending processes are spread:
-// see Peers.
+// members. Requests above that bound go to other zones, in proportion to their spare
+// capacity. So no zone is flooded, and none is idle. Only available members count: a zone
+// whose members fail gets less, and a zone without any gets nothing. This is Envoy's zone
+// aware routing. The pool must know how many sending processes each zone has: see Peers.
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
 	Load  float64        // bound of a member's load, as a multiple of an even spread; below 1 = 1.2

@@ -16,11 +16,11 @@ type CORS struct {
 	// Origins are exact origins (https://app.example.com), patterns for all names below
 	// one (https://*.example.com), or "*" for all.
 	Origins     []string
-	Methods     []string      // beside GET, HEAD and POST; "*" = the requested one
+	Methods     []string      // besides GET, HEAD and POST; "*" = the requested one
 	Headers     []string      // that pages may send; "*" = the requested ones
 	Expose      []string      // that pages may read
 	Credentials bool          // allow cookies and other credentials; not with the origin "*"
-	MaxAge      time.Duration // for which browsers keep the answer to a preflight; 0 = their default
+	MaxAge      time.Duration // how long browsers keep the answer to a preflight; 0 = their default
 }
 
 // corsAnswer are the fields of an upstream's answer that the route's CORS replaces.

@@ -53,7 +53,7 @@ func (k FaultKinds) Words() (words []string) {
 // String returns the kinds as words with commas, for example "delay,cut"; empty for none.
 func (k FaultKinds) String() string { return strings.Join(k.Words(), ",") }
 
-// Injection holds faults that may change while the proxy runs, beside those of
+// Injection holds faults that may change while the proxy runs, besides those of
 // [Route.Faults]. It is safe for concurrent use. The zero value has none.
 type Injection struct{ list atomic.Pointer[[]Fault] }
 

@@ -18,8 +18,8 @@ import (
 
 // ForwardAuth asks another service whether to admit a request, like nginx's auth_request,
 // Traefik's forwardAuth and Caddy's forward_auth. The service gets a GET with the
-// request's header and without its body. A 2xx admits the request. Any other answer from
-// 300 to 499 goes to the client. Other answers and failures are [reason.AuthUnavailable].
+// request's header and without its body. A 2xx admits the request. An answer from 300 to
+// 499 goes to the client. All other answers, and failures, are [reason.AuthUnavailable].
 type ForwardAuth struct {
 	Pool    *Pool
 	Path    string        // of the request to the service, with a query if needed

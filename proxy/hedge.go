@@ -20,7 +20,7 @@ type Hedge struct {
 	After    time.Duration // fixed time after which a request is late, without a Quantile; 0 = never
 	MinDelay time.Duration // shortest time before a hedge; 0 = 1 ms
 	Budget   float64       // hedges that do not help, as a share of requests; 0 = no hedges at all
-	// OnEvidence requires evidence against the upstream, beside one late request.
+	// OnEvidence requires evidence against the upstream, besides one late request.
 	OnEvidence bool
 }
 

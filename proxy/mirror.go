@@ -26,7 +26,7 @@ type Mirror struct {
 	Methods []string      // nil = GET and HEAD. Another method may have its effect twice
 	MaxBody int64         // limit of a request's body, in bytes; the route's pool keeps at most its Retry.MaxBody
 	Timeout time.Duration // of each mirrored request; 0 = 10 s
-	Headers []string      // response fields to compare, beside status and body
+	Headers []string      // response fields to compare, besides status and body
 	Work    *MirrorWork   // runs the mirrored requests; required
 }
 

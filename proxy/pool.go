@@ -24,7 +24,7 @@ type Timeouts struct {
 	Idle           time.Duration // longest time without a byte in either direction within a body; 0 = no limit
 	Request        time.Duration // the whole request with all attempts and waits; 0 = no limit
 	KeepAlive      time.Duration // how long an idle connection stays open, unless the upstream closes it sooner; 0 = 60 s
-	Age            time.Duration // age at which a connection gets no more requests, less up to a tenth at random; 0 = no limit
+	Age            time.Duration // age, less a random part of up to a tenth, after which a connection gets no more requests; 0 = no limit
 	Ping           time.Duration // how long an HTTP/2 connection is silent before the proxy pings the upstream; 0 = never
 }
 

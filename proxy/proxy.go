@@ -28,7 +28,7 @@ type Options struct {
 	// DropHeaders are further request fields that the proxy removes, except those in
 	// TrustedHeaders. nil means [DefaultDropHeaders].
 	DropHeaders []string
-	// Decisive are fields whose values decide what happens to a request, beside those in
+	// Decisive are fields whose values decide what happens to a request, besides those in
 	// the conditions of routes. The proxy removes every other spelling of them: with
 	// X-User in the list, x_user does not reach an upstream.
 	Decisive []string
@@ -60,7 +60,7 @@ type Options struct {
 type Listener struct {
 	Name      string        // conditions of routes refer to it
 	BodyIdle  time.Duration // limit between two parts of the request's body; 0 = no limit
-	BodyRate  int64         // minimum for a request's body of known length, in bytes a second, on average after BodyIdle; 0 = no minimum
+	BodyRate  int64         // minimum average rate of a request's body of known length, in bytes a second, once the proxy has waited BodyIdle in total; 0 = no minimum
 	WriteIdle time.Duration // limit until the client takes the next part of the response; 0 = no limit
 	Limits    *Limits       // the requests that may pass; nil = all
 

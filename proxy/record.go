@@ -91,9 +91,9 @@ func (r *Record) Escaped() bool { return r.Reason.GatewayError() }
 // Rescued reports whether an upstream failed and the client did not notice it.
 func (r *Record) Rescued() bool { return r.Absorbed != reason.ByNothing && !r.MadeFaster() }
 
-// MadeFaster reports whether a hedge answered before the first upstream, and that had not
-// failed. Then no failure was hidden: without the hedge, the client would have received
-// the answer later.
+// MadeFaster reports whether a hedge answered before the first upstream, and the first
+// upstream had not failed. Then no failure was hidden: without the hedge, the client would
+// have received the answer later.
 func (r *Record) MadeFaster() bool { return r.Absorbed == reason.ByHedge && r.Hidden == reason.None }
 
 // note adds an attempt and numbers it.

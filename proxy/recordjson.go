@@ -21,8 +21,8 @@ type jsonLine struct {
 }
 
 // LogJSON returns an observer that writes the same lines as [Log] with a
-// [slog.JSONHandler], at less cost: slog passes every number with a fraction, and so each
-// duration, to encoding/json. Each line is one Write to w, which must be safe for
+// [slog.JSONHandler], at less cost: slog uses encoding/json for every number with a
+// fraction, and so for each duration. Each line is one Write to w, which must be safe for
 // concurrent use. Write errors are ignored. It does not write records below level.
 func LogJSON(w io.Writer, level slog.Level, edits ...LogEdit) func(*Record) {
 	lines := sync.Pool{New: func() any { return new(jsonLine) }}

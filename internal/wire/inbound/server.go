@@ -36,7 +36,7 @@ type Options struct {
 
 	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
 	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
-	Age       time.Duration // age after which a connection ends with its current request, less up to a tenth at random; 0 = no bound
+	Age       time.Duration // age, less a random part of up to a tenth, after which a connection ends with its current request; 0 = no bound
 	Requests  int           // number of requests after which a connection ends with its current one; 0 = no bound
 	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
 
