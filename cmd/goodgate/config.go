@@ -99,7 +99,7 @@ a warning.`,
 		}
 		var done admin.Reloaded
 		return q.print(answer, &done, func() {
-			printable.Fprintf(q.out, "version %d is in use: %s; the next reload puts the file, which is unchanged, into use again\n", n, count(len(done.Changes), "change"))
+			printable.Fprintf(q.out, "version %d is in use (%s); the file stays as it is, and the next reload puts it into use again\n", n, count(len(done.Changes), "change"))
 			for _, c := range done.Changes {
 				printable.Fprintln(q.out, " ", c)
 			}

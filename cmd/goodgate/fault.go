@@ -36,8 +36,8 @@ func newFault() *cobra.Command {
 		Use:   "fault [ROUTE]",
 		Short: "Inject faults into a route to test its clients; show them and end them",
 		Long: `Show the injected faults that requests can meet, inject one into a route, or end
-those of operators. A route has one fault of each kind; a new one replaces it. A fault
-ends after --for (10 minutes by default, 24 hours at most), with --end, and when goodgate
+those that operators injected. A route has one fault of each kind; a new one replaces
+it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end, and when goodgate
 restarts. Faults count against no upstream.`,
 		Example: `  goodgate fault
   goodgate fault shop --delay 300ms --share 5% --for 30m

@@ -42,7 +42,7 @@ With --listen and --to, goodgate serves the admin API and the dashboard on
 With a configuration file, admin.address turns them on.
 
 Signals:
-  SIGHUP           reload the configuration file; after a mistake in it, change nothing
+  SIGHUP           reload the configuration file; if it has an error, change nothing
   SIGUSR1          reopen the log file
   SIGUSR2          start the program again from the same path, and hand over to it
   SIGTERM, SIGINT  drain: responses have Connection: close, requests in flight
@@ -64,7 +64,7 @@ Signals:
 	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
 	c.Flags().StringArrayVarP(&f.listen, "listen", "l", nil, "`ADDRESS` to listen on, host:port or unix:/path; may be repeated")
 	c.Flags().StringArrayVarP(&f.to, "to", "t", nil, "`URL` of an upstream, http://host:port, https://host:port or unix:/path; may be repeated")
-	c.Flags().StringVar(&f.admin, "admin", "", "`ADDRESS` of the admin API and the dashboard, with --to: host:port, unix:/path or off (default "+defaultAdmin+")")
+	c.Flags().StringVar(&f.admin, "admin", "", "with --to: `ADDRESS` of the admin API and the dashboard, host:port, unix:/path or off (default "+defaultAdmin+")")
 	c.Flags().Var(&f.format, "log-format", "log format: "+f.format.list()+" (default auto: human on a terminal, else json)")
 	c.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions(f.format.of, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().BoolVar(&f.watch, "watch", false, "reload when a file of the configuration changes, without a SIGHUP")

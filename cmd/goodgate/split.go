@@ -26,8 +26,8 @@ func newSplit() *cobra.Command {
 		Use:   "split [ROUTE [POOL=WEIGHT ...]]",
 		Short: "Show or change how a route is split between pools",
 		Long: `Show how routes are split between pools, how each pool performs, and the next step of
-the schedule. POOL=WEIGHT changes the weights. If every pool of the route is given, these
-are relative weights. Otherwise each is a percentage of the route's requests, and the
+the schedule. POOL=WEIGHT changes the weights. If you give every pool of the route, the
+values are relative weights. Otherwise each is a percentage of the route's requests, and the
 other pools share the rest in their present proportions.
 
 A change stops the schedule and overrides the guard. It lasts until --reset, until the
