@@ -141,8 +141,9 @@ func (u *Upstream) observe(p Probe, t Thresholds, next func(before Health) Healt
 }
 
 // Refused handles a refused connection of a live request. Nothing listens on the address,
-// so the upstream is down at once, without a threshold. One passed probe brings it back. Without a checker Refused does nothing, because nothing would bring the
-// upstream back; the breaker alone decides.
+// so the upstream is down at once, without a threshold. One passed probe brings it back.
+// Without a checker Refused does nothing, because nothing would bring the upstream back;
+// the breaker alone decides.
 func (u *Upstream) Refused() {
 	if !u.pool.checked() {
 		return

@@ -6,7 +6,7 @@ import (
 
 // Access decides who may use a route.
 type Access struct {
-	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network in allow and deny with the client's address decides."`
+	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network, of allow and deny together, that contains the client's address decides."`
 	Deny    []netip.Prefix `yaml:"deny" opt:"single" help:"Networks to refuse."`
 	Basic   *BasicAuth     `yaml:"basic" help:"Basic authentication: user and password (RFC 7617)."`
 	Forward *ForwardAuth   `yaml:"forward" help:"Forward auth: another service decides about each request."`
@@ -26,8 +26,8 @@ type BasicAuth struct {
 // ForwardAuth asks another service whether to admit a request.
 type ForwardAuth struct {
 	Pool    string     `yaml:"pool" opt:"shorthand,public" oneof:"service" example:"auth" help:"Name of the pool with the authentication service."`
-	URL     []string   `yaml:"url" oneof:"service" opt:"single" format:"serviceurl" example:"[\"http://127.0.0.1:9091/api/authz/forward-auth\"]" help:"URL of the authentication service, instead of a pool, with the path of the authentication request. More URLs, with the same path, are more instances."`
-	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri. With url its path."`
+	URL     []string   `yaml:"url" oneof:"service" opt:"single" format:"serviceurl" example:"[\"http://127.0.0.1:9091/api/authz/forward-auth\"]" help:"URL of the authentication service, instead of a pool. Its path is the path of the authentication request. Several URLs with the same path are several instances."`
+	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri. With url, the URL's path is used instead."`
 	Host    string     `yaml:"host" default:"upstream" format:"sendhost" help:"Host header of the authentication request: upstream (the service's own), keep (the client's) or a name."`
 	TLS     TLS        `yaml:"tls" help:"TLS with the service of an https url."`
 	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
@@ -49,7 +49,7 @@ type CORS struct {
 
 // CrossOrigin decides about requests that pages of other origins send.
 type CrossOrigin struct {
-	Mode    string   `yaml:"mode" default:"allow" opt:"shorthand" enum:"allow|deny" help:"deny refuses requests from pages of other origins that may change something, by Sec-Fetch-Site or Origin."`
+	Mode    string   `yaml:"mode" default:"allow" opt:"shorthand" enum:"allow|deny" help:"deny refuses requests that may change something, if Sec-Fetch-Site or Origin shows that a page of another origin sends them."`
 	Trusted []string `yaml:"trusted" default:"[]" opt:"single" format:"exactorigin" help:"Other origins that may send such requests."`
 }
 

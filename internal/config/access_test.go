@@ -40,7 +40,7 @@ func TestAnswersAndAccess(t *testing.T) {
 		`access: {forward: {path: /v}}`:                                           "one of pool, url is missing",
 		`access: {forward: {pool: app, url: "http://10.0.0.3/v"}}`:                "exclude each other",
 		`access: {forward: {url: "http://10.0.0.3/v", path: /v}}`:                 "excludes url, which has the path",
-		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.4/w"]}}`:    "forward.url[1]: has another path than the first URL",
+		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.4/w"]}}`:    "forward.url[1]: its path differs from that of the first URL",
 		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.3:80/v"]}}`: "the same upstream as an earlier one",
 		`access: {forward: {url: "10.0.0.3:9091/v"}}`:                             "expected http://host:port/path",
 		`access: {forward: {url: "http://a:b@10.0.0.3/v"}}`:                       "takes no user and password",

@@ -13,7 +13,7 @@ import (
 type ACMEDNS struct {
 	RFC2136     *RFC2136 `yaml:"rfc2136" oneof:"provider" help:"Dynamic updates of the zone (RFC 2136), as BIND, Knot and PowerDNS accept them."`
 	Exec        *DNSExec `yaml:"exec" oneof:"provider" help:"A program that creates and removes the record, with the arguments of lego's exec provider."`
-	Propagation Duration `yaml:"propagation" default:"2m" min:"1s" max:"30m" zero:"no check" help:"Longest time until all name servers of the zone have the record; only then the authority looks."`
+	Propagation Duration `yaml:"propagation" default:"2m" min:"1s" max:"30m" zero:"no check" help:"How long goodgate waits until all name servers of the zone have the record. Only then does it ask the authority to look."`
 	Servers     []string `yaml:"servers" default:"[]" opt:"single" format:"nameserver" example:"[10.0.0.53]" help:"Name servers that must have the record; empty means those of the zone."`
 	Resolvers   []string `yaml:"resolvers" default:"[]" opt:"single" format:"nameserver" example:"[9.9.9.9]" help:"Resolvers that find the zone and its name servers; empty means the system's."`
 	FollowCNAME bool     `yaml:"follow_cname" default:"true" help:"Create the record where a CNAME record of _acme-challenge leads."`
@@ -41,10 +41,10 @@ func (r RFC2136) Key() []byte {
 
 // DNSExec configures a program that publishes the records.
 type DNSExec struct {
-	Program string   `yaml:"program" opt:"shorthand,required,file" example:"/usr/local/bin/dns-record" help:"The program. After args it gets present or cleanup, the name of the record and its value."`
-	Args    []string `yaml:"args" default:"[]" opt:"single" example:"[--zone, example.com]" help:"Arguments before those."`
-	Env     Values   `yaml:"env" format:"token" example:"{API_TOKEN: \"${API_TOKEN}\"}" help:"Environment variables for the program, beside those of goodgate."`
-	Timeout Duration `yaml:"timeout" default:"1m" min:"1s" max:"10m" help:"For one call; after it goodgate kills the program and its children."`
+	Program string   `yaml:"program" opt:"shorthand,required,file" example:"/usr/local/bin/dns-record" help:"The program. Its arguments are args, then present or cleanup, the name of the record and its value."`
+	Args    []string `yaml:"args" default:"[]" opt:"single" example:"[--zone, example.com]" help:"Arguments before present or cleanup."`
+	Env     Values   `yaml:"env" format:"token" example:"{API_TOKEN: \"${API_TOKEN}\"}" help:"Environment variables for the program, in addition to those of goodgate."`
+	Timeout Duration `yaml:"timeout" default:"1m" min:"1s" max:"10m" help:"For one call. After this time, goodgate kills the program and its children."`
 }
 
 // Wildcard reports whether a host of ACME stands for all names one label below.

@@ -15,5 +15,5 @@ type RouteCache struct {
 	MaxAge      Duration `yaml:"max_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Longest freshness, whatever the response says."`
 	MaxBody     Size     `yaml:"max_body" default:"0B" min:"1B" max:"16MiB" zero:"the pool's commit.buffer" help:"Largest body to keep."`
 	IgnoreQuery []string `yaml:"ignore_query" default:"[]" opt:"single" format:"parameter" example:"[\"utm_*\", gclid]" help:"Query parameters that do not change the answer; a * at the end stands for the rest of a name. The upstream still receives them."`
-	Vary        []string `yaml:"vary" default:"[]" opt:"single" format:"header" example:"[X-Device]" help:"Request headers that change the answer, although it does not say so in Vary."`
+	Vary        []string `yaml:"vary" default:"[]" opt:"single" format:"header" example:"[X-Device]" help:"Request headers that change the answer although its Vary does not list them."`
 }

@@ -13,8 +13,8 @@ import (
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" example:"[\":8080\"]" help:"Addresses that accept clients."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front of goodgate. goodgate believes their trusted_headers."`
-	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first header with an address gives the client's."`
-	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Original-Uri, X-Original-Method, X-Rewrite-Url, X-Original-Host, X-Host, X-Http-Host-Override, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them. Applications believe them as if a proxy had set them."`
+	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first header with an address gives the client's address."`
+	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Original-Uri, X-Original-Method, X-Rewrite-Url, X-Original-Host, X-Host, X-Http-Host-Override, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them. Some applications trust them as if a proxy had set them."`
 	Admin          Admin           `yaml:"admin" help:"The admin API for operators."`
 	Log            Log             `yaml:"log" help:"The log: a record for each request, and events of upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
@@ -57,7 +57,7 @@ type Listener struct {
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file of a unix socket."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"Timeouts for clients."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
-	BodyRate  Size             `yaml:"body_rate" default:"500B" min:"1B" max:"1GiB" zero:"no limit" help:"Lowest rate a second of a request body of known length, on average, once goodgate has waited timeouts.body_idle for the client."`
+	BodyRate  Size             `yaml:"body_rate" default:"500B" min:"1B" max:"1GiB" zero:"no limit" help:"Minimum average rate, per second, of a request body of known length. It applies once goodgate has waited for the client for timeouts.body_idle in total."`
 	Limits    Limits           `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
 	TLS       *ListenerTLS     `yaml:"tls" help:"TLS with clients."`
 	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`
@@ -65,7 +65,7 @@ type Listener struct {
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from elsewhere must not."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; more wait until one ends."`
-	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests after which a client's connection, over HTTP/1.1 or HTTP/2, ends with its current requests."`
+	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection (HTTP/1.1 or HTTP/2). After these, goodgate closes the connection when its current requests end."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate closes more."`
 }
 
@@ -83,9 +83,9 @@ func (l Listener) Network() (network, address string) {
 
 // ListenerTLS configures TLS for clients.
 type ListenerTLS struct {
-	Certificates []Certificate `yaml:"certificates" help:"Certificates. A client gets the first with the name that it requests, else the first of all. goodgate reads their files again on change."`
+	Certificates []Certificate `yaml:"certificates" help:"Certificates. A client gets the first one that has the requested name, else the first of the list. goodgate reads the files again on change."`
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
-	OCSPStapling bool          `yaml:"ocsp_stapling" default:"true" help:"Get OCSP responses for the certificates from their issuers, and send them in handshakes. For certificates that name an OCSP responder and have no file in ocsp."`
+	OCSPStapling bool          `yaml:"ocsp_stapling" default:"true" help:"Get OCSP responses for the certificates from their issuers, and send them in handshakes. This applies to certificates that name an OCSP responder and have no file in ocsp."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
 	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; absent requests none."`
 	ClientCRL    []string      `yaml:"client_crl" default:"[]" opt:"file,single" example:"[/etc/goodgate/clients.crl]" help:"Files with certificate revocation lists of client_ca's authorities, in PEM or DER. goodgate refuses revoked certificates, and those whose issuer has no current list. It reads the files again on change."`
@@ -132,16 +132,16 @@ type ListenerHTTP2 struct {
 	Enabled    bool     `yaml:"enabled" default:"true" help:"Offer HTTP/2 to clients that use TLS."`
 	Cleartext  bool     `yaml:"cleartext" default:"false" help:"Accept HTTP/2 without TLS from clients with prior knowledge (h2c)."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Concurrent requests on one connection."`
-	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection with more, if they are more than half of its requests."`
-	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence until goodgate pings the client, which has the same time to answer."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection that cancels more, if they are more than half of its requests."`
+	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence after which goodgate pings the client. The client then has the same time to answer."`
 }
 
 // ListenerHTTP3 configures HTTP/3 for clients.
 type ListenerHTTP3 struct {
 	Enabled    bool     `yaml:"enabled" default:"false" help:"Accept HTTP/3 as well, on UDP at the same address and port, with TLS 1.3."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Concurrent requests on one connection."`
-	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection with more, if they are more than half of its requests."`
-	Idle       Duration `yaml:"idle" default:"30s" min:"1s" max:"1h" help:"Silence until goodgate closes the connection; at half of it goodgate pings the client."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection that cancels more, if they are more than half of its requests."`
+	Idle       Duration `yaml:"idle" default:"30s" min:"1s" max:"1h" help:"Silence after which goodgate closes the connection. After half of it, goodgate pings the client."`
 	MaxAge     Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h" zero:"no offer" help:"How long clients may remember the offer of HTTP/3 (Alt-Svc)."`
 	Port       int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the listener's" help:"UDP port to offer to clients, if a device in front maps another port to the listener's."`
 }
@@ -152,16 +152,16 @@ type ListenerTimeouts struct {
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
 	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest time until the client takes the next part of a response."`
 	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Should be longer than in the proxy in front (nginx: 60s)."`
-	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age at which a connection, over HTTP/1.1 or HTTP/2, ends with its current requests, less a random tenth. Lets a TCP load balancer in front spread clients anew."`
+	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection (HTTP/1.1 or HTTP/2), less a random part of up to a tenth. Then goodgate closes it when its current requests end, so a TCP load balancer in front can spread clients anew."`
 }
 
 // Admin is the operator's API.
 type Admin struct {
-	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty opens none. An address that other machines reach needs a token."`
+	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty opens no listener. An address that other machines reach needs a token."`
 	Token   Secret   `yaml:"token" default:"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
 	Tokens  []Token  `yaml:"tokens" help:"More tokens, each with a name. The log and the status show this name with changes."`
 	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" help:"Host names that requests to the API may use, besides addresses and localhost."`
-	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution stays in memory for /debug/flight."`
+	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution trace stays in memory for /debug/flight (Go's flight recorder)."`
 }
 
 // Token authenticates its bearer.
@@ -212,7 +212,7 @@ type Webhook struct {
 
 // State is the place of the state file, which keeps the operators' changes.
 type State struct {
-	File string `yaml:"file" default:"" opt:"file" example:"/var/lib/goodgate/state.json" help:"File for the changes that operators make by API and command: drains, weights, upstreams. Empty means state.json in systemd's StateDirectory=; without one such changes end with the process."`
+	File string `yaml:"file" default:"" opt:"file" example:"/var/lib/goodgate/state.json" help:"File for the changes that operators make by API and command: drains, weights, upstreams. Empty means state.json in systemd's StateDirectory=. Without a StateDirectory=, such changes end with the process."`
 }
 
 // Shutdown configures the end of the process.

@@ -61,8 +61,8 @@ func TestErrors(t *testing.T) {
 	f("listeners: [\":8080\"]\npools: {}", "g.yaml:2:8: pools: empty: define a pool with its upstreams")
 	f(minimal+"  b: {upstreams: [\"http://b\"]}", "g.yaml:3:1: pools: 2 pools (app, b) and no routes: add routes that choose between them")
 	f(strings.Replace(minimal, `":8080"`, `":8080", "[::]:8080", "unix:/a", "unix:/a", ":0", ":0"`, 1),
-		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0], ":8080", has this address already`,
-		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2], "unix:/a", has this address already`)
+		`g.yaml:2:22: listeners[1].address: found "[::]:8080": listeners[0] (":8080") has this address already`,
+		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2] ("unix:/a") has this address already`)
 	two := strings.Replace(minimal, `":8080"`, `{address: ":1", name: a}, {address: ":2", name: NAME}`, 1) + "routes: [{match: {listener: REF}, pool: app}]"
 	named := func(name, ref string) string { return strings.NewReplacer("NAME", name, "REF", ref).Replace(two) }
 	f(named("a", `":1"`), `g.yaml:2:61: listeners[1].name: found "a": listeners[0] has this name`)

@@ -4,8 +4,8 @@ import "fmt"
 
 // Fleet connects the instances that serve the same traffic.
 type Fleet struct {
-	Engine    string   `yaml:"engine" default:"redis" enum:"redis" help:"The store that the instances share: redis, which is Redis 5 or later, or Valkey."`
-	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store. With sentinel.master those of the sentinels, with cluster those of some nodes."`
+	Engine    string   `yaml:"engine" default:"redis" enum:"redis" help:"The store that the instances share. redis means Redis 5 or later, or Valkey."`
+	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store; with sentinel.master, of the sentinels; with cluster, of some nodes."`
 	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts all data in the store, at least 16 bytes; the same on all instances."`
 	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
 	Instance  string   `yaml:"instance" default:"" format:"name" example:"gate-1" help:"Name of this instance; empty means the host's."`
@@ -15,7 +15,7 @@ type Fleet struct {
 	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
 	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
-	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"Health checks: with shared, two instances check each upstream and tell the others what they found; with own, each instance checks all; auto shares them from four instances on, if instances times upstreams are 1000 or more."`
+	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"How instances divide the health checks. shared: two instances check each upstream, and send the results to the others. own: each instance checks all upstreams. auto: shared from four instances on, if instances times upstreams is 1000 or more; otherwise own."`
 	TLS       *TLS     `yaml:"tls" help:"TLS with the store; {} trusts the system's authorities."`
 }
 
@@ -67,10 +67,10 @@ func (v *validator) fleet() {
 	case f.Cluster && f.Database != 0:
 		v.errorf("fleet.database", "found %d: a cluster has only database 0", f.Database)
 	case len(f.Addresses) > 1 && !f.Cluster && f.Sentinel.Master == "":
-		v.errorf("fleet.addresses", "has %d: set sentinel.master if they are sentinels, or cluster: true if they are nodes of a cluster", len(f.Addresses))
+		v.errorf("fleet.addresses", "has %d addresses: set sentinel.master if they are sentinels, or cluster: true if they are nodes of a cluster", len(f.Addresses))
 	}
 	if f.Sentinel.Master == "" && (f.Sentinel.Username != "" || f.Sentinel.Password != "") {
-		v.errorf("fleet.sentinel", "master is missing: the name of the primary that the sentinels watch")
+		v.errorf("fleet.sentinel", "master is missing: set it to the name of the primary that the sentinels watch")
 	}
 	if t := f.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
 		v.errorf("fleet.tls", "cert and key go together")

@@ -75,7 +75,7 @@ var formats = map[string]format{
 
 func poolName(s string) (string, error) {
 	if s == "" || len(s) > 63 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-		return "", errors.New("a name has 1 to 63 of a-z, 0-9, _ and -")
+		return "", errors.New("a name has 1 to 63 characters: a-z, 0-9, _ and -")
 	}
 	return s, nil
 }

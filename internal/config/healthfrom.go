@@ -54,7 +54,7 @@ func (v *validator) healthFrom(path, pool string, h Health) {
 			if len(seen) == 1 {
 				v.errorf(path+".from", "found %q: a pool cannot take its checks from itself", h.From)
 			} else {
-				v.errorf(path+".from", "found %q: a cycle, because no pool of it checks: %s", h.From, strings.Join(append(seen, at), " -> "))
+				v.errorf(path+".from", "found %q: a cycle, in which no pool makes checks: %s", h.From, strings.Join(append(seen, at), " -> "))
 			}
 			return
 		}

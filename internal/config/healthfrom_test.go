@@ -40,7 +40,7 @@ func TestHealthFrom(t *testing.T) {
 	f("pools:\n  app: {upstreams: [{srv: _http._tcp.app.example}]}\n  other: {upstreams: [\"http://10.0.0.1:3\"], health: {from: app}}\n", "")
 	f(two("path: /h", same+"{from: ap}"), `a.yaml:5:63: pools.other.health.from: found "ap": no such pool; defined: app, other`)
 	f(two("path: /h", same+"{from: other}"), "a pool cannot take its checks from itself")
-	f(two("from: other", same+"{from: app}"), `pools.app.health.from: found "other": a cycle, because no pool of it checks: app -> other -> app`)
+	f(two("from: other", same+"{from: app}"), `pools.app.health.from: found "other": a cycle, in which no pool makes checks: app -> other -> app`)
 	f(two("type: none", same+"{from: app}"), "this pool has no health check (pools.app.health.type is none)")
 	f(two("path: /h", same+"{from: app, path: /x}"), `pools.other.health.path: excludes from: pool "app" makes the checks`)
 	f(two("path: /h", same+"{from: app, expect: {status: 200}}"), "pools.other.health.expect: excludes from")

@@ -21,7 +21,7 @@ const (
 // writing has the keys about the form of the file. They are removed before the rest is decoded: the other keys then
 // contain their effect.
 type writing struct {
-	Include  []string `yaml:"include" opt:"single,public" example:"conf.d/*.yaml" help:"More files of this configuration: names or patterns with *, ? and [a-z], from the folder of the file that includes them. Their listeners, routes and pools come after those of that file, in the order of the names; each other key may be in one file only."`
+	Include  []string `yaml:"include" opt:"single,public" example:"conf.d/*.yaml" help:"More files of this configuration: names or patterns with *, ? and [a-z], from the folder of the file that includes them. Their listeners, routes and pools follow those of the including file, in the order of the file names. Every other key may be in one file only."`
 	Defaults Pool     `yaml:"defaults" help:"Settings for all pools: every key of a pool. A pool's own value takes precedence; lists, headers and fallback count as one value."`
 }
 

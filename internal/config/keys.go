@@ -66,7 +66,7 @@ func requestKey(s string, words ...string) (string, error) {
 	if !named {
 		hint = didYouMean(s, words)
 	}
-	return "", fmt.Errorf("expected %s, header:NAME or cookie:NAME%s", strings.Join(words, ", "), hint)
+	return "", fmt.Errorf("expected %s, header:NAME, cookie:NAME, or text with variables such as {client_ip}%s", strings.Join(words, ", "), hint)
 }
 
 // KeyTexts returns the parts of a key as texts with variables.

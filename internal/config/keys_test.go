@@ -19,7 +19,7 @@ func TestKeys(t *testing.T) {
 		`"{1}"`:                                       `found "{1}": {1} has no value here`,
 		`"{}"`:                                        `found "{}": has no variable`,
 		`"{header:a b}"`:                              `found "{header:a b}": {header:a b}: "a b" is not a name`,
-		`client-ip`:                                   `found "client-ip": expected client_ip, all, header:NAME or cookie:NAME (did you mean client_ip?)`,
+		`client-ip`:                                   `found "client-ip": expected client_ip, all, header:NAME, cookie:NAME, or text with variables such as {client_ip} (did you mean client_ip?)`,
 	} {
 		_, _, err := Parse("g.yaml", []byte(withPool("limits: {rates: [{requests: 1, on: "+on+"}]}")), noEnv)
 		got := ""

@@ -16,18 +16,18 @@ type Rate struct {
 	On         []string `yaml:"on" default:"[client_ip]" opt:"single" format:"ratekey" example:"[client_ip, \"header:X-Tenant\"]" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key), cookie:NAME, or text with variables such as {client_ip}{query:user}. A list counts each combination. Requests with no part of the key are not limited."`
 	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests in each period (per); more get 429 (rate_limited)."`
 	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"Period for requests."`
-	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests at once after a pause."`
+	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests allowed at once after a pause."`
 	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that identify one client."`
 	MaxKeys    int      `yaml:"max_keys" default:"65536" min:"16" max:"100000000" help:"Clients or keys to remember; beyond that goodgate forgets idle ones."`
 	Scope      string   `yaml:"scope" default:"instance" enum:"instance|fleet" help:"instance counts on each instance alone, fleet on all instances of the fleet together."`
-	Exact      bool     `yaml:"exact" default:"false" help:"With scope fleet: ask the store for each request, for 20ms at most; for small numbers, such as logins."`
+	Exact      bool     `yaml:"exact" default:"false" help:"With scope fleet: ask the store about each request, and wait 20ms at most. For low limits, such as on logins."`
 	DryRun     bool     `yaml:"dry_run" default:"false" help:"Refuse nothing, and log would_limit."`
 }
 
 // Queue configures the wait for a place while a pool's upstreams are at their limit.
 type Queue struct {
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait. Beyond that the client with the most requests in the queue loses its oldest (load shedding)."`
-	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In a lasting overload, when requests have waited for longer than this without a break, it is 50ms."`
+	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In a lasting overload the longest wait is 50ms. An overload is lasting once requests have waited without a break for longer than max_wait."`
 }
 
 // Concurrency adapts the limit of concurrent requests of each upstream to its capacity.
@@ -35,7 +35,7 @@ type Concurrency struct {
 	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find the concurrency limit of each upstream automatically: true = always (max_in_flight stays a bound), false = never, auto = while the pool is overloaded and no upstream has max_in_flight."`
 	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"Lowest limit."`
 	Max      int      `yaml:"max" default:"1000" min:"1" max:"1000000" help:"Highest limit."`
-	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit; auto takes it from the overload instead."`
+	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit; with adaptive: auto, goodgate derives it from the overload instead."`
 }
 
 // named names the rates without a name.

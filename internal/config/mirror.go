@@ -6,7 +6,7 @@ import "slices"
 type Mirror struct {
 	Pool          string   `yaml:"pool" opt:"required,shorthand,public" example:"v2" help:"Name of the pool that receives the copies; clients never see its answers."`
 	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the eligible requests to mirror."`
-	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods to mirror. A pool without its own data executes other methods twice."`
+	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods to mirror. With a method that changes data, such as POST, the mirror pool needs its own data: it executes the request as well."`
 	MaxBody       Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"1GiB" help:"Largest request body to mirror, at most retry.max_body of the route's pool."`
 	Timeout       Duration `yaml:"timeout" default:"10s" min:"10ms" max:"10m" help:"For each mirrored request."`
 	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Concurrent mirrored requests; goodgate drops more."`

@@ -11,12 +11,12 @@ type Pool struct {
 	ProxyProtocol string       `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" help:"Begin connections to upstreams with the PROXY protocol, which has the client's address. Clients then share no connection."`
 	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" example:"[\"http://127.0.0.1:3000\"]" help:"The upstreams, or where to find them."`
 	DNS           DNS          `yaml:"dns" help:"DNS look-ups for names of upstreams."`
-	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next when its available share times this is below 100%."`
+	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next tier when its available share, multiplied by this, is below 100%."`
 	SlowStart     Duration     `yaml:"slow_start" default:"10s" min:"0s" max:"1h" help:"Time until a recovered upstream gets its full share of the load."`
 	TLS           TLS          `yaml:"tls" help:"TLS with https upstreams."`
 	Health        Health       `yaml:"health" help:"Active health checks."`
 	Breaker       Breaker      `yaml:"breaker" help:"Circuit breaker: takes an upstream out while live requests to it fail."`
-	DrainHeader   bool         `yaml:"drain_header" default:"false" help:"An answer with the header Goodgate-Drain drains its upstream. Only for applications that let nobody else choose their headers."`
+	DrainHeader   bool         `yaml:"drain_header" default:"false" help:"An answer with the header Goodgate-Drain drains its upstream. Use it only if nobody but the application can set the headers of its answers."`
 	Outlier       Outlier      `yaml:"outlier" help:"Outlier detection: less load for an upstream that is much worse than the others."`
 	Timeouts      PoolTimeouts `yaml:"timeouts" help:"Timeouts for upstreams."`
 	MaxIdleConns  int          `yaml:"max_idle_conns" default:"256" min:"0" max:"65536" help:"Idle connections kept per upstream."`
@@ -88,7 +88,7 @@ type Upstream struct {
 // DNS configures the look-up of upstreams' names.
 type DNS struct {
 	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`
-	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Addresses of a name that are upstreams: each of them, those of one family, or auto: each, but a single IPv4 and a single IPv6 address are one upstream."`
+	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Which addresses of a name become upstreams: all, or those of one family. auto means all, but a single IPv4 and a single IPv6 address together are one upstream."`
 	MinTTL   Duration `yaml:"min_ttl" default:"1s" min:"100ms" max:"24h" help:"Shortest time to keep an answer."`
 	MaxTTL   Duration `yaml:"max_ttl" default:"5m" min:"100ms" max:"24h" help:"Longest time to keep an answer."`
 	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"For one look-up."`
@@ -98,7 +98,7 @@ type DNS struct {
 type TLS struct {
 	CA         string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities to trust; empty uses the system's."`
 	ServerName string   `yaml:"server_name" default:"" format:"dnsname" help:"Name in the server's certificate; empty means the host of its address."`
-	Insecure   bool     `yaml:"insecure" default:"false" help:"Accept every certificate; with pins every pinned one."`
+	Insecure   bool     `yaml:"insecure" default:"false" help:"Accept every certificate; with pins, every certificate whose own key is pinned."`
 	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys; the certificate or an authority of its chain must have one of them. Written as sha256/ with the base64 SHA-256 of the SubjectPublicKeyInfo."`
 	Cert       string   `yaml:"cert" default:"" opt:"file" example:"/etc/goodgate/client.pem" help:"PEM file with the client certificate and its chain; empty sends none."`
 	Key        string   `yaml:"key" default:"" opt:"file" example:"/etc/goodgate/client.key" help:"PEM file with the key of cert."`
@@ -106,8 +106,8 @@ type TLS struct {
 
 // Health is the active check of every upstream of a pool.
 type Health struct {
-	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too: each upstream takes the verdict of the upstream there with the same address, or host. This pool then makes no checks of its own."`
-	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check; when absent http if path is given, else alive: any answer to OPTIONS * passes."`
+	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too. Each upstream takes the verdict of that pool's upstream with the same address, or else the same host. This pool then makes no checks of its own."`
+	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check. When absent, it is http if path is given, else alive. With alive, any answer to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
 	Host         string   `yaml:"host" default:"" format:"dnsname" example:"app.example.com" help:"Host header of the http check; empty sends the upstream's."`
@@ -135,8 +135,8 @@ type Breaker struct {
 	FailureRatio Ratio    `yaml:"failure_ratio" default:"50%" min:"1%" max:"100%" zero:"not used" help:"Share of failures within the window that opens it."`
 	MinRequests  int      `yaml:"min_requests" default:"10" min:"1" max:"1000000" help:"Requests in the window before failure_ratio counts."`
 	Window       Duration `yaml:"window" default:"10s" min:"100ms" max:"1h" help:"Period for failure_ratio."`
-	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"First time out; doubles each time it opens again."`
-	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time out."`
+	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"How long the breaker stays open the first time; doubles each time it opens again."`
+	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time that the breaker stays open."`
 	Statuses     Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that count as failures: 503, 500-504 or 5xx."`
 	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may eject at the same time; never the last upstream."`
 }
@@ -154,19 +154,19 @@ type Outlier struct {
 type PoolTimeouts struct {
 	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"For a connection."`
 	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake, and over HTTP/2 for the upstream's first frame."`
-	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the request sent to the response header."`
+	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the end of the request to the response header."`
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Longest pause within a response body."`
 	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, with all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection stays open."`
-	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age at which a connection gets no more requests, less a random tenth. Lets a TCP load balancer or a name behind the upstream's address spread connections anew."`
+	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age after which a connection gets no more requests, less a random part of up to a tenth. So a TCP load balancer or a name behind the upstream's address can spread connections anew."`
 	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Longest silence of an upgraded connection (WebSocket)."`
 	TunnelLifetime Duration `yaml:"tunnel_lifetime" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Longest total time of an upgraded connection (WebSocket)."`
-	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Over HTTP/2, but not for gRPC: silence until goodgate pings the upstream, which has the same time to answer."`
+	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Silence after which goodgate pings the upstream. The upstream then has the same time to answer. Over HTTP/2, but not for gRPC."`
 }
 
 // Retry configures when a failed request is sent again.
 type Retry struct {
-	Attempts   int      `yaml:"attempts" default:"5" min:"1" max:"10" help:"Most attempts of a request, with the first."`
+	Attempts   int      `yaml:"attempts" default:"5" min:"1" max:"10" help:"Maximum number of attempts of a request, including the first."`
 	Budget     Ratio    `yaml:"budget" default:"20%" min:"0%" max:"100%" help:"Retries allowed, as a share of requests."`
 	BudgetMin  int      `yaml:"budget_min" default:"10" min:"0" max:"100000" help:"Retries per second that are always allowed."`
 	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For one attempt, until its response header."`
@@ -179,7 +179,7 @@ type Retry struct {
 
 // Hedge configures when a request also goes to another upstream.
 type Hedge struct {
-	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send it: auto (the request is late, with evidence against its upstream), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
+	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send the second request: auto (the request is late, with evidence against its upstream), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
 	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest delay."`
 }
@@ -195,11 +195,11 @@ type Hold struct {
 // breaks off can be replaced.
 type Commit struct {
 	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body to complete before the client gets a byte; goodgate does not wait for slow ones."`
-	Resume bool `yaml:"resume" default:"true" help:"Resume a larger broken response from another upstream: of a GET, with a strong ETag and Accept-Ranges: bytes."`
+	Resume bool `yaml:"resume" default:"true" help:"When a larger response breaks off, fetch the rest from another upstream. This needs a GET, and a response with a strong ETag and Accept-Ranges: bytes."`
 }
 
 // Stale keeps responses as a replacement for errors. It does not keep responses that exceed Commit.Buffer.
 type Stale struct {
 	MaxSize Size     `yaml:"max_size" default:"0B" min:"64KiB" max:"64GiB" zero:"off" help:"Memory for older responses."`
-	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only if it says so" help:"How long past its freshness goodgate may use a response without stale-if-error in its Cache-Control."`
+	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only if it says so" help:"How long after the end of its freshness a response may replace an error. A stale-if-error in its Cache-Control takes precedence."`
 }

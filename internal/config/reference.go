@@ -19,15 +19,15 @@ pools:
     upstreams: ["http://127.0.0.1:3001", "http://127.0.0.1:3002"]
 ` + "```" + `
 
-This page has every key. It is made from the code by ` + "`goodgate schema --markdown`" + `; [config.example.yaml](../config.example.yaml) shows
-the same keys as a file, and ` + "`goodgate check FILE`" + ` checks yours.
+This page has every key. ` + "`goodgate schema --markdown`" + ` prints it. [config.example.yaml](../config.example.yaml) shows the same keys as a file,
+and ` + "`goodgate check FILE`" + ` checks yours.
 
 - A key that you leave out has its default. A dash means that there is none.
 - The name of a table is the path to its keys. ` + "`pools.health`" + ` is ` + "`health`" + ` of each pool, ` + "`listeners.tls`" + ` is ` + "`tls`" + ` of each listener.
 - **Durations** have a unit: ` + "`500ms`, `2s`, `1m30s`" + `. **Sizes** do too: ` + "`64KiB`" + ` is 65536 bytes, ` + "`64kB`" + ` is 64000. **Ratios** are ` + "`20%` or `0.2`" + `.
 - Values may contain ` + "`${NAME}` or `${NAME:-default}`" + ` from the environment, and ` + "`${file:PATH}`" + `, the content of a file without the line break at
-  its end (64 KiB at most); ` + "`$${`" + ` is a plain ` + "`${`" + `.
-- **Names** have 1 to 63 of a-z, 0-9, ` + "`_` and `-`" + `. **Regular expressions** have the [syntax of RE2](https://github.com/google/re2/wiki/Syntax).
+  its end (64 KiB at most); ` + "`$${`" + ` stands for a plain ` + "`${`" + `.
+- **Names** have 1 to 63 characters: a-z, 0-9, ` + "`_` and `-`" + `. **Regular expressions** have the [syntax of RE2](https://github.com/google/re2/wiki/Syntax).
 - **Files** with a relative name are in the folder of the file that names them. **Secrets** never appear in the log or the API.
 
 `
@@ -89,7 +89,7 @@ func writeForms(b *strings.Builder, fields []field) {
 			choice = append(choice, code(f.key))
 		}
 		if f.shorthand {
-			fmt.Fprintf(b, "Short form: a %s in place of the keys sets `%s`.\n\n", map[bool]string{true: "single value", false: "list"}[isScalar(f.typ)], f.key)
+			fmt.Fprintf(b, "Short form: a %s, without keys, stands for `%s`.\n\n", map[bool]string{true: "single value", false: "list"}[isScalar(f.typ)], f.key)
 		}
 	}
 	if n := len(choice); n > 0 {

@@ -14,7 +14,7 @@ type Route struct {
 	ResponseRules   []ResponseRule `yaml:"response_rules" help:"Changes to upstreams' answers by their status, after response_headers. Every rule for the status applies, in order. They do not apply to errors that goodgate answers itself."`
 	ErrorHeaders    HeaderEdit     `yaml:"error_headers" help:"Changes to the headers of errors that goodgate answers itself on this route. Values may have the variables of request_headers."`
 	Rewrites        Rewrites       `yaml:"response_rewrites" help:"Changes to redirects and cookies, for an application that does not know its public address."`
-	StripPrefix     string         `yaml:"strip_prefix" default:"" format:"prefix" help:"Prefix to remove from the path of requests to upstreams; X-Forwarded-Prefix has it."`
+	StripPrefix     string         `yaml:"strip_prefix" default:"" format:"prefix" help:"Prefix to remove from the path of requests to upstreams. X-Forwarded-Prefix contains it."`
 	AddPrefix       string         `yaml:"add_prefix" default:"" format:"prefix" help:"Prefix to add to the path of requests to upstreams, after strip_prefix."`
 	RewritePath     *RewritePath   `yaml:"rewrite_path" help:"Rewrites the path by a regular expression, after strip_prefix and add_prefix."`
 	RequestQuery    QueryEdit      `yaml:"request_query" help:"Changes to the query of requests to upstreams, after rewrite_path. Values may have the variables of request_headers."`
@@ -30,7 +30,7 @@ type Route struct {
 	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the client's certificate in Client-Cert; with chain, also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
 	Access        Access         `yaml:"access" help:"Access control: networks, passwords, forward auth."`
 	CORS          *CORS          `yaml:"cors" help:"Pages of other origins that may read answers (CORS); when absent the upstreams decide."`
-	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from requests of pages of other origins that change something (CSRF)."`
+	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from cross-site request forgery (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
 	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Statuses of upstreams to replace by an error page."`
 	Faults        []Fault        `yaml:"faults" help:"Fault injection, to test clients. They count against no upstream."`
@@ -95,7 +95,7 @@ type ResponseRule struct {
 	Status    Statuses        `yaml:"status" opt:"single" example:"[404, 5xx]" help:"Statuses of upstreams' answers; empty means every status."`
 	NewStatus int             `yaml:"new_status" min:"200" max:"599" zero:"unchanged" example:"404" help:"Status for the client in place of the upstream's. It has no effect on 204, 205, 206, 304 and gRPC."`
 	Set       Headers         `yaml:"set" format:"header" example:"{Cache-Control: no-store}" help:"Headers to set to this value. Values may have the variables of response_headers."`
-	Add       Headers         `yaml:"add" format:"header" example:"{Vary: Accept}" help:"Headers to add, beside existing ones of the same name. Values may have the variables of response_headers."`
+	Add       Headers         `yaml:"add" format:"header" example:"{Vary: Accept}" help:"Headers to add to existing ones of the same name. Values may have the variables of response_headers."`
 	Remove    []string        `yaml:"remove" format:"header" example:"[Server]" help:"Headers to remove."`
 	Replace   []HeaderReplace `yaml:"replace" help:"Replacements in values, after the other changes."`
 }
@@ -110,7 +110,7 @@ type HeaderReplace struct {
 // QueryEdit changes a query: first Remove, then Set, then Add.
 type QueryEdit struct {
 	Set    Values   `yaml:"set" format:"parameter" example:"{source: web}" help:"Query parameters to set to this value."`
-	Add    Values   `yaml:"add" format:"parameter" example:"{tag: new}" help:"Query parameters to add, beside existing ones of the same name."`
+	Add    Values   `yaml:"add" format:"parameter" example:"{tag: new}" help:"Query parameters to add to existing ones of the same name."`
 	Remove []string `yaml:"remove" opt:"single" format:"parameter" example:"[utm_source]" help:"Query parameters to remove, by their decoded names."`
 }
 

@@ -12,7 +12,7 @@ func TestAdminTokens(t *testing.T) {
 		`tokens: [{name: ci, token: 0123456789abcdef}]}`:                                       "",
 		`token: fedcba9876543210, tokens: [{name: ci, token: 0123456789abcdef}]}`:              "",
 		`tokens: [{name: ci, token: 0123456789abcdef}, {name: eve, token: 0123456789abcdeg}]}`: "",
-		`tokens: []}`:                                       "set admin.token or admin.tokens",
+		`tokens: []}`:                                       "set admin.token",
 		`tokens: [{name: ci, token: short}]}`:               "admin.tokens[0].token: has 5 bytes: at least 16 are needed",
 		`tokens: [{token: 0123456789abcdef}]}`:              "admin.tokens[0]",
 		`tokens: [{name: ci}]}`:                             "admin.tokens[0]",

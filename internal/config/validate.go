@@ -81,7 +81,7 @@ func (v *validator) listeners() {
 		}
 		for _, s := range seen {
 			if s.port == b.port && (s.host == b.host || b.port != "" && (s.host == "" || b.host == "")) {
-				v.errorf(path, "found %q: %s, %q, has this address already", l.Address, strings.TrimSuffix(s.path, ".address"), s.address)
+				v.errorf(path, "found %q: %s (%q) has this address already", l.Address, strings.TrimSuffix(s.path, ".address"), s.address)
 				break
 			}
 		}
@@ -105,7 +105,7 @@ func (v *validator) listenerTLS(path string, l Listener) {
 	case l.TLS.ACME != nil:
 		v.acme(path+".tls.acme", *l.TLS.ACME)
 	case len(l.TLS.Certificates) == 0:
-		v.errorf(path+".tls", "certificates is missing, or acme to get them")
+		v.errorf(path+".tls", "set certificates, or acme to obtain them")
 	}
 }
 
@@ -139,7 +139,7 @@ func (v *validator) admin() {
 		v.errorf("events.webhook.secret", "has %d bytes: at least %d are needed", n, minToken)
 	}
 	if network, address := a.Network(); a.Address != "" && network == "tcp" && !a.Secured() && !isLoopback(address) {
-		v.errorf("admin.address", "found %q: reachable from other machines: set admin.token or admin.tokens", a.Address)
+		v.errorf("admin.address", "found %q: other machines can reach it: set admin.token", a.Address)
 	}
 	v.tokens(a)
 	for i, l := range v.config.Listeners {

@@ -61,7 +61,7 @@ func (v *validator) forward(path string, f *ForwardAuth) {
 		switch at := index(path+".url", i); {
 		case err != nil || e != nil: // reported already
 		case s.target != first.target:
-			v.errorf(at, "has another path than the first URL: instances of one service have the same")
+			v.errorf(at, "its path differs from that of the first URL: all instances of a service need the same path")
 		case slices.ContainsFunc(f.URL[:i], func(o string) bool { p, _ := parseService(o); return p.origin == s.origin }):
 			v.errorf(at, "found %q: the same upstream as an earlier one", s.origin)
 		}
