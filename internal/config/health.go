@@ -24,7 +24,7 @@ type Expect struct {
 
 // Step is a part of the conversation of a tcp check: goodgate sends, and then waits for the expected bytes.
 type Step struct {
-	Send         string `yaml:"send" format:"bytes" example:"PING\\r\\n" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
+	Send         string `yaml:"send" format:"bytes" example:"\"PING\\r\\n\"" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
 	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must send after goodgate's last step, or hex: and bytes in hexadecimal."`
 	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in the received data."`
 }

@@ -58,7 +58,7 @@ type Rewrite struct {
 // CookieFlags change the flags of some cookies.
 type CookieFlags struct {
 	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" example:"session" help:"Name of the cookie; * stands for every one."`
-	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" help:"Regular expression (RE2) that matches in the name."`
+	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" example:"^session" help:"Regular expression (RE2) that matches in the name."`
 	Secure   string `yaml:"secure" default:"keep" enum:"keep|set|remove" help:"The flag Secure."`
 	HTTPOnly string `yaml:"http_only" default:"keep" enum:"keep|set|remove" help:"The flag HttpOnly."`
 	SameSite string `yaml:"same_site" default:"keep" enum:"keep|strict|lax|none|remove" help:"The attribute SameSite."`
