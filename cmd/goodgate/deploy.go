@@ -59,6 +59,7 @@ wait (hold.for).`,
 	f := c.Flags()
 	f.StringArrayVar(&d.To, "to", nil, "`URL` of a new upstream; may be repeated")
 	f.Float64SliceVar(&d.Steps, "steps", nil, "the new upstreams' share of the requests at each step, in `PERCENT`; the last is 100 (default 1,5,25,50,100)")
+	f.Lookup("steps").DefValue = "" // the help has the default already
 	f.StringVar(&d.StepTime, "step-time", "", "minimum `DURATION` of a step (default 10s)")
 	f.StringVar(&d.WatchFor, "watch-for", "", "`DURATION` for which the old upstreams stay after the last step (default 1m)")
 	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "longest `DURATION` for which a leaving upstream finishes its requests in flight (default 30s)")

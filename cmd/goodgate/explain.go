@@ -63,6 +63,9 @@ It hides the values of headers that the route sets, because they may be secrets.
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			q.URL = args[0]
+			if file == "" {
+				return wrong(c, "explain needs --config")
+			}
 			if q.Client, err = netip.ParseAddr(client); err != nil {
 				return wrong(c, "--client %q: expected an IP address", client)
 			}
@@ -88,7 +91,6 @@ It hides the values of headers that the route sets, because they may be secrets.
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	c.MarkFlagRequired("config")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.Flags().StringVarP(&q.Method, "request", "X", http.MethodGet, "`METHOD` of the request")
 	c.Flags().StringArrayVarP(&fields, "header", "H", nil, "header of the request, as \"`NAME: VALUE`\"; may be repeated")

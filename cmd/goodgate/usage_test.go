@@ -75,6 +75,7 @@ func TestMistakes(t *testing.T) {
 		{"demo --for -1s", "negative"},
 		{"demo --for soon", "expected a duration"},
 		{"demo --seed x", `--seed "x": expected a whole number`},
+		{"explain http://a/", "explain needs --config"},
 		{"doctor", "doctor needs --config, --to, --nginx, --haproxy or --log"},
 		{"doctor --config a --nginx b", "--config and --nginx exclude each other"},
 		{"convert", "convert needs"},

@@ -17,7 +17,7 @@ type Log struct {
 	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
-	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
+	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human, by OTLP and in journald."`
 
 	Records string      `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all. Events that no output takes go to stderr."`
 	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet at least one of these conditions; without conditions, all."`
@@ -40,7 +40,7 @@ type LogOutput struct {
 	Default bool      `yaml:"default" default:"true" help:"Log the requests of routes that do not choose their outputs."`
 	Sample  Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer  Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
-	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human."`
+	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human, by OTLP and in journald."`
 	Rotate  LogRotate `yaml:"rotate" help:"Log rotation by size, for a file that logrotate does not handle."`
 	Syslog  LogSyslog `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
 	OTLP    LogOTLP   `yaml:"otlp" help:"Records to an OTLP endpoint."`

@@ -85,7 +85,7 @@ func (c *caddy) certificate(s *tree, l *listener, name string) {
 	case issuer.str("module") == "internal" || issuer == nil && isInternal(name):
 		c.refuse(cmp.Or(issuer.place(), s.place()), "tls internal", name+" would have no certificate, because goodgate is not an authority: give tls a certificate and a key")
 	case strings.HasPrefix(name, "*."):
-		c.refuse(cmp.Or(policy.place(), s.place()), "tls dns", name+" would have no certificate, as goodgate proves no name by DNS: give tls a certificate and a key")
+		c.refuse(cmp.Or(policy.place(), s.place()), "tls dns", name+" would have no certificate: set acme.dns and add the name to acme.hosts, or give tls a certificate and a key")
 	case !isName(name) || isInternal(name):
 		c.refuse(s.place(), "tls", name+" would have no certificate")
 	case !slices.Contains(l.acme, strings.ToLower(name)):
@@ -110,7 +110,7 @@ func (c *caddy) authority(issuer *tree, l *listener) {
 		in.use()
 	}
 	if in := issuer.get("challenges", "dns"); in != nil {
-		c.note(in.at, "dns", "goodgate shows that a host is here by TLS or HTTP, at port 443 or 80")
+		c.note(in.at, "dns", "is left out: goodgate proves names at port 443 or 80, or with acme.dns by DNS records")
 	}
 	issuer.use()
 }

@@ -213,7 +213,7 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 			p.authority.directory = ca
 		}
 		if by.get("dnsChallenge") != nil {
-			t.note(by.at, "dnsChallenge", "goodgate shows that a host is here by TLS or HTTP, at port 443 or 80")
+			t.note(by.at, "dnsChallenge", "is left out: goodgate proves names at port 443 or 80, or with acme.dns by DNS records")
 		}
 		by.use()
 	}
