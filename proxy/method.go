@@ -22,6 +22,10 @@ func (x *exchange) methodRefusal(rt *Route) error {
 	if !x.proxy.byMethod {
 		return nil
 	}
+	return x.otherMethods(rt) // apart, because its closures allocate
+}
+
+func (x *exchange) otherMethods(rt *Route) error {
 	r := x.request
 	own := r.Method
 	defer func() { r.Method = own }()
