@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
@@ -30,7 +32,18 @@ func Admin(c config.Admin) admin.Options {
 // Tracing returns the options for sending traces. version is the program's; log receives
 // errors of sending. Both may be zero.
 func Tracing(c config.Tracing, version string, log *slog.Logger) tracing.Options {
-	return tracing.Options{Endpoint: c.Endpoint, Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+	return tracing.Options{Endpoint: otlpURL(c.Endpoint, "/v1/traces"), Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+}
+
+// otlpURL returns the URL of an OTLP endpoint. One without a path gets the standard path
+// of its signal (OTLP specification, "OTLP/HTTP Request").
+func otlpURL(endpoint, path string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return endpoint
+	}
+	u.Path = path
+	return u.String()
 }
 
 // Push returns the options for sending metrics. version and log are as for Tracing, old
@@ -42,7 +55,7 @@ func Push(c *config.Config, version string, log *slog.Logger, old *Trust) (metri
 		return metrics.PushOptions{}, nil, fmt.Errorf("metrics.%w", err)
 	}
 	return metrics.PushOptions{
-		Endpoint: m.Endpoint, Interval: m.Interval, Headers: m.Headers, TLS: trust.Config, Gzip: m.Compression == "gzip",
+		Endpoint: otlpURL(m.Endpoint, "/v1/metrics"), Interval: m.Interval, Headers: m.Headers, TLS: trust.Config, Gzip: m.Compression == "gzip",
 		Service: cmp.Or(m.Service, c.Tracing.Service), Version: version, Instance: m.Instance, Logger: log,
 	}, trust, nil
 }

@@ -179,7 +179,7 @@ func (a Admin) Network() (network, address string) { return Listener{Address: a.
 // Tracing configures the destination of traces. Without an endpoint goodgate traces nothing, and passes on a client's
 // trace headers.
 type Tracing struct {
-	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; empty turns tracing off."`
+	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; without a path it gets /v1/traces; empty turns tracing off."`
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
 	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Service name in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
@@ -187,7 +187,7 @@ type Tracing struct {
 
 // Metrics configures the destination of metrics. Without an endpoint goodgate sends none.
 type Metrics struct {
-	Endpoint    string   `yaml:"endpoint" default:"" format:"endpoint" example:"\"http://127.0.0.1:4318/v1/metrics\"" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/metrics; empty sends none."`
+	Endpoint    string   `yaml:"endpoint" default:"" format:"endpoint" example:"\"http://127.0.0.1:4318/v1/metrics\"" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/metrics; without a path it gets /v1/metrics; empty sends none."`
 	Interval    Duration `yaml:"interval" default:"1m" min:"1s" max:"1h" help:"Time between two messages."`
 	Headers     Headers  `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
 	Compression string   `yaml:"compression" default:"gzip" enum:"gzip|none" help:"Compression of what goodgate sends."`
