@@ -20,9 +20,9 @@ func (p *custom) Pick(c *Choice) *Member {
 	return c.scan(p.members)
 }
 
-// Usable reports whether a policy should return m: m is available, this request has not
-// been sent to it, it is below its limit, and unless the request is Replayable it is not
-// on trial. For a slow member, or one in its slow start, the result is random: true as
-// often as its share of the load. So call Usable once for each member in a pick. Usable
-// is safe for concurrent use with different choices.
+// Usable reports whether a policy should return m: m is available, is below its limit,
+// and has not been tried for this request. A member on trial is usable only for a
+// Replayable request. For a slow member, or one in its slow start, the result is random:
+// the smaller its share of the load, the more often it is false. So call Usable only once
+// for each member in a pick. Usable is safe for concurrent use with different choices.
 func (c *Choice) Usable(m *Member) bool { return c.usable(m) }

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// DefaultOptions returns the options of a pool in goodgate's configuration file that sets
-// nothing: the policy peak_ewma, a circuit breaker, outlier detection, slow start, and a
-// concurrency limit while the pool is overloaded. The caller may change the value.
+// DefaultOptions returns the options that a pool without settings has in goodgate's
+// configuration file: the policy peak_ewma, a circuit breaker, outlier detection, slow
+// start, and a concurrency limit while the pool is overloaded. The caller may change the
+// value.
 func DefaultOptions(name string) Options {
 	return Options{
 		Name:     name,

@@ -48,7 +48,7 @@
 //	alias.go, smooth.go                              weighted random draws; smooth weighted round robin
 //	latency.go, history.go, spectrum.go, waiting.go  measure upstreams
 //	health.go, pulse.go                              the verdict of probes; whether a process runs
-//	leaving.go, rest.go                              upstreams that say that they are about to end
+//	leaving.go, rest.go                              upstreams that announce their shutdown
 //	breaker.go, breakerstate.go                      the circuit breaker
 //	outlier.go, alike.go                             compare the members of a pool
 //	verdict.go, droughttrial.go                      count available members; early trials if none is left

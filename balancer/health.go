@@ -21,7 +21,7 @@ type Probe uint8
 const (
 	Passed  Probe = iota
 	Wrong         // the upstream answered, but not as expected
-	Silent        // the connection succeeded, but no answer came, or none in time
+	Silent        // the connection succeeded, but no answer came in time
 	Refused       // no connection to the upstream
 	Drains        // the upstream answered that it wants no new requests
 )
@@ -79,8 +79,8 @@ func verdict(pass bool) Health {
 // Health returns the verdict of the probes.
 func (u *Upstream) Health() Health { return Health(u.health.Load()) }
 
-// Trusted reports whether the upstream gets traffic although its probes fail. That is so
-// if no member of the pool passes its probes, and this one still answers requests.
+// Trusted reports whether the upstream gets traffic although its probes fail. The pool
+// trusts an upstream that still answers requests if no member passes its probes.
 func (u *Upstream) Trusted() bool { return u.trusted.Load() }
 
 // ObserveProbe takes the result of one probe, and reports whether the verdict changed.

@@ -6,12 +6,13 @@ import (
 	"slices"
 )
 
-// Introduction gives new upstreams of a pool a share of the requests besides the settled
-// ones, under any policy (a canary). The share is a preference: if no upstream of the
-// drawn side can take a request, the other side does.
+// Introduction sends a share of a pool's requests to new upstreams, and the rest to the
+// settled ones (a canary). It works with every policy. The share is a preference: if no
+// upstream of the chosen group can take a request, the other group serves it.
 //
-// While the share grows, a key ([Choice].Hash) that goes to the new upstreams stays with
-// them. A client that the policy sticky knows stays with its upstream until Share is 0.
+// While the share grows, a key ([Choice].Hash) that has moved to the new upstreams stays
+// there. Under the policy sticky, a client with a session stays with its upstream until
+// Share is 0.
 type Introduction struct {
 	Upstreams []string // addresses, or host names with a port, of current or future members
 	Share     float64  // share of the requests that the new upstreams get: 0 none, 1 all

@@ -15,13 +15,14 @@ type leaving struct {
 	asked time.Time // time of the last request for a probe
 }
 
-// SaysLeaving handles an answer in which the upstream asks for no requests for d. It asks
-// for a probe at once, to confirm that. The probe confirms it if it gets a wrong answer, a
-// refused connection, or the answer that the upstream drains. Then the upstream rests for
-// the remainder of d or until a probe passes. Its breaker starts again, because failures
-// after that answer are not faults. If the probe passes, the upstream does not rest. A
-// silent probe decides nothing, because a client can keep a server busy. Without a checker
-// nothing can confirm the request, and SaysLeaving does nothing.
+// SaysLeaving handles an answer in which the upstream asks the pool to send it no
+// requests for d. SaysLeaving asks for a probe at once. The probe confirms the answer if
+// it gets a wrong response, a refused connection, or the answer that the upstream drains.
+// Then the upstream rests for the remainder of d or until a probe passes. Its breaker
+// resets, because failures after that answer are not faults. If the probe passes, the
+// upstream does not rest. A silent probe decides nothing, because a client can keep a
+// server busy. Without a checker nothing can confirm the request, and SaysLeaving does
+// nothing.
 func (u *Upstream) SaysLeaving(d time.Duration) {
 	if d <= 0 || !u.pool.checked() {
 		return

@@ -73,7 +73,7 @@ func (m *Member) Zone() string {
 }
 
 // FleetMax returns how many requests all processes of the fleet together may have in
-// flight on the upstream. MaxInFlight is this one's part. 0 = no common limit.
+// flight on the upstream. MaxInFlight is this process's part. 0 = no common limit.
 func (m *Member) FleetMax() int {
 	if m.details == nil {
 		return 0

@@ -18,7 +18,7 @@ type Spec struct {
 	Weight      int    // share of the load; below 1 counts as 1
 	Tier        int    // 0 is first; a higher tier gets requests when the lower ones have too few available members
 	MaxInFlight int    // largest number of requests in flight; 0 = no limit
-	FleetMax    int    // limit of requests in flight of the whole fleet of processes; MaxInFlight is this one's part; 0 = none
+	FleetMax    int    // largest number of requests in flight from all processes of the fleet; MaxInFlight is this process's part; 0 = no limit
 
 	Lifecycle Lifecycle         // state that the source of upstreams reports; the zero value takes requests
 	Zone      string            // zone of the upstream; "" = unknown
@@ -140,10 +140,10 @@ type Lease struct {
 	began    int64   // Unix nanoseconds, set by the first report
 }
 
-// Report passes the outcome of the attempt to the upstream's circuit breaker and latency.
-// rtt is the time to the response header or to the failure. Call it once at the response
-// header, so that the breaker learns the outcome before a long stream ends. Call it again
-// if the body then breaks.
+// Report passes the outcome of the attempt to the upstream's circuit breaker and to its
+// latency average. rtt is the time to the response header or to the failure. Call it once
+// at the response header, so that the breaker learns the outcome before a long stream
+// ends. Call it again if the body then breaks.
 func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	u := l.upstream
 	if u == nil {
@@ -178,8 +178,8 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 }
 
-// Sending marks a request that still sends its body, or a stream, while it waits for its
-// answer: that wait is no evidence about the upstream. Call it before Report.
+// Sending marks a request whose body is still being sent, or a stream. A missing answer
+// to such a request is no evidence against the upstream. Call it before Report.
 func (l *Lease) Sending() {
 	if u := l.upstream; u != nil && !l.sending && !l.reported {
 		l.sending = true

@@ -20,13 +20,13 @@ import (
 // includes it.
 //
 // If a member is slower, it gets fewer requests, in proportion to its speed, so that it
-// has as many in flight as the others. It always keeps a small share, which shows when it
-// is fast again. The rule compares the means of the logarithms of response times, and
-// subtracts a margin for chance. It applies only to policies that choose freely. With
-// hash, sticky and first, the request determines the member.
+// has as many in flight as the others. It always keeps a small share, so that the pool
+// notices when it is fast again. The rule compares the means of the logarithms of
+// response times, and subtracts a margin for chance. It applies only to policies that
+// choose freely. With hash, sticky and first, the request determines the member.
 type OutlierOptions struct {
 	Enabled      bool
-	MinRequests  int           // smallest number of requests, of the member and of the others, within ten seconds; below 1 counts as 1
+	MinRequests  int           // smallest number of requests within ten seconds, both of the member and of the others; below 1 counts as 1
 	FailureRatio float64       // smallest share of failures, beyond chance; 0 = this rule is off
 	SlowFactor   float64       // smallest ratio to the others' response time, beyond chance; 0 = this rule is off
 	SlowBy       time.Duration // smallest difference to the others' response time, required in addition to SlowFactor
@@ -231,7 +231,8 @@ func (u *Upstream) judgeSpeed(o *OutlierOptions, c comparison, now time.Time) (F
 	return f, f.Over
 }
 
-// Slow reports whether the upstream is slower than the others and therefore gets less.
+// Slow reports whether the upstream is slower than the others and therefore gets fewer
+// requests.
 func (u *Upstream) Slow() bool { return u.slowness.on() }
 
 // slow is the rule by which a member becomes slow. (B. L. Welch, The generalization of
@@ -254,8 +255,8 @@ const (
 	// Own and Others are shares of failures. Its breaker opens at the next failure,
 	// unless MaxEjected forbids it.
 	FailsMore FindingKind = iota
-	// Slow: an upstream is significantly slower than the others of its tier, and gets
-	// less. Own and Others are typical response times, in nanoseconds.
+	// Slow: an upstream is significantly slower than the others of its tier, and gets fewer
+	// requests. Own and Others are typical response times, in nanoseconds.
 	Slow
 	// Alike: most upstreams of the pool fail alike. The pool ejects none. Own is the
 	// number that fail, Others the number compared.
@@ -266,6 +267,6 @@ const (
 type Finding struct {
 	Kind        FindingKind
 	Upstream    *Upstream // nil for Alike
-	Over        bool      // the finding has ended; never for FailsMore, whose end is a change of the breaker
+	Over        bool      // the finding has ended; always false for FailsMore: the states of the breaker show when that ends
 	Own, Others float64
 }

@@ -107,8 +107,9 @@ func (p *Pool) setLimits(set func(*adaptive)) {
 	p.waiters.wakeAll()
 }
 
-// FreesAtHeader reports whether a request takes one of [Pool.Places] only until its
-// response header, and none while it sends its body.
+// FreesAtHeader reports whether a request occupies one of [Pool.Places] only while it
+// waits for its response header: it occupies none while it sends its body or receives the
+// response's.
 func (p *Pool) FreesAtHeader() bool { return !p.overload.is(unwatched) }
 
 // headed handles a response header from u, or a failure before it.

@@ -2,8 +2,8 @@ package balancer
 
 import "time"
 
-// Pause holds the requests of a pool by the operator's order. Upstreams finish requests
-// in flight, and health checks continue.
+// Pause holds the requests of a pool because an operator asked for it. Upstreams finish
+// requests in flight, and health checks continue.
 type Pause struct {
 	Until time.Time     // end of the pause; zero = it lasts until [Pool.Resume]
 	Max   time.Duration // longest wait of a request
@@ -19,9 +19,9 @@ type standby struct {
 // Pause starts a pause, or replaces the terms of the current one. Requests that already
 // wait keep the earlier terms.
 //
-// A request must check [Pool.Paused] again once it has its lease. Then, after
-// [Pool.InFlight] has reached 0 once during a pause, no request reaches an upstream until
-// its end.
+// A request must check [Pool.Paused] again once it has its lease. If all requests do so,
+// no request reaches an upstream from the moment when [Pool.InFlight] is 0 until the
+// pause ends.
 func (p *Pool) Pause(o Pause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,8 +35,8 @@ func (p *Pool) Pause(o Pause) {
 	}
 }
 
-// Resume ends a pause. Few of the waiting requests continue at first, and more as the
-// upstreams finish them.
+// Resume ends a pause. At first only a few of the waiting requests continue. More follow
+// as the upstreams finish requests.
 func (p *Pool) Resume() { p.endPause(p.pause.Load()) }
 
 func (p *Pool) endPause(o *Pause) {

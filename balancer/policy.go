@@ -22,7 +22,7 @@ type Choice struct {
 	Sticky     uint64      // ID of the upstream that served this client before; 0 = none
 	Tried      []*Upstream // upstreams that this request was sent to already
 	Replayable bool        // another attempt could hide a failure, so the request may serve as a trial
-	Now        int64       // Unix nanoseconds, for policies that compare latencies; 0 = they read the clock, which costs as much as the pick
+	Now        int64       // Unix nanoseconds, for policies that compare latencies; 0 = the policy reads the clock itself, which costs as much as the pick
 
 	side side // drawn by each Pick
 	near bool // the pick asks one zone of several: only a few draws, and only members that welcome the request

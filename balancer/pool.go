@@ -14,14 +14,15 @@ import (
 type Options struct {
 	Name   string
 	Policy string // a name in [Policies]; empty = peak_ewma
-	// NewPolicy makes a policy of your own. Its name is Policy, or custom if that is
-	// empty or the name of a built-in policy. The pool calls NewPolicy for the members of
-	// each tier, and again after each change, with its lock held: it must not call the
-	// pool. nil = Policy is one of [Policies].
+	// NewPolicy makes a policy of your own. Policy is then the name of your policy. If
+	// Policy is empty or names a built-in policy, the name is custom. The pool calls
+	// NewPolicy for the members of each tier, and again after each change, with its lock
+	// held: it must not call the pool. nil = Policy is one of [Policies].
 	//
-	// If the policy returns a member that cannot take the request, the pool replaces it.
-	// So an error in a policy costs balance, but no request. The pool does not look for
-	// slow outliers: only a policy that chooses freely makes members comparable.
+	// If the policy returns a member that cannot take the request, the pool replaces it. So
+	// an error in a policy makes the balance worse, but fails no request. The pool does not
+	// look for slow outliers, because your policy may let the request determine the member.
+	// Speeds are then not comparable.
 	NewPolicy func([]Member, PolicyOptions) Policy
 
 	HashLoad      float64 // policy hash: bound of a member's load, as a multiple of the mean; 0 = unbounded
@@ -35,9 +36,9 @@ type Options struct {
 	Zone ZoneOptions // the zone of this process, to keep requests there; the zero value ignores zones
 
 	Adaptive AdaptiveOptions // how many requests each upstream gets at once
-	// Protect turns the limits of Adaptive on during an overload of the pool: while clients
-	// send more than it can answer. It does nothing if Adaptive is Enabled or a member has a
-	// MaxInFlight.
+	// Protect turns the limits of Adaptive on while the pool is overloaded: while clients
+	// send more requests than it can answer. It does nothing if Adaptive is Enabled or a
+	// member has a MaxInFlight.
 	Protect bool
 
 	// Open makes the caller's link to an upstream. The pool does not use the link: it

@@ -17,9 +17,9 @@ type rest struct {
 
 // Rest stops new requests to the upstream, because it has said that it is about to end.
 // Requests in flight finish. The upstream returns after d, at most [MaxRest], or once
-// probes have seen it gone and back. A later Rest replaces an earlier one. The last
-// available member of a pool cannot rest: no other could take its requests. Rest reports
-// whether the upstream rests.
+// probes have failed and then passed again. A later Rest replaces an earlier one. The
+// last available member of a pool cannot rest: no other could take its requests. Rest
+// reports whether the upstream rests.
 func (u *Upstream) Rest(d time.Duration) bool {
 	if d <= 0 {
 		return false

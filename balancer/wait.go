@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrFull means that a queue of waiting requests has reached its limit of requests, or of
-// the bytes of their bodies.
+// ErrFull means that a queue of waiting requests is full: it holds the largest allowed
+// number of requests, or of bytes of their bodies.
 var ErrFull = errors.New("too many requests wait for an upstream")
 
 // waitlist is the queue of requests that wait for an upstream.
@@ -34,7 +34,7 @@ type waitlist struct {
 type WaitLimits struct {
 	Requests int           // largest number of requests in the queue
 	Body     int64         // largest sum of bytes of their buffered bodies; 0 = no bound
-	Long     time.Duration // wait of the oldest request that makes the queue last in, first out, like a queue over half of Requests; 0 = no such wait
+	Long     time.Duration // the queue is last in, first out while its oldest request has waited this long, or while it is more than half full; 0 = only while more than half full
 }
 
 // A returning upstream must not get all waiting requests at once. The first releaseFirst

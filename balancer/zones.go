@@ -12,11 +12,12 @@ import (
 // Load bounds the load of a zone's members, as a multiple of an even spread over all
 // members. Requests above that bound go to other zones, in proportion to their spare
 // capacity. So no zone is flooded, and none is idle. Only available members count: a zone
-// whose members fail gets less, and a zone without any gets nothing. This is Envoy's zone
-// aware routing. The pool must know how many sending processes each zone has: see Peers.
+// whose members fail gets fewer requests, and a zone without available members gets none.
+// This is Envoy's zone aware routing. The pool must know how many sending processes each
+// zone has: see Peers.
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
-	Load  float64        // bound of a member's load, as a multiple of an even spread; below 1 = 1.2
+	Load  float64        // bound of a member's load, as a multiple of its load if all members shared evenly; below 1 = 1.2
 	Min   int            // smallest tier, in members, that uses zones; below 1 = 6
 	Peers map[string]int // number of the fleet's processes in each zone, this one included; nil = from [Pool.SetPeers]
 }
