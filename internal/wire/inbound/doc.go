@@ -1,5 +1,5 @@
-// Package inbound is the clients' side of HTTP/1.1: it reads, serves and answers
-// the requests of a connection on one goroutine.
+// Package inbound is the server side of HTTP/1.1: it reads, serves and answers the
+// requests of a connection on one goroutine.
 //
 // A [Server] accepts connections, finishes the TLS handshake if configured, and passes
 // HTTP/2 connections to an http.Server. It gives each HTTP/1.1 request to a function, as
@@ -9,8 +9,8 @@
 //   - A request without a body costs one allocation: the string of its head.
 //   - An idle connection holds no buffer. After a while its goroutine has only a small
 //     stack.
-//   - The server watches whether the client leaves only after a call of Done on the
-//     request's context.
+//   - The server starts to watch for a disconnect of the client when the handler calls
+//     Done on the request's context.
 //   - A handler may always read the request's body while it writes the response. A
 //     hijack never loses bytes that the client has sent early.
 //   - It refuses requests that two programs could read differently: folded lines,

@@ -20,10 +20,9 @@ import (
 
 // Options configure a [Server].
 type Options struct {
-	// Serve serves requests. After it has returned, the next request reuses the memory of
-	// w and r, unless the server still waits for a body. So do not use them, or the
-	// request's context, after that. Three things stay valid: a context whose Done was
-	// called, everything that r.HTTP returns, and a request with a body.
+	// Serve serves requests. Do not use w, r or the request's context after Serve has
+	// returned: the next request reuses their memory. Three things stay valid: a context
+	// whose Done was called, everything that r.HTTP returns, and a request with a body.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
 	Handler http.Handler
@@ -34,11 +33,11 @@ type Options struct {
 	// with the status and its standard text.
 	Refuse func(w ResponseWriter, r *message.Request, status int, err error)
 
-	Header    time.Duration // for a request's header, and for the handshake of TLS; 0 = no bound
-	KeepAlive time.Duration // for the next request on a connection; 0 = no bound
-	Age       time.Duration // age, less a random part of up to a tenth, after which a connection ends with its current request; 0 = no bound
-	Requests  int           // number of requests after which a connection ends with its current one; 0 = no bound
-	MaxHeader int           // bytes of a request's line and header; 0 = 1 MiB
+	Header    time.Duration // time limit for reading a request's header, and for the TLS handshake; 0 = no limit
+	KeepAlive time.Duration // longest wait for the next request on a connection; 0 = no limit
+	Age       time.Duration // once a connection is this old, it closes after its current request; a random part of up to a tenth is subtracted; 0 = no limit
+	Requests  int           // largest number of requests on a connection, which closes after the last; 0 = no limit
+	MaxHeader int           // largest size of a request's line and header, in bytes; 0 = 1 MiB
 
 	// TLS configures TLS with the clients; nil = no TLS. Its NextProtos decide whether the
 	// server offers HTTP/2.
@@ -48,8 +47,8 @@ type Options struct {
 	// Server owns it. nil = no HTTP/2.
 	HTTP2 *http.Server
 
-	// ConnState is called for each connection, of HTTP/2 too, when it is new and when it
-	// is closed or hijacked; nil = no call.
+	// ConnState is called for each connection, including those of HTTP/2, when it is new and
+	// when it is closed or hijacked; nil = no call.
 	ConnState func(net.Conn, http.ConnState)
 	Log       *slog.Logger // nil = none
 }
@@ -59,11 +58,11 @@ type Options struct {
 type ResponseWriter interface {
 	http.ResponseWriter
 
-	// WriteHead is WriteHeader for a head received from an upstream. It sends the fields
-	// of h in their order and case, and then those of Header. The server still decides
-	// the framing and whether the connection stays open: Content-Length gives the length,
-	// Transfer-Encoding means that the length is unknown, and Connection may ask to
-	// close. An empty reason stands for the standard phrase. The server does not keep h.
+	// WriteHead is WriteHeader for a head received from an upstream. It sends the fields of
+	// h in their order and case, and then those of Header. The server still decides the
+	// framing and whether the connection stays open: Content-Length gives the length,
+	// Transfer-Encoding means that the length is unknown, and Connection may ask to close.
+	// An empty reason means the standard phrase. The server does not keep h.
 	WriteHead(status int, reason string, h *header.Head)
 }
 
@@ -103,13 +102,13 @@ func New(o Options) *Server {
 	return s
 }
 
-// Direct is implemented by a wrapper of a connection that changes no byte, for example
-// one that counts connections. The server reads from and writes to the connection that
-// Direct returns, and closes the wrapper.
+// Direct is an interface for connection wrappers that leave all bytes unchanged, for
+// example a wrapper that counts connections. The server reads from and writes to the
+// connection that Direct returns, and closes the wrapper.
 type Direct interface{ Direct() net.Conn }
 
-// Serve serves the connections of a listener until that is closed or fails permanently,
-// and returns the cause. Open connections continue.
+// Serve serves the connections of a listener until the listener is closed or fails
+// permanently, and returns the error. Open connections continue.
 func (s *Server) Serve(l net.Listener) error {
 	var pause time.Duration
 	for {
