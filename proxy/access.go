@@ -13,7 +13,8 @@ type Access struct {
 	Networks *Networks    // admitted addresses; nil = all
 	Basic    *BasicAuth   // admitted users; nil = no password needed
 	Forward  *ForwardAuth // asks another service; nil = none
-	// Any admits a client that passes one of the set checks, instead of all.
+	// Any admits a client that passes one of the configured checks. Otherwise it must pass
+	// all of them.
 	Any bool
 }
 

@@ -11,7 +11,7 @@ type AskedOutcome uint8
 
 const (
 	AskedAdmitted AskedOutcome = iota // the service admitted the request
-	AskedCache                        // an earlier answer did
+	AskedCache                        // a cached answer admitted it
 	AskedRefused                      // the client got the service's answer
 	AskedFailed                       // the service did not decide
 )
@@ -25,7 +25,7 @@ func (o AskedOutcome) String() string {
 	return [...]string{"admitted", "cached", "refused", "failed"}[o]
 }
 
-// Asked describes the question of [ForwardAuth] about one request.
+// Asked describes how [ForwardAuth] asked its service about one request.
 type Asked struct {
 	Pool     string        // of the service
 	After    time.Duration // its start, since the request's start

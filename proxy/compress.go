@@ -21,7 +21,7 @@ import (
 // 9110, section 8.4). The proxy does not compress a stream, or an answer with a content
 // coding, a range, a digest or no-transform.
 type Compress struct {
-	Encodings []*Encoding // the proxy uses the one that the client prefers, and the first of several equal ones
+	Encodings []*Encoding // the proxy uses the one that the client prefers; if it prefers several equally, the first of them
 	Types     []string    // media types, for example text/html, text/* or *+json
 	MinSize   int64       // smallest body of known length to compress, in bytes; 0 = any
 }

@@ -19,7 +19,8 @@ import (
 // ForwardAuth asks another service whether to admit a request, like nginx's auth_request,
 // Traefik's forwardAuth and Caddy's forward_auth. The service gets a GET with the
 // request's header and without its body. A 2xx admits the request. An answer from 300 to
-// 499 goes to the client. All other answers, and failures, are [reason.AuthUnavailable].
+// 499 goes to the client. All other answers, and failures, end the request with
+// [reason.AuthUnavailable].
 type ForwardAuth struct {
 	Pool    *Pool
 	Path    string        // of the request to the service, with a query if needed
@@ -28,8 +29,8 @@ type ForwardAuth struct {
 	Copy    []string      // fields of the service's answer that the upstream gets; clients cannot send them
 	Return  []string      // fields of a 2xx that the client gets, for example Set-Cookie
 	Timeout time.Duration // of the request to the service with all attempts; 0 = 5 s
-	// Cache is the time for which a 2xx also admits later requests that look the same to
-	// the service; 0 = the proxy asks for each request.
+	// Cache is how long the proxy reuses a 2xx for later requests that look the same to the
+	// service; 0 = the proxy asks for each request.
 	Cache time.Duration
 
 	values texts

@@ -11,7 +11,7 @@ import (
 // upstream will do.
 type HashOn func(r *Request, client netip.Addr) string
 
-// HashClientIP sends each client address to one upstream.
+// HashClientIP sends all requests from a client address to the same upstream.
 func HashClientIP(_ *Request, client netip.Addr) string {
 	if !client.IsValid() {
 		return ""
@@ -19,13 +19,14 @@ func HashClientIP(_ *Request, client netip.Addr) string {
 	return client.String()
 }
 
-// HashPath sends each path to one upstream.
+// HashPath sends all requests for a path to the same upstream.
 func HashPath(r *Request, _ netip.Addr) string { return r.URL.Path }
 
-// HashURI sends each path with its query to one upstream.
+// HashURI sends all requests for a path with the same query to the same upstream.
 func HashURI(r *Request, _ netip.Addr) string { return r.URL.RequestURI() }
 
-// HashQuery sends each value of a query parameter to one upstream.
+// HashQuery sends all requests with the same value of a query parameter to the same
+// upstream.
 func HashQuery(name string) HashOn {
 	return func(r *Request, _ netip.Addr) string {
 		for v := range message.QueryValues(r.URL.RawQuery, name) {
@@ -35,12 +36,12 @@ func HashQuery(name string) HashOn {
 	}
 }
 
-// HashHeader sends each value of a header to one upstream.
+// HashHeader sends all requests with the same value of a header to the same upstream.
 func HashHeader(name string) HashOn {
 	return func(r *Request, _ netip.Addr) string { return r.Field(name) }
 }
 
-// HashCookie sends each value of a cookie to one upstream.
+// HashCookie sends all requests with the same value of a cookie to the same upstream.
 func HashCookie(name string) HashOn {
 	return func(r *Request, _ netip.Addr) string {
 		v, _ := r.Cookie(name)

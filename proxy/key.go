@@ -72,8 +72,8 @@ func (k keyParts) append(b []byte, r *Request, client netip.Addr) []byte {
 	return b
 }
 
-// HashOf sends each combination of values of the variables in texts to one upstream. A
-// variable without a value counts as empty.
+// HashOf sends requests to the same upstream if the variables in texts have the same
+// values. A variable without a value counts as empty.
 func HashOf(texts ...string) HashOn {
 	parts := newKeyParts(0, texts)
 	return func(r *Request, client netip.Addr) string { return string(parts.append(nil, r, client)) }

@@ -33,7 +33,7 @@ type Rate struct {
 	Name      string  // for the RateLimit header and the log
 	On        RateKey // nil = one rate for all requests together
 	PerSecond float64
-	Burst     int  // requests at once after a pause; 0 = those of one second
+	Burst     int  // largest number of requests at once, after a pause; 0 = as many as in one second
 	MaxKeys   int  // keys to remember; 0 = 65536
 	DryRun    bool // refuse nothing, and only record what would be refused
 

@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Maintenance makes a pool answer 503 by the operator's order, except to testers. Health
-// checks continue. It is immutable.
+// Maintenance makes a pool answer 503 to all clients except testers. Health checks
+// continue. It is immutable.
 type Maintenance struct {
 	Page        []byte        // for clients that do not ask for JSON; nil = the error page
 	ContentType string        // of Page; empty = text/html; charset=utf-8
@@ -50,8 +50,8 @@ type word struct {
 	maintenance *Maintenance // nil = none
 }
 
-// SetMaintenance starts a maintenance; nil ends it. Both override PoolOptions.Maintenance
-// until ClearMaintenance.
+// SetMaintenance starts a maintenance; nil ends it. Either call overrides
+// PoolOptions.Maintenance until ClearMaintenance.
 func (p *Pool) SetMaintenance(m *Maintenance) { p.word.Store(&word{m}) }
 
 // ClearMaintenance undoes SetMaintenance. PoolOptions.Maintenance applies again.

@@ -13,7 +13,7 @@ import (
 type Match struct {
 	Hosts      []string          // exact names, or "*.example.com" for all names below one; case does not matter
 	HostRegexp *regexp.Regexp    // matches a part of the host, without port and in lower case; nil = any
-	Path       string            // exact; a * at its start or end stands for any characters, a * elsewhere for characters without a slash
+	Path       string            // exact, or with wildcards: a * at the start or end matches any characters, a * elsewhere any characters except a slash
 	PathRegexp *regexp.Regexp    // matches a part of the decoded path; nil = any
 	Methods    []string          // upper case
 	Headers    map[string]string // name and value, or "*" for any value

@@ -15,8 +15,9 @@ import (
 )
 
 // Mirror also sends a share of a route's requests to another pool, after the client has
-// its answer, and compares the two answers. The client's request neither waits for the
-// mirrored one nor fails with it. It costs the client's request a copy of its header.
+// its answer, and compares the two answers. The client's request does not wait for the
+// mirrored one, and a failure of the mirrored one does not affect it. The only cost for
+// the client's request is a copy of its header.
 //
 // Mirror skips requests that cannot be compared: refused and upgraded ones, those marked
 // by another mirror, and those whose whole body is not in memory.

@@ -13,10 +13,10 @@ var pageName = regexp.MustCompile(`^([45][0-9]{2}|[45]xx)\.(html|json|txt)$`)
 // IsPageName reports whether a file has the name of an error page: 404.html, 5xx.json.
 func IsPageName(name string) bool { return pageName.MatchString(name) }
 
-// WithFiles returns pages that use files: the one for the status (404.html), else for its
-// class (5xx.html), as html, json or txt. In a file, {status}, {title}, {reason}, {text}
-// and {request_id} stand for the values of the page. It returns an error for other file
-// names.
+// WithFiles returns pages that use files, in the formats html, json and txt. The file for
+// the status (404.html) takes precedence over the file for its class (5xx.html). In a
+// file, {status}, {title}, {reason}, {text} and {request_id} stand for the values of the
+// page. It returns an error for other file names.
 func (p *Pages) WithFiles(files map[string]string) (*Pages, error) {
 	for name := range files {
 		if !IsPageName(name) {

@@ -24,14 +24,14 @@ type Timeouts struct {
 	Idle           time.Duration // longest time without a byte in either direction within a body; 0 = no limit
 	Request        time.Duration // the whole request with all attempts and waits; 0 = no limit
 	KeepAlive      time.Duration // how long an idle connection stays open, unless the upstream closes it sooner; 0 = 60 s
-	Age            time.Duration // age, less a random part of up to a tenth, after which a connection gets no more requests; 0 = no limit
+	Age            time.Duration // once a connection is this old, it gets no more requests; a random part of up to a tenth is subtracted; 0 = no limit
 	Ping           time.Duration // how long an HTTP/2 connection is silent before the proxy pings the upstream; 0 = never
 }
 
 // Retry sets when and how often the proxy sends a request again. With the zero value it
 // never does.
 type Retry struct {
-	Attempts   int           // attempts in total, with the first; 0 = 1
+	Attempts   int           // attempts in total, including the first; 0 = 1
 	PerTry     time.Duration // limit of one attempt until its response header; 0 = none
 	Statuses   []int         // statuses that make the proxy try another upstream
 	Budget     float64       // retries as a share of requests
@@ -70,13 +70,13 @@ type PoolOptions struct {
 	Commit            Commit
 	Stale             Stale
 	MaxIdleConns      int         // idle connections to keep for each upstream; 0 = 256, negative = none
-	ConnRequests      int         // requests after which a connection to an upstream gets no more; 0 = no limit
+	ConnRequests      int         // largest number of requests on one connection to an upstream; 0 = no limit
 	MaxResponseHeader int64       // bytes; 0 = 256 KiB
 	TLS               *tls.Config // for upstreams with TLS; nil = verify them with the system's root certificates
 	HashOn            HashOn      // for the policy hash
 	Sticky            *Sticky     // for the policy sticky
-	// DrainHeader lets an upstream drain itself with the field Goodgate-Drain in an
-	// answer. Enable it only if nobody but the application can set fields of its answers.
+	// DrainHeader lets an upstream drain itself with the field Goodgate-Drain in an answer.
+	// Enable it only if the application alone sets the fields of its answers.
 	DrainHeader bool
 	// Failures are the statuses that count as failures of the upstream in its breaker.
 	// nil = 502, 503 and 504.
@@ -121,7 +121,7 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 }
 
 // With returns a pool with other options and the same upstreams. Use it in a new proxy
-// that replaces the proxy with p. The options of the upstreams change only with
+// that replaces the one that uses p. The options of the upstreams change only with
 // [Pool.Adopt] on the result. Dial cannot change.
 func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	if err := b.Check(); err != nil {
@@ -205,8 +205,8 @@ func (p *Pool) Queued() int {
 	return p.queue.Waiting()
 }
 
-// Saturated reports whether the pool has received more requests than its upstreams can
-// take for longer than a burst.
+// Saturated reports whether, for longer than a burst, the pool has received more requests
+// than its upstreams can take.
 func (p *Pool) Saturated() bool { return p.Overfull() || p.queue.Pressed() }
 
 // SetMissing sets the reason why the pool has no members. Requests that find the pool

@@ -46,8 +46,8 @@ type Options struct {
 	// Trace adds requests to traces. nil = the proxy forwards the trace headers
 	// unchanged.
 	Trace Tracer
-	// Reread is called after a changed file of users has been read again. An error means
-	// that the file is invalid and the earlier content stays in use. nil = no call.
+	// Reread is called after the proxy has read a changed file of users again. An error
+	// means that the file is invalid and the earlier content stays in use. nil = no call.
 	Reread func(file string, err error)
 	// Observe functions are called when a request has ended, on its goroutine. They must
 	// not keep the record.
@@ -60,7 +60,7 @@ type Options struct {
 type Listener struct {
 	Name      string        // conditions of routes refer to it
 	BodyIdle  time.Duration // limit between two parts of the request's body; 0 = no limit
-	BodyRate  int64         // minimum average rate of a request's body of known length, in bytes a second, once the proxy has waited BodyIdle in total; 0 = no minimum
+	BodyRate  int64         // minimum average rate of a request body of known length, in bytes a second; it applies once the proxy has waited for BodyIdle in total; 0 = no minimum
 	WriteIdle time.Duration // limit until the client takes the next part of the response; 0 = no limit
 	Limits    *Limits       // the requests that may pass; nil = all
 
@@ -137,8 +137,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	p.serve(w, message.FromHTTP(r), l)
 }
 
-// ServeRequest is Serve for a [Request] with a header map or with a head. A head keeps
-// the order and the case of fields where the plain relay forwards it.
+// ServeRequest is Serve for a [Request] with a header map or with a head. The plain relay
+// keeps the order and case of the fields in a head.
 func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.serve(w, r, l) }
 
 // serve takes a request from accept to account.

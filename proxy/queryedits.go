@@ -10,8 +10,9 @@ import (
 )
 
 // QueryEdits change the query for the upstream: first Remove, then Set, then Add. The
-// other parameters stay as the client sent them. Values may contain variables. If these
-// are empty, Set removes the parameter, and Add adds none. nil changes nothing.
+// other parameters stay as the client sent them. Values may contain variables. If a value
+// with variables becomes empty, Set removes the parameter, and Add adds none. nil changes
+// nothing.
 type QueryEdits struct {
 	Set, Add map[string]string // by decoded name
 	Remove   []string          // decoded names

@@ -47,7 +47,7 @@ type Record struct {
 	Faults   FaultKinds // the injected faults that the request met
 	SavedBy  string     // the setting or repair that would have hidden the failure; empty when none is known
 	Fallback string     // the fallback pool that received the request; empty = none
-	Asked    *Asked     // the question of access.forward; nil = none
+	Asked    *Asked     // what access.forward asked its service; nil = nothing
 	Attempts []Attempt
 	Omitted  int // number of attempts that are not in Attempts
 
@@ -181,9 +181,9 @@ func Log(logger *slog.Logger, edits ...LogEdit) func(*Record) {
 	}, edits)
 }
 
-// LogTo returns an observer for [Options.Observe]. It applies the edits in order and gives
-// write each record that is not below level, with the attributes of its line in the log.
-// write must keep neither.
+// LogTo returns an observer for [Options.Observe]. It applies the edits in order and
+// gives write each record that is not below level, with the attributes of its line in the
+// log. write must not keep the record or the attributes.
 func LogTo(level slog.Level, write func(*Record, []slog.Attr), edits ...LogEdit) func(*Record) {
 	return logTo(func(l slog.Level) bool { return l >= level }, write, edits)
 }

@@ -12,7 +12,7 @@ import (
 type ResponseRule struct {
 	Statuses []int // of the upstream's answer; nil = all
 	// Status replaces the status; 0 = unchanged. It does not apply to answers whose form
-	// belongs to their status (1xx, 204, 205, 206, 304), and to gRPC.
+	// depends on their status (1xx, 204, 205, 206, 304), and to gRPC.
 	Status  int
 	Headers HeaderEdits
 

@@ -51,7 +51,7 @@ type Route struct {
 	Cache     RouteCache // use of the pool's kept responses
 	Compress  *Compress  // which answers to compress; nil = none
 
-	Faults    []Fault    // faults on purpose; nil = none
+	Faults    []Fault    // faults to inject; nil = none
 	Injection *Injection // more faults, which may change at run time; nil = none
 
 	asking         bool         // access needs a check before the request may pass
@@ -69,7 +69,7 @@ type Route struct {
 // HostUpstream in [Route.Host] sends each upstream its own name.
 const HostUpstream = "upstream"
 
-// HostKeep in [ForwardAuth.Host] sends the client's.
+// HostKeep in [ForwardAuth.Host] sends the service the client's Host.
 const HostKeep = "keep"
 
 // prepare checks and compiles the route once, so that no request can fail on it.

@@ -23,10 +23,10 @@ import (
 //
 // A client stays with its pool as long as the weights stay the same. When they change, a
 // client moves only to a pool whose weight has grown relative to its own pool's. So with
-// two pools only the clients of the changed share move. With more pools, raising one
-// weight moves clients only to that pool (weighted rendezvous hashing; Thaler and
+// two pools, no more clients move than the new weights require. With more pools, raising
+// one weight moves clients only to that pool (weighted rendezvous hashing; Thaler and
 // Ravishankar 1998, Schindelhauer and Schomaker 2005). The choice depends only on the
-// names of the pools, so two routes, or two goodgates, choose alike.
+// names of the pools, so two routes, or two goodgates, make the same choice.
 type Split struct {
 	Sides []Side
 	// Weights are the weights of Sides. They may change while requests are served.

@@ -21,7 +21,7 @@ import (
 // only responses that fit the buffer of [Commit].
 type Stale struct {
 	MaxSize int64         // bytes of all kept responses; 0 = off
-	IfError time.Duration // how long after its freshness a response may replace an error, unless the response itself sets that time; 0 = not at all
+	IfError time.Duration // how long after becoming stale a response may replace an error; a time in the response itself has precedence; 0 = not at all
 	// Hits enables the cache: fresh responses answer requests without an upstream (RFC
 	// 9111).
 	Hits bool

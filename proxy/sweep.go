@@ -58,7 +58,7 @@ func isOver(u *balancer.Upstream, since *time.Time, now time.Time, bound time.Du
 	return now.Sub(*since) >= bound
 }
 
-// EndStreams ends all streams in the way of their protocol, and returns their number.
+// EndStreams ends all streams as their protocol specifies, and returns their number.
 // Clients see a complete response. A gRPC call gets the status UNAVAILABLE, so that the
 // client calls again.
 func (p *Proxy) EndStreams() int {
