@@ -258,8 +258,8 @@ const (
 	// Slow: an upstream is significantly slower than the others of its tier, and gets fewer
 	// requests. Own and Others are typical response times, in nanoseconds.
 	Slow
-	// Alike: most upstreams of the pool fail alike. The pool ejects none. Own is the
-	// number that fail, Others the number compared.
+	// Alike: most upstreams of the pool fail, so the cause is common to them. The pool
+	// ejects none. Own is the number that fail, Others the number compared.
 	Alike
 )
 

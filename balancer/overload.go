@@ -109,7 +109,7 @@ func (p *Pool) setLimits(set func(*adaptive)) {
 
 // FreesAtHeader reports whether a request occupies one of [Pool.Places] only while it
 // waits for its response header: it occupies none while it sends its body or receives the
-// response's.
+// response body.
 func (p *Pool) FreesAtHeader() bool { return !p.overload.is(unwatched) }
 
 // headed handles a response header from u, or a failure before it.
