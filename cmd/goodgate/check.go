@@ -24,8 +24,8 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a configuration file",
-		Long: `Check a configuration file, and print all errors and warnings. An error has its
-place in the file and the allowed values. A warning names risky settings and
+		Long: `Check a configuration file, and print all errors and warnings. An error shows its
+place in the file and the allowed values. A warning names a risky setting, or
 settings that contradict each other.
 
 check opens the files that the configuration names: certificates, keys, error
@@ -33,8 +33,8 @@ pages, lists of upstreams. The files that goodgate writes (log, ACME) must be
 writable, so run check as the user of the service. check changes nothing and
 binds no address. It looks up the names of upstreams, for two seconds at most.
 
-Everything goes to standard output: a line that begins with "error:" or
-"warning:", then the line of the file, and at the end the verdict. -o json prints
+check prints to standard output: for each finding a line that begins with "error:"
+or "warning:", then the line of the file; at the end the verdict. -o json prints
 one object instead.
 
 Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its

@@ -29,13 +29,13 @@ func newConvert() *cobra.Command {
 		Use:   "convert FILE",
 		Short: "Convert a configuration of nginx, HAProxy, Caddy or Traefik",
 		Long: `Convert another proxy's configuration, and write the result to standard output.
-Comments at its beginning, and standard error, list the directives without an
-equivalent. convert recognises the format by the file's name (nginx*, *.cfg,
-Caddyfile*, *.caddyfile), or else by its text; --from overrides that. With
-Traefik, FILE is the dynamic configuration, and --static names the static one.
+The result begins with comments that list the directives without an equivalent;
+standard error lists them too. convert recognises the format by the file's name
+(nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text; --from overrides
+that. With Traefik, FILE is the dynamic configuration, and --static names the static one.
 
-A directive that restricts access, limits or hides something must not get lost.
-If one has no equivalent, convert writes nothing, unless --accept names it.
+If a directive that restricts access, sets a limit or hides something has no
+equivalent, convert writes nothing, unless --accept names the directive.
 
 Exit codes: 0 the result passes goodgate check, 1 it does not, or a directive that
 protects something would be lost, 2 convert cannot read the file.`,

@@ -43,7 +43,7 @@ Ctrl-C rolls back and waits; a second Ctrl-C does not wait. The deploy goes on
 if this command dies.
 
 With --restart, the URLs are existing upstreams of the pool. deploy drains one
-after the other, restarts it with the command, and sends it requests again once
+after the other, restarts it with COMMAND, and sends it requests again once
 its health check passes. If no other upstream is available meanwhile, requests
 wait (hold.for).`,
 		Example:           "  goodgate deploy app --to http://127.0.0.1:3002\n  goodgate deploy app --to http://127.0.0.1:3001 --restart 'systemctl restart app'",

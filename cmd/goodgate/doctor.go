@@ -55,13 +55,13 @@ func newDoctor() *cobra.Command {
 (name, route, connection, TLS, request, health endpoint, idle connection) and the
 limits of this machine. Each finding names the fault, its effect and the setting
 to change. For nginx, doctor also reads the configuration and the logs, and
-relates them.
+compares them.
 
 doctor sends GET requests and the configured health checks. It changes nothing.
 
 Exit codes: 0 nothing is wrong, 1 the examination failed or found no upstream, 2 the
-command line or the configuration is wrong, 3 something makes requests fail, 4
-something may.`,
+command line or the configuration is wrong, 3 a fault makes requests fail, 4 a fault
+may make requests fail.`,
 		Example: `  goodgate doctor --config goodgate.yaml
   goodgate doctor --to http://127.0.0.1:3000 --wait 75s
   goodgate doctor --nginx /etc/nginx/nginx.conf --error-log /var/log/nginx/error.log
@@ -88,7 +88,7 @@ something may.`,
 	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "nginx error log, also gzipped; may be repeated (default: the logs in the configuration)")
 	c.Flags().StringArrayVar(&f.access, "access-log", nil, "nginx access log (default: the logs in the configuration), or HAProxy log; also gzipped; may be repeated")
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; alone, or with --nginx or --haproxy")
-	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it last occurred longer than this before the end of the logs; 0 = never")
+	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it does not occur in the last part of the logs, of this length; 0 = never")
 	c.Flags().StringVar(&f.user, "user", "", "user of the proxy, to check socket permissions")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for this long, to find each upstream's keep-alive timeout")
 	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for a connection or a response")

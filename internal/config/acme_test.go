@@ -22,7 +22,7 @@ func TestACME(t *testing.T) {
 	f(tls("{hosts: a.example.com, accept_terms: true}"), "")
 	f(`{address: ":443", tls: {}}`, "x:2:28: listeners[0].tls: set certificates, or acme to obtain them")
 	f(tls("{accept_terms: true}"), "x:2:35: listeners[0].tls.acme: hosts is missing: write hosts: [www.example.com]")
-	f(tls("{hosts: a.example.com}"), "x:2:35: listeners[0].tls.acme: accept_terms is missing: write accept_terms: true, if you agree to its terms of service")
+	f(tls("{hosts: a.example.com}"), "x:2:35: listeners[0].tls.acme: accept_terms is missing: write accept_terms: true, if you agree to the authority's terms of service")
 	f(tls("{hosts: a.example.com, accept_terms: true, mail: a@b.c}"), "x:2:78: listeners[0].tls.acme.mail: unknown key (did you mean email?)")
 	f(tls("{accept_terms: false, hosts: a.example.com}"), "x:2:50: listeners[0].tls.acme.accept_terms: must be true: the authority requires you to accept its terms of service")
 	for _, tc := range [][2]string{

@@ -95,7 +95,7 @@ type ListenerTLS struct {
 // ACME configures the certificates obtained from an authority.
 type ACME struct {
 	Hosts       []string `yaml:"hosts" opt:"required,single" format:"acmehost" example:"[www.example.com]" help:"Names to obtain certificates for, one certificate each; goodgate orders no other. A wildcard such as *.example.com needs dns."`
-	AcceptTerms bool     `yaml:"accept_terms" opt:"required" example:"true, if you agree to its terms of service" help:"Must be true: you agree to the authority's terms of service."`
+	AcceptTerms bool     `yaml:"accept_terms" opt:"required" example:"true, if you agree to the authority's terms of service" help:"Must be true: you agree to the authority's terms of service."`
 	Email       string   `yaml:"email" default:"" format:"email" help:"Contact address for the authority; empty sends none."`
 	Directory   string   `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" format:"endpoint" help:"URL of the authority's directory; https only."`
 	Cache       string   `yaml:"cache" default:"/var/lib/goodgate/acme" opt:"file" help:"Folder for keys and certificates; goodgate needs write access."`

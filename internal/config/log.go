@@ -153,7 +153,7 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	if ours := values["format"][fold(s)]; ours != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", ours)
 	}
-	return fmt.Errorf("must be one of %s, or have variables such as $status%s", strings.Join(known, ", "), hint)
+	return fmt.Errorf("must be one of %s, or a format with variables such as $status%s", strings.Join(known, ", "), hint)
 }
 
 // HasVariables reports whether the format is text with variables.

@@ -12,7 +12,7 @@ func TestLogMistakes(t *testing.T) {
 	t.Parallel()
 	const rest = "\nlisteners: [\":1\"]\npools: {app: {upstreams: [\"http://127.0.0.1:2\"]}}\nroutes: [{name: r, pool: app%s}]\n"
 	for log, want := range map[string]string{
-		`{format: jsno}`:                                                                          "log.format: found \"jsno\": must be one of auto, human, json, text, common, combined, or have variables such as $status (did you mean json?)",
+		`{format: jsno}`:                                                                          "log.format: found \"jsno\": must be one of auto, human, json, text, common, combined, or a format with variables such as $status (did you mean json?)",
 		`{format: logfmt}`:                                                                        "(did you mean text?)",
 		`{format: "%h %l"}`:                                                                       "has nginx's variables",
 		`{format: "$status", escape: jsn}`:                                                        "log.escape: found \"jsn\"",
