@@ -13,12 +13,12 @@ func (a *advisor) route(i int, r Route) {
 	path := index("routes", i)
 	for j, earlier := range a.config.Routes[:i] {
 		if earlier.Match.covers(r.Match) {
-			a.warnf(path, "never matches: %s (%s) comes first and matches all of it; put the narrower one first", index("routes", j), earlier.Name)
+			a.warnf(path, "never matches: %s (%s) comes first and matches all its requests; put the narrower route first", index("routes", j), earlier.Name)
 			break
 		}
 		if everyPath := earlier.Match; everyPath.Path == "/*" && r.Match.Path == "" {
 			if everyPath.Path = ""; everyPath.covers(r.Match) {
-				a.warnf(path, "gets nothing but OPTIONS *: %s (%s) comes first and matches every path; put the narrower one first", index("routes", j), earlier.Name)
+				a.warnf(path, "gets only OPTIONS *: %s (%s) comes first and matches every path; put the narrower route first", index("routes", j), earlier.Name)
 				break
 			}
 		}

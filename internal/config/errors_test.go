@@ -71,8 +71,8 @@ func TestErrors(t *testing.T) {
 	f(named("b", `["http://x"]`), `g.yaml:5:30: routes[0].match.listener[0]: found "http://x": expected the name or the address of a listener`)
 	f(strings.NewReplacer(`":1"`, `":0"`, `":2"`, `":0"`).Replace(named("b", "a")), `g.yaml:5:29: routes[0].match.listener[0]: found "a": 2 listeners have the address :0: give each its own port`)
 	route := func(text string) string { return minimal + "routes: [{pool: app, " + text + "}]" }
-	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a regular expression of RE2: invalid or unsupported Perl syntax: "(?!"`)
-	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a regular expression of RE2: missing closing ): "("`,
+	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a valid RE2 regular expression: invalid or unsupported Perl syntax: "(?!"`)
+	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a valid RE2 regular expression: missing closing ): "("`,
 		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
 	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: write the text to replace`,
 		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,

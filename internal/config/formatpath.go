@@ -133,10 +133,10 @@ func regularExpression(s string) (string, error) {
 	}
 	_, err := regexp.Compile(s)
 	if e, ok := errors.AsType[*syntax.Error](err); ok {
-		return "", fmt.Errorf("not a regular expression of RE2: %s: %q", e.Code, e.Expr)
+		return "", fmt.Errorf("not a valid RE2 regular expression: %s: %q", e.Code, e.Expr)
 	}
 	if err != nil {
-		return "", errors.New("not a regular expression of RE2")
+		return "", errors.New("not a valid RE2 regular expression")
 	}
 	return s, nil
 }

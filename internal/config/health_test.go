@@ -39,7 +39,7 @@ func TestHealthMistakes(t *testing.T) {
 	f(`{path: /h, port: 70000}`, "port: found \"70000\": must be from 1 to 65535, or 0")
 	f(`{path: /h, expect: {json: {a..b: "1"}}}`, "expected the path of a value")
 	f(`{path: /h, expect: {json: {a: "< many"}}}`, `expect.json.a: "< many": < needs a number after it`)
-	f(`{path: /h, expect: {body_regexp: "("}}`, "not a regular expression of RE2")
+	f(`{path: /h, expect: {body_regexp: "("}}`, "not a valid RE2 regular expression")
 	f(`{path: /h, method: HEAD, expect: {json: {a: "1"}}}`, "health.method: found HEAD")
 	f(`{steps: [{}]}`, "health.steps[0]: is empty")
 	f(`{steps: [{send: "hex:0"}]}`, "expected text, or hex:")

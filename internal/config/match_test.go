@@ -32,11 +32,11 @@ func TestConditions(t *testing.T) {
 		`all: [{}]`:                                                   `all[0]: has no conditions`,
 		`all: {path: /a}`:                                             `all: found a mapping: expected a list`,
 		`any: [{all: [{not: [{}]}]}]`:                                 `any[0].all[0].not[0]: has no conditions`,
-		`any: [{not: [{path_regexp: "("}]}]`:                          `any[0].not[0].path_regexp: found "(": not a regular expression`,
+		`any: [{not: [{path_regexp: "("}]}]`:                          `any[0].not[0].path_regexp: found "(": not a valid RE2 regular expression`,
 		`any: [{not: [{listener: ":81"}]}]`:                           `any[0].not[0].listener[0]: found ":81": no such listener`,
 		`any: [{all: [{not: [{any: [{path: /a}]}]}]}]`:                "",
 		`any: [{all: [{not: [{any: [{not: [{path: /a}]}]}]}]}]`:       `any[0].all[0].not[0].any[0].not[0]: all, any and not are nested 5 levels deep: the limit is 4`,
-		`not: [{path_regexp: "("}]`:                                   `not[0].path_regexp: found "(": not a regular expression`,
+		`not: [{path_regexp: "("}]`:                                   `not[0].path_regexp: found "(": not a valid RE2 regular expression`,
 		`any: [{header: {X-A: "1"}}]`:                                 `any[0].header: unknown key (did you mean headers?)`,
 	} {
 		_, _, err := Parse("g.yaml", []byte(minimal+"routes: [{match: {"+match+"}, pool: app}]"), noEnv)

@@ -69,7 +69,7 @@ func (v *validator) split(path string, r Route) {
 	}
 	at := path + ".pools"
 	if len(s.Pools) == 1 {
-		v.errorf(at, "has one pool: a split needs two at least; for one, write pool: %s", s.Pools[0].Pool)
+		v.errorf(at, "has one pool: a split needs at least two; for one, write pool: %s", s.Pools[0].Pool)
 	}
 	for i, p := range s.Pools {
 		if first := slices.IndexFunc(s.Pools, func(o SplitPool) bool { return o.Pool == p.Pool }); first < i && p.Pool != "" {

@@ -31,7 +31,7 @@ func TestTransformErrors(t *testing.T) {
 		`response_rules: [{set: {X-A: "{hots}"}}]`:                             `response_rules[0].set.X-A: unknown variable {hots} (did you mean {host}?)`,
 		`response_rules: [{remove: [Connection]}]`:                             `response_rules[0].remove[0]: belongs to the connection`,
 		`response_rules: [{replace: [{header: Upgrade, regexp: a}]}]`:          `response_rules[0].replace[0].header: belongs to the connection`,
-		`response_headers: {replace: [{header: Server, regexp: "("}]}`:         `response_headers.replace[0].regexp: found "(": not a regular expression`,
+		`response_headers: {replace: [{header: Server, regexp: "("}]}`:         `response_headers.replace[0].regexp: found "(": not a valid RE2 regular expression`,
 		`request_headers: {replace: [{header: Host, regexp: a, to: b}]}`:       `request_headers.replace[0].header: is set by the key host`,
 		`response_headers: {replace: [{regexp: a}]}`:                           `response_headers.replace[0]: header is missing`,
 	} {

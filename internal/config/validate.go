@@ -240,7 +240,7 @@ func (v *validator) upstreams(path string, p Pool) {
 			v.errorf(join(at, "url"), "found %q: this is goodgate's own listener (%s, %q): requests would loop", u.URL, index("listeners", l), v.config.Listeners[l].Address)
 		}
 		if p.Protocol == "h2c" && (strings.HasPrefix(u.URL, "https:") || u.Scheme == "https") {
-			v.errorf(join(path, "protocol"), "found \"h2c\": this is HTTP/2 without TLS, and %s has TLS: write h2", key)
+			v.errorf(join(path, "protocol"), "found \"h2c\": this is HTTP/2 without TLS, but %s uses TLS: write h2", key)
 		}
 		if v.at.given(at+".scheme") && u.hasScheme() {
 			v.errorf(at+".scheme", "applies to srv, docker, consul, nomad and kubernetes only: a url has its own scheme")
