@@ -24,7 +24,7 @@ func (v *validator) access(path string, r Route) {
 		}
 	}
 	for i, s := range r.Intercept {
-		if s.From < 400 {
+		if s.From > 0 && s.From < 400 { // 0 = reported already
 			v.errorf(index(path+".intercept", i), "found %s: only statuses from 400 have pages", s)
 		}
 	}

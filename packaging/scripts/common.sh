@@ -21,7 +21,7 @@ replace() {
 	old=$(main_pid)
 	[ "${old:-0}" != 0 ] || return 0
 	if ! goodgate check /etc/goodgate/goodgate.yaml >/dev/null 2>&1; then
-		echo 'goodgate: the process before the upgrade goes on, since the new one refuses its configuration:' >&2
+		echo 'goodgate: the new version refuses the configuration, so the old process continues:' >&2
 		echo '  goodgate check /etc/goodgate/goodgate.yaml' >&2
 		return 0
 	fi
