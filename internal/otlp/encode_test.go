@@ -12,37 +12,11 @@ import (
 	"testing"
 	"time"
 
-	common "go.opentelemetry.io/proto/otlp/common/v1"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/protobuf/proto"
-)
 
-// plain returns a value as Go's.
-func plain(v *common.AnyValue) any {
-	switch v := v.GetValue().(type) {
-	case *common.AnyValue_StringValue:
-		return v.StringValue
-	case *common.AnyValue_BoolValue:
-		return v.BoolValue
-	case *common.AnyValue_IntValue:
-		return v.IntValue
-	case *common.AnyValue_DoubleValue:
-		return v.DoubleValue
-	case *common.AnyValue_ArrayValue:
-		list := []any{}
-		for _, e := range v.ArrayValue.Values {
-			list = append(list, plain(e))
-		}
-		return list
-	case *common.AnyValue_KvlistValue:
-		all := map[string]any{}
-		for _, e := range v.KvlistValue.Values {
-			all[e.Key] = plain(e.Value)
-		}
-		return all
-	}
-	return nil
-}
+	"github.com/goodgate/goodgate/internal/lab/otlptest"
+)
 
 // TestValues: OpenTelemetry's own types decode every kind of value.
 func TestValues(t *testing.T) {
@@ -91,7 +65,7 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: got %v", name, record)
 			continue
 		}
-		if got := plain(record.Attributes[0].Value); !reflect.DeepEqual(got, tc.want) {
+		if got := otlptest.Plain(record.Attributes[0].Value); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: got %#v, want %#v", name, got, tc.want)
 		}
 	}
@@ -111,7 +85,7 @@ func TestEnvelope(t *testing.T) {
 	of := call.ResourceLogs[0]
 	got := map[string]any{}
 	for _, a := range of.Resource.Attributes {
-		got[a.Key] = plain(a.Value)
+		got[a.Key] = otlptest.Plain(a.Value)
 	}
 	want := map[string]any{"service.name": "gate", "service.version": "1.2", "service.instance.id": "one", "deployment.environment.name": "test", "k8s.pod.name": "a b"}
 	if !reflect.DeepEqual(got, want) {
