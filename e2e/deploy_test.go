@@ -158,7 +158,10 @@ func TestDeployBroken(t *testing.T) {
 			l.more(50)
 			broken := startVersion(t, tc.language, "broken", kind)
 			flags := append(quickly, "--to", broken.url(), "--ready-within", "1s")
-			if kind == "leaks" {
+			switch kind {
+			case "slow": // slowness must last 3 s once the version is alone
+				flags = append(flags, "--watch-for", "10s")
+			case "leaks":
 				flags = append(flags, "--watch-for", "30s")
 			}
 			code, out := s.deploy(t, flags...)

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/balancer"
 )
 
-// DefaultOptions returns the options of the health check of a pool that sets nothing in
-// goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
+// DefaultOptions returns the options of the health check that a pool without settings has
+// in goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
 // concurrent use: a copy may be changed and used for other checkers.
 func DefaultOptions() Options {
 	return Options{

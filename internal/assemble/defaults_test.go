@@ -57,9 +57,10 @@ func TestDefaults(t *testing.T) {
 	h.Prober = nil
 	for file, text := range map[string]string{
 		"balancer/defaults.go": source(t, "balancer", `
-// DefaultOptions returns the options of a pool in goodgate's configuration file that sets
-// nothing: the policy peak_ewma, a circuit breaker, outlier detection, slow start, and a
-// concurrency limit while the pool is overloaded. The caller may change the value.
+// DefaultOptions returns the options that a pool without settings has in goodgate's
+// configuration file: the policy peak_ewma, a circuit breaker, outlier detection, slow
+// start, and a concurrency limit while the pool is overloaded. The caller may change the
+// value.
 func DefaultOptions(name string) Options {`, b, `Name: name,`),
 		"proxy/defaults.go": source(t, "proxy", `
 // DefaultPoolOptions returns the default options of a pool in goodgate's configuration file:
@@ -71,8 +72,8 @@ func DefaultPoolOptions() PoolOptions {`, pool, "") + function(t, "proxy", `
 // new value, which may be changed.
 func DefaultOptions() Options {`, o, "") + server(t),
 		"health/defaults.go": source(t, "health", `
-// DefaultOptions returns the options of the health check of a pool that sets nothing in
-// goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
+// DefaultOptions returns the options of the health check that a pool without settings has
+// in goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
 // concurrent use: a copy may be changed and used for other checkers.
 func DefaultOptions() Options {`, h, "Prober: NewAlive(AliveOptions{}),"),
 	} {

@@ -44,6 +44,12 @@ var ruleNames = [...]string{byFailures: "fails", byRefusals: "refuses", bySlowne
 // difference should not end a deploy.
 var margins = [...]float64{byFailures: 0.005, byRefusals: 0.1, bySlowness: 0.2, byLength: 0.2}
 
+// spans are the least times over which the rules look at a new version that is alone.
+var spans = [...]time.Duration{byFailures: 0, byRefusals: 0, bySlowness: slowFor, byLength: slowFor}
+
+// slowFor is longer than the pauses of a busy machine.
+const slowFor = 3 * time.Second
+
 // coldSamples is the number of first samples of a new upstream that do not count, because
 // the first requests to a new process take longer.
 const coldSamples = 5
@@ -105,7 +111,7 @@ func (j *judge) time(s Sample, now time.Time) {
 // verdict returns the reason that the new version is worse; nil = none known.
 func (j *judge) verdict() *Verdict {
 	for i := range j.rules {
-		if r := &j.rules[i]; !slices.Contains(j.ignore, ruleNames[i]) && (r.worse(margins[i]) || j.alone && r.relapsed(margins[i])) {
+		if r := &j.rules[i]; !slices.Contains(j.ignore, ruleNames[i]) && (r.worse(margins[i]) || j.alone && r.relapsed(margins[i], spans[i])) {
 			return j.found(i)
 		}
 	}

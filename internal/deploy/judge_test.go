@@ -25,6 +25,7 @@ type version struct {
 type world struct {
 	rate  float64 // requests a second
 	burst bool    // for 2 s in every 20 half of the requests fail, on both versions
+	pause bool    // for half a second in every 20 all requests take 20 times as long
 	steps []float64
 	step  time.Duration
 	watch time.Duration
@@ -99,6 +100,9 @@ func (v version) answer(r *rand.Rand, w world, s *Sample, at time.Duration, nth 
 	if w.burst && at%(20*time.Second) < 2*time.Second {
 		fails = max(fails, 0.5)
 	}
+	if w.pause && (at+5*time.Second)%(20*time.Second) < 500*time.Millisecond {
+		factor *= 20
+	}
 	if s.New && nth <= v.cold {
 		factor *= 20
 	}
@@ -131,6 +135,7 @@ func TestSameVersion(t *testing.T) {
 		"times without bounds": {plain, change(func(v *version) { v.spread = 1.8 })},
 		"cold at first":        {plain, change(func(v *version) { v.cold = 5 })},
 		"bursts of failures":   {func() world { w := plain; w.burst = true; return w }(), usual},
+		"pauses of a machine":  {func() world { w := plain; w.pause = true; return w }(), usual},
 		"few requests":         {rate(3), usual},
 		"many requests":        {rate(400), usual},
 		"one upstream":         {func() world { w := plain; w.fresh = 1; return w }(), usual},
@@ -237,6 +242,44 @@ func TestBrokenVersionWithoutComparison(t *testing.T) {
 		}
 		if v := j.verdict(); (v != nil) != tc.want {
 			t.Errorf("the old one failed %d of %d, the new one %d of %d: %+v", tc.oldFails, tc.old, tc.fails, tc.of, v)
+		}
+	}
+}
+
+// TestPauseWhileAlone: slowness of a moment does not condemn a version that is alone;
+// lasting slowness does.
+func TestPauseWhileAlone(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		slow time.Duration // the first requests are slow for this long
+		lull time.Duration // between the old version's last request and the new one's first
+		want bool
+	}{
+		{300 * time.Millisecond, 0, false},
+		{800 * time.Millisecond, 0, false},
+		{800 * time.Millisecond, 20 * time.Second, false},
+		{5 * time.Second, 0, true},
+		{5 * time.Second, 20 * time.Second, true},
+	} {
+		j, now := newJudge(), time.Unix(1e9, 0)
+		const gap = 5 * time.Millisecond
+		for range 400 {
+			now = now.Add(gap)
+			j.add(Sample{Upstream: "old", Took: 6 * time.Millisecond}, now)
+		}
+		j.alone = true
+		now = now.Add(tc.lull)
+		var found *Verdict
+		for at := time.Duration(0); at < 6*time.Second && found == nil; at += gap {
+			took := 6 * time.Millisecond
+			if at < tc.slow {
+				took *= 10
+			}
+			j.add(Sample{New: true, Upstream: "new", Took: took}, now.Add(at))
+			found = j.verdict()
+		}
+		if (found != nil) != tc.want {
+			t.Errorf("slow for %v after %v: verdict %+v", tc.slow, tc.lull, found)
 		}
 	}
 }

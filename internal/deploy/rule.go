@@ -44,7 +44,8 @@ const (
 // window counts the recent past.
 type window struct {
 	count
-	began time.Time
+	began  time.Time
+	latest time.Time
 }
 
 // add adds one result, and returns the count of a window that has ended with it.
@@ -54,6 +55,7 @@ func (w *window) add(hit bool, now time.Time) (ended count) {
 		*w = window{began: now}
 	}
 	w.count.add(hit)
+	w.latest = now
 	return ended
 }
 
@@ -119,8 +121,12 @@ func (r *rule) suspects() bool {
 
 // relapsed reports whether the new version, alone, certainly does it twice as often as
 // the old one in its worst moment, and more by this much. If the old version had too few
-// requests for a bound, doing it mostly is enough.
-func (r *rule) relapsed(by float64) bool {
+// requests for a bound, doing it mostly is enough. The window must cover the given time:
+// a busy machine makes all requests of a moment slow, whatever the version.
+func (r *rule) relapsed(by float64, over time.Duration) bool {
+	if r.alone.latest.Sub(r.alone.began) < over {
+		return false
+	}
 	low, _ := r.alone.wilson(sure)
 	_, high := r.settled.wilson(sure / 2)
 	twice := 2*max(high, r.usual) + by
