@@ -63,6 +63,9 @@ func (l *logFile) compressOne(n int) error {
 	}
 	defer current.Close()
 	unlock, err := lockFile(current)
+	if errors.Is(err, errLocked) {
+		return errMoved // the other process is moving the files
+	}
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,12 @@ const (
 	logMode = 0o640
 	// retryRotate is the time after a failure in which no file is moved.
 	retryRotate = time.Minute
+	// lockedFor is the time from which another process that holds the lock is a failure.
+	// Moving the files takes it only a moment.
+	lockedFor = time.Minute
 )
+
+var errLocked = errors.New("another process holds the file's lock")
 
 // logFile is a log's file. Several processes may write to the same file: each write is
 // a number of complete lines at its end.
@@ -35,6 +40,7 @@ type logFile struct {
 	file    *os.File
 	torn    bool      // the file ends with an incomplete line
 	resting time.Time // no file is moved until then
+	locked  time.Time // another process has held the lock since then; zero = it has not
 
 	stop        chan struct{} // closed by Close
 	compressing sync.WaitGroup
@@ -101,6 +107,10 @@ func (l *logFile) mayRotate(more int64) {
 	default:
 		err = l.next(more)
 	}
+	if errors.Is(err, errLocked) && l.waits(time.Now()) {
+		return
+	}
+	l.locked = time.Time{}
 	if err == nil {
 		return
 	}
@@ -108,6 +118,15 @@ func (l *logFile) mayRotate(more int64) {
 		l.trouble(fmt.Errorf("no new file: %w", err))
 	}
 	l.resting = time.Now().Add(retryRotate)
+}
+
+// waits reports whether to leave the files to the process that holds the lock, and to
+// continue in the present file until the next write.
+func (l *logFile) waits(now time.Time) bool {
+	if l.locked.IsZero() {
+		l.locked = now
+	}
+	return now.Sub(l.locked) < lockedFor
 }
 
 // look returns the state of the open file, and whether another one has its name.

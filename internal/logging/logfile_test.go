@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // contents returns the contents of all files of a log, by the ends of their names.
@@ -100,7 +102,7 @@ func TestRotateTogether(t *testing.T) {
 	const writers, lines = 4, 400
 	var wg sync.WaitGroup
 	for w := range writers {
-		l, err := openLogFile(name, Rotate{Size: 2000, Keep: 1000, Compress: w%2 == 0}, func(err error) { t.Error(err) })
+		l, err := openLogFile(name, Rotate{Size: 2000, Keep: 50, Compress: w%2 == 0}, func(err error) { t.Error(err) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +135,7 @@ func TestRotateTogether(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) != writers*lines || len(all) < 10 {
+	if len(seen) != writers*lines || len(all) < 3 {
 		t.Errorf("%d lines in %d files", len(seen), len(all))
 	}
 }
@@ -159,6 +161,48 @@ func TestRotateFails(t *testing.T) {
 	if got, _ := os.ReadFile(name); strings.Count(string(got), "a line\n") != 5 || len(told) != 1 {
 		t.Errorf("got %q, told of %v", got, told)
 	}
+}
+
+// TestLocked: while another process moves files, the log continues in the present file
+// without waiting. It reports a lock that is held for long.
+func TestLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "log")
+		var told []error
+		l, err := openLogFile(name, Rotate{Size: 10, Keep: 1}, func(err error) { told = append(told, err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := openAppend(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		unlock, err := lockFile(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			fmt.Fprintln(l, "a line")
+		}
+		if len(told) != 0 {
+			t.Errorf("told of %v at once", told)
+		}
+		for range 3 {
+			time.Sleep(lockedFor)
+			fmt.Fprintln(l, "a line")
+		}
+		if len(told) != 1 || !errors.Is(told[0], errLocked) {
+			t.Errorf("told of %v, want %v once", told, errLocked)
+		}
+		unlock()
+		time.Sleep(retryRotate)
+		fmt.Fprintln(l, "new")
+		l.Close()
+		if got := contents(t, name); got[""] != "new\n" || got[".1"] != strings.Repeat("a line\n", 6) {
+			t.Errorf("got %v", got)
+		}
+	})
 }
 
 // TestMoved: the log does not write to a file that was moved away.
