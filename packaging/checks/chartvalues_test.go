@@ -71,6 +71,25 @@ func TestChartOwnConfigMap(t *testing.T) {
 	one[corev1.Secret](t, r)
 }
 
+// TestChartConfig checks that goodgate runs the configuration of the values, and nothing
+// of the chart's default routes.
+func TestChartConfig(t *testing.T) {
+	for values, want := range map[string]struct{ has, lacks string }{
+		"": {"status: 503", "pools:"},
+		"config: {pools: {app: {upstreams: [\"http://app:3000\"]}}}":                                                                               {":8080", "503"},
+		"{port: 8081, config: {pools: {app: {upstreams: [\"http://app:3000\"]}}}}":                                                                 {":8081", "503"},
+		"config: {listeners: [\":9000\"], pools: {app: {upstreams: [\"http://app:3000\"]}}}":                                                       {":9000", "8080"},
+		"config: {routes: [{respond: {status: 204}}]}":                                                                                             {"204", "503"},
+		"config: {pools: {a: {upstreams: [\"http://a:1\"]}, b: {upstreams: [\"http://b:1\"]}}, routes: [{match: {path: /b}, pool: b}, {pool: a}]}": {"path: /b", "503"},
+	} {
+		config := one[corev1.ConfigMap](t, rendered(t, values)).Data["goodgate.yaml"]
+		if !strings.Contains(config, want.has) || strings.Contains(config, want.lacks) {
+			t.Errorf("%s: want %q and no %q in\n%s", values, want.has, want.lacks, config)
+		}
+		checkConfig(t, config)
+	}
+}
+
 func TestChartExtras(t *testing.T) {
 	r := rendered(t, `
 args: [--log-format, json]

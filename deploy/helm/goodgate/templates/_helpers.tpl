@@ -30,18 +30,27 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.admin.existingSecret | default (printf "%s-admin" (include "goodgate.name" .)) }}
 {{- end }}
 
-{{- /* How long a pod may take to end: a shorter time would cut requests that goodgate lets end. */}}
+{{- /* The time for a pod to stop. A shorter time would cut requests that goodgate lets finish. */}}
 {{- define "goodgate.terminationGracePeriodSeconds" -}}
 {{- with .Values.shutdown }}{{ add .lameDuck (max .grace .tunnels) .margin }}{{ end }}
 {{- end }}
 
 {{- define "goodgate.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- if not (or $config.pools $config.routes $config.include) }}
+{{- $body := "goodgate is running without a configuration for your application. Set the chart's value config.\n" }}
+{{- $answer := dict "status" 503 "headers" (dict "Content-Type" "text/plain; charset=utf-8") "body" $body }}
+{{- $_ := set $config "routes" (list (dict "respond" $answer)) }}
+{{- end }}
+{{- if not (or $config.listeners $config.include) }}
+{{- $_ := set $config "listeners" (list (printf ":%v" .Values.port)) }}
+{{- end }}
 {{- $admin := dict "address" (printf ":%v" .Values.admin.port) "token" "${GOODGATE_TOKEN}" }}
 {{- $shutdown := dict "lame_duck" (printf "%vs" .Values.shutdown.lameDuck) "grace" (printf "%vs" .Values.shutdown.grace) "tunnels" (printf "%vs" .Values.shutdown.tunnels) }}
-{{- mergeOverwrite (deepCopy .Values.config) (dict "admin" (mergeOverwrite (deepCopy (.Values.config.admin | default dict)) $admin) "shutdown" $shutdown) | toYaml }}
+{{- mergeOverwrite $config (dict "admin" (mergeOverwrite (deepCopy ($config.admin | default dict)) $admin) "shutdown" $shutdown) | toYaml }}
 {{- end }}
 
-{{- /* The container, of a tier and of a sidecar alike. */}}
+{{- /* The container of a tier and of a sidecar. */}}
 {{- define "goodgate.container" -}}
 name: goodgate
 image: {{ include "goodgate.image" . | quote }}

@@ -1,6 +1,6 @@
 {{- /*
-goodgate beside an application in the same pod. In a chart that has this one as a
-dependency with mode: sidecar:
+goodgate beside an application in the same pod. In a chart that depends on this one, with
+mode: sidecar:
 
   spec:
     terminationGracePeriodSeconds: {{ include "goodgate.terminationGracePeriodSeconds" .Subcharts.goodgate }}
@@ -10,8 +10,8 @@ dependency with mode: sidecar:
     volumes:
       {{- include "goodgate.volumes" .Subcharts.goodgate | nindent 6 }}
 
-It is an init container that is restarted always, which Kubernetes (1.29) starts before the
-application and ends after it: requests under way never lose it.
+An init container with restartPolicy Always starts before the application and stops after
+it (Kubernetes 1.29). So goodgate is there for every request in flight.
 */}}
 {{- define "goodgate.sidecar" -}}
 - restartPolicy: Always
