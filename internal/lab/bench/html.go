@@ -131,7 +131,7 @@ func rows(results []*Result) (list []row) {
 	}{
 		{"target", func(r *Result) string { return r.Target }},
 		{"requests", func(r *Result) string { return strconv.Itoa(r.Requests) }},
-		{"answered well a second", func(r *Result) string { return figure(r.PerSecond()) }},
+		{"successful answers per second", func(r *Result) string { return figure(r.PerSecond()) }},
 		{"received a second", func(r *Result) string { return size(r.BytesPerSecond()) }},
 		{"statuses", statuses},
 		{"failed", func(r *Result) string { return fmt.Sprintf("%d (%.3f %%)", r.Failed, 100*r.FailedShare()) }},

@@ -15,7 +15,7 @@ func (r *Result) Text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	printable.Fprintf(t, "target\t%s\n", r.Target)
 	printable.Fprintf(t, "load\t%s\n", r.Load)
-	printable.Fprintf(t, "requests\t%d in %.1f s, %.1f answered well a second\n", r.Requests, r.Took, r.PerSecond())
+	printable.Fprintf(t, "requests\t%d in %.1f s, %.1f successful per second\n", r.Requests, r.Took, r.PerSecond())
 	printable.Fprintf(t, "received\t%s of bodies, %s a second\n", size(float64(r.Bytes)), size(r.BytesPerSecond()))
 	printable.Fprintf(t, "failed\t%d (%.3f %%)\n", r.Failed, 100*r.FailedShare())
 	for _, cause := range r.causes() {
