@@ -216,7 +216,7 @@ func TestParse(t *testing.T) {
 	f("", "goodgate,nginx,haproxy,caddy 200/s 6s")
 	f("-peers nginx -rate 5 -for 2s", "nginx 5/s 2s")
 	f("-quiet", "goodgate 1/s 12s")
-	f("-quiet -rate 5", "-rate 5, -for 6s: quiet cases have their own")
+	f("-quiet -rate 5", "-rate 5, -for 6s: quiet cases have their own rate and time")
 	f("-quiet -together 0", "-rate 200, -runs 1, -for 6s and -together 0 must be positive")
 	f("-quiet -only innocent-cold", "-only innocent-cold: no such case")
 }

@@ -74,7 +74,7 @@ var scenarios = []scenario{
 		name: "refused", says: "one refuses connections for 3 s", mix: few,
 		steps: during(3*second, 0, become(refuse), become(healthy)), quiet: quietForm{sizes: some},
 	},
-	{name: "silent", says: "one accepts and never answers", steps: one(silent), must: must{p99: second}},
+	{name: "silent", says: "one accepts connections and never answers", steps: one(silent), must: must{p99: second}},
 	{
 		name: "frozen", says: "one is stopped for 3 s (SIGSTOP)", must: must{p99: second},
 		steps: during(3*second, 0, (*backend).freeze, (*backend).thaw),
@@ -94,38 +94,38 @@ var scenarios = []scenario{
 		steps: rolling(refuse), quiet: quietForm{lone: true},
 	},
 	{
-		name: "rolling-abrupt", says: "each in turn is down for 1 s, and closes its unused connections without a word before", mix: few,
+		name: "rolling-abrupt", says: "each in turn closes its idle connections without notice and is down for 1 s", mix: few,
 		steps: rolling(vanish), must: atMostKilled, quiet: quietForm{must: orders, lone: true},
 	},
 	{
-		name: "killed", says: "one is killed (SIGKILL) with requests of 50 ms on it, and back after 2 s", mix: few,
+		name: "killed", says: "one is killed (SIGKILL) while it handles requests of 50 ms, and is back after 2 s", mix: few,
 		traits: traits{work: 50 * time.Millisecond}, steps: killOne(), must: atMostKilled, quiet: quietForm{must: orders},
 	},
 	{
-		name: "killed-node", says: "one of three Node.js applications is killed with requests of 50 ms on it, and back after 2 s", mix: few,
+		name: "killed-node", says: "one of three Node.js applications is killed while it handles requests of 50 ms, and is back after 2 s", mix: few,
 		traits: traits{work: 50 * time.Millisecond, node: true}, steps: killOne(), must: atMostKilled,
 		quiet: quietForm{must: orders, speak: []protocol{http1}},
 	},
-	{name: "bad-gateway", says: "one answers 502, its health check is fine", steps: one(badGateway)},
-	{name: "unavailable", says: "one answers 503, its health check is fine", steps: one(unavailable)},
+	{name: "bad-gateway", says: "one answers 502, and its health check passes", steps: one(badGateway)},
+	{name: "unavailable", says: "one answers 503, and its health check passes", steps: one(unavailable)},
 	{
 		name: "flaky", says: "every backend answers 503 to one request in five", steps: all(flaky),
 		times: 3, must: must{failed: 0.001}, quiet: quietForm{lone: true},
 	},
 	{
-		name: "idle-close", says: "all close connections unused for 3 ms", mix: half,
+		name: "idle-close", says: "all close connections that were idle for 3 ms", mix: half,
 		traits: traits{idle: 3 * time.Millisecond}, quiet: quietForm{lone: true},
 	},
 	{
-		name: "idle-close-far", says: "all close connections unused for 3 ms, 3 ms of network away", mix: half,
+		name: "idle-close-far", says: "all close connections that were idle for 3 ms, with a network delay of 3 ms each way", mix: half,
 		traits: traits{idle: 3 * time.Millisecond}, wire: farAway,
 		// Over HTTP/2 a connection is idle before its first request, so it would be
 		// closed before that.
 		quiet: quietForm{speak: overTCP, lone: true},
 	},
-	{name: "silent-far", says: "one stops answering, 3 ms of network away", steps: one(silent), wire: farAway, must: must{p99: second}},
+	{name: "silent-far", says: "one stops answering, with a network delay of 3 ms each way", steps: one(silent), wire: farAway, must: must{p99: second}},
 	{
-		name: "lossy", says: "the network loses 2 % of all packets, each way, 1 ms away", mix: few, wire: lossy,
+		name: "lossy", says: "the network loses 2 % of all packets, with a delay of 1 ms, each way", mix: few, wire: lossy,
 		// A lost acknowledgement is evidence against an upstream, so a GET may be sent
 		// twice.
 		quiet: quietForm{must: must{slowest: calmMax}, lone: true},
@@ -141,31 +141,31 @@ var scenarios = []scenario{
 		steps: one(resetHeader), quiet: quietForm{speak: overTCP},
 	},
 	{name: "reset-body", says: "one resets within the response body", steps: one(resetBody)},
-	{name: "garbage", says: "one answers what is no HTTP", steps: one(garbage), quiet: quietForm{speak: overTCP}},
+	{name: "garbage", says: "one sends bytes that are not HTTP", steps: one(garbage), quiet: quietForm{speak: overTCP}},
 	{
 		name: "slow", says: "one takes 2 s", steps: one(slow), must: must{late: 0.003, p99: second},
 		quiet: quietForm{must: must{once: true, late: 0.25, slowest: slowFor + calmMax/3}},
 	},
 	{
-		name: "sick-health", says: "every health check answers 500, the application is fine",
+		name: "sick-health", says: "every health endpoint answers 500, and the application works",
 		steps: all(sickHealth), quiet: quietForm{lone: true},
 	},
 	{
-		name: "post-hang-up", says: "one closes after it has read a POST", mix: half,
+		name: "post-hang-up", says: "one closes the connection after it has read a POST", mix: half,
 		steps: one(hangUp), must: must{mayFail: true}, quiet: quietForm{must: orders},
 	},
 	{
-		name: "early-413", says: "uploads of 1 to 4 MiB are answered with 413 at once, and the connection is closed",
+		name: "early-413", says: "backends answer uploads of 1 to 4 MiB with 413 at once, and close the connection",
 		mix:   mix{uploads: 0.05, path: refusedPath},
 		quiet: quietForm{mix: mix{uploads: 0.5, path: refusedPath}, speak: overTCP, lone: true},
 	},
 	{
-		name: "early-413-reset", says: "uploads of 1 to 4 MiB are answered with 413 at once, and the connection is reset",
+		name: "early-413-reset", says: "backends answer uploads of 1 to 4 MiB with 413 at once, and reset the connection",
 		mix:   mix{uploads: 0.05, path: slammedPath},
 		quiet: quietForm{mix: mix{uploads: 0.5, path: slammedPath}, speak: overTCP, lone: true},
 	},
 	{
-		name: "dns-move", says: "the backends' name moves to others, and those it stood for are gone", mix: few,
+		name: "dns-move", says: "the backends' name gets other addresses, and the old backends are gone", mix: few,
 		named: true, steps: move, must: must{p99: 2 * second},
 		quiet: quietForm{must: must{once: true, slowest: 2 * second}, lone: true},
 	},
@@ -174,7 +174,7 @@ var scenarios = []scenario{
 		traits: traits{speaks: h2c}, steps: all(goAway), quiet: quietForm{speak: []protocol{h2c}, lone: true},
 	},
 	{
-		name: "goaway-rolling", says: "each HTTP/2 backend in turn says GOAWAY and is down for 1 s", mix: few,
+		name: "goaway-rolling", says: "each HTTP/2 backend in turn sends GOAWAY and is down for 1 s", mix: few,
 		traits: traits{speaks: h2c}, steps: rolling(refuse), quiet: quietForm{speak: []protocol{h2c}, lone: true},
 	},
 }

@@ -31,7 +31,7 @@ func TestHTMLReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"something &lt;breaks&gt;", "12.50 % / 0", "missed: run 1: failed 12.50 %", "0.1 s: 5 of 20 failed",
-		"skipped, which is not passed", "no network", "health: {path: /healthz, interval: 500ms}", `<polyline points="150.0,60.0 `,
+		"skipped: not passed", "no network", "health: {path: /healthz, interval: 500ms}", `<polyline points="150.0,60.0 `,
 	} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("the report lacks %q", want)

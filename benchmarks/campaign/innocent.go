@@ -40,14 +40,14 @@ var innocents = []scenario{
 	innocent("report", "one request in ten goes to an endpoint that takes 2 s, the others take 5 ms", scenario{
 		traits: traits{work: 5 * time.Millisecond}, mix: mix{every: 10, other: longGet(2 * second)},
 	}),
-	innocent("cold", "for the first 1.5 s everything takes ten times as long: 100 ms", scenario{
+	innocent("cold", "for the first 1.5 s every request takes ten times as long: 100 ms", scenario{
 		traits: traits{work: 10 * time.Millisecond},
 		steps: func(int) []step {
 			return []step{{0, everyone, become(tenfold)}, {1500 * time.Millisecond, everyone, become(healthy)}}
 		},
 	}),
 	innocentPause(),
-	innocent("deploy", "from 1 s on everything takes twice as long: 40 ms", scenario{
+	innocent("deploy", "after 1 s every request takes twice as long: 40 ms", scenario{
 		traits: traits{work: 20 * time.Millisecond}, steps: all(twofold),
 	}),
 	innocent("burst", "300 requests at once, from idle, twice", scenario{
@@ -59,14 +59,14 @@ var innocents = []scenario{
 	innocent("upload", "one POST in fifty is an upload of 64 MiB that takes 2 s", scenario{
 		pace: pace{rate: 50}, mix: mix{every: 50, other: request{method: http.MethodPost, kind: delivered, takes: 2 * second}},
 	}),
-	innocent("worker", "each backend has one worker, which is busy half of the time: what comes meanwhile waits there", scenario{
+	innocent("worker", "each backend has one worker, which is busy half of the time: other requests wait in the backend", scenario{
 		traits: traits{work: 10 * time.Millisecond, lone: true}, pace: pace{rate: 150},
 	}),
 }
 
 // innocentPause freezes all backends. Requests have to wait, and may do so in a queue.
 func innocentPause() scenario {
-	s := innocent("pause", "all are stopped for 2 s (SIGSTOP), as garbage collectors do", scenario{
+	s := innocent("pause", "all are stopped for 2 s (SIGSTOP), as by a garbage collector", scenario{
 		steps: during(2*second, everyone, (*backend).freeze, (*backend).thaw),
 	})
 	s.pace.last = 4 * second

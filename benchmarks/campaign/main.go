@@ -64,9 +64,9 @@ func parse(args []string) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("campaign", flag.ContinueOnError)
 	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
-	names := fs.String("peers", "", "proxies to run; those that are not at hand are left out (default: goodgate,nginx,haproxy,caddy; goodgate if quiet)")
-	fs.IntVar(&c.rate, "rate", usualRate, "requests per second, if a case has no rate of its own")
-	fs.DurationVar(&c.last, "for", usualFor, "how long each case sends requests, if it does not say itself")
+	names := fs.String("peers", "", "proxies to run; a proxy that is not installed is left out (default: goodgate,nginx,haproxy,caddy; goodgate if quiet)")
+	fs.IntVar(&c.rate, "rate", usualRate, "requests per second; cases with their own rate keep it")
+	fs.DurationVar(&c.last, "for", usualFor, "how long each case sends requests; cases with their own time keep it")
 	fs.IntVar(&c.runs, "runs", 1, "runs of the campaign, one after another")
 	fs.BoolVar(&c.quiet, "quiet", false, "run the quiet forms of the cases: a request a second, goodgate's defaults")
 	fs.IntVar(&c.together, "together", 64, "quiet cases that run at the same time")
@@ -83,7 +83,7 @@ func parse(args []string) (*command, error) {
 	}
 	if c.quiet {
 		if c.rate != usualRate || c.last != usualFor {
-			return nil, fmt.Errorf("-rate %d, -for %v: quiet cases have their own", c.rate, c.last)
+			return nil, fmt.Errorf("-rate %d, -for %v: quiet cases have their own rate and time", c.rate, c.last)
 		}
 		c.rate, c.last = 1, quietFor
 	}
@@ -170,7 +170,7 @@ func (c *command) choosePeers(dir string) ([]peer, error) {
 			return nil, fmt.Errorf("-peers %s: no such proxy", name)
 		}
 		if _, err := exec.LookPath(known[i].program); err != nil {
-			fmt.Fprintf(os.Stderr, "%s is not at hand: left out\n", name)
+			fmt.Fprintf(os.Stderr, "%s is not installed: left out\n", name)
 			continue
 		}
 		chosen = append(chosen, known[i])

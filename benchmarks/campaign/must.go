@@ -53,7 +53,7 @@ func (m must) String() string {
 		parts = append(parts, fmt.Sprintf("max ≤ %d ms", m.slowest.Milliseconds()))
 	}
 	if m.from > 0 {
-		parts = append(parts, fmt.Sprintf("from %v on", m.from))
+		parts = append(parts, fmt.Sprintf("counted after %v", m.from))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -65,10 +65,10 @@ func (m must) misses(o *outcome) []string {
 		all = append(all, fmt.Sprintf("%d POST executed twice", o.Duplicated))
 	}
 	if o.Again > 0 && m.once {
-		all = append(all, fmt.Sprintf("%d executed twice by those that were well", o.Again))
+		all = append(all, fmt.Sprintf("%d executed twice by healthy backends", o.Again))
 	}
 	if o.LongAgain > 0 && m.long {
-		all = append(all, fmt.Sprintf("%d that take a while executed twice by those that were well", o.LongAgain))
+		all = append(all, fmt.Sprintf("%d slow request(s) executed twice by healthy backends", o.LongAgain))
 	}
 	if m.prompt && o.Refused > 0 {
 		all = append(all, fmt.Sprintf("%d refused", o.Refused))

@@ -61,9 +61,9 @@ func TestMisses(t *testing.T) {
 	f(must{orders: true}, outcome{Failed: 3, FailedPosts: 3})
 	f(must{orders: true}, outcome{Failed: 3, FailedPosts: 2}, "failed 0.10 % > 0.00 %")
 	f(must{}, outcome{Again: 1, LongAgain: 1, Refused: 1, Queued: 1})
-	f(must{once: true}, outcome{Again: 1}, "1 executed twice by those that were well")
+	f(must{once: true}, outcome{Again: 1}, "1 executed twice by healthy backends")
 	f(must{long: true}, outcome{Again: 1})
-	f(must{long: true}, outcome{Again: 1, LongAgain: 1}, "1 that take a while executed twice by those that were well")
+	f(must{long: true}, outcome{Again: 1, LongAgain: 1}, "1 slow request(s) executed twice by healthy backends")
 	f(must{prompt: true}, outcome{Refused: 1, Queued: 2}, "1 refused", "2 in a queue for more than 5ms")
 }
 

@@ -41,27 +41,27 @@ var (
 // quietOnly are cases without another form.
 var quietOnly = []scenario{
 	{
-		name: "idle-hour", says: "after a pause the network has forgotten all connections, and drops their packets without a word",
+		name: "idle-hour", says: "during a pause the network forgets all connections, and then silently drops their packets",
 		wire: wire{drops: true}, pace: pace{pause: span{4 * second, 9 * second}},
 		steps: func(int) []step { return []step{{3 * second, everyone, (*backend).forget}} },
 		quiet: quietForm{lone: true},
 	},
 	{
-		name: "dropped", says: "the network drops all packets to and from one",
+		name: "dropped", says: "the network drops all packets to and from one upstream",
 		wire: wire{drops: true}, steps: only((*backend).drop, (*backend).undrop),
 	},
 	{
-		name: "report", says: "one request in six takes 20 s, on upstreams that are well",
+		name: "report", says: "one request in six takes 20 s, on healthy upstreams",
 		mix:   mix{every: 6, other: longGet(20 * second)},
 		quiet: quietForm{lone: true},
 	},
 	{
-		name: "long-poll", says: "each request takes 8 s, on upstreams that are well",
+		name: "long-poll", says: "each request takes 8 s, on healthy upstreams",
 		mix:   mix{every: 1, other: longGet(8 * second)},
 		quiet: quietForm{lone: true},
 	},
 	{
-		name: "queue", says: "every other GET waits 1 s for a message and takes it from a queue: asked twice, one is lost",
+		name: "queue", says: "every other GET waits 1 s for a message and takes it from a queue: if it is executed twice, a message is lost",
 		mix:   mix{every: 2, other: longGet(second)},
 		quiet: quietForm{lone: true},
 	},

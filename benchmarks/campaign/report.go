@@ -53,7 +53,7 @@ func (o *outcome) notes() (all []string) {
 		all = append(all, fmt.Sprintf("this machine lagged by %.0f ms", o.Lag.ms()))
 	}
 	if o.Refused > 0 {
-		all = append(all, fmt.Sprintf("%d refused for want of room", o.Refused))
+		all = append(all, fmt.Sprintf("%d refused as overloaded", o.Refused))
 	}
 	if o.Queued > 0 {
 		all = append(all, fmt.Sprintf("%d in a queue for more than %v", o.Queued, queuedMax))

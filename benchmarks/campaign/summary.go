@@ -32,7 +32,7 @@ func printSummary(w io.Writer, all []*outcome) {
 // target.
 func summary(forms []*outcome) string {
 	if len(forms) == 0 {
-		return "–"
+		return "not run"
 	}
 	var slowest millis
 	var failed, again, skipped, missed int

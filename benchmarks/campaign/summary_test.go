@@ -20,8 +20,8 @@ func TestSummary(t *testing.T) {
 	const want = `
 | case | 1 | 2 | 5 |
 |---|---|---|---|
-| ` + "`a`" + ` | 3 | 7 | – |
-| ` + "`b`" + ` | – | **2000, 1 failed, 3 twice, 1 skipped; 1 of 2 missed** | skipped |
+| ` + "`a`" + ` | 3 | 7 | not run |
+| ` + "`b`" + ` | not run | **2000, 1 failed, 3 twice, 1 skipped; 1 of 2 missed** | skipped |
 `
 	if got.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got.String(), want)
