@@ -272,7 +272,7 @@ var guilty = []struct {
 	}, 700 * ms, 5 * sec, 500 * ms, 100 * ms},
 	{"a retry storm", 300, func(p *plant) {
 		p.open(5*sec, 25*sec, 450, kind{takes: exponential(50 * ms), again: 5})
-	}, 700 * ms, sec, 600 * ms, 500 * ms},
+	}, 900 * ms, sec, 600 * ms, 500 * ms},
 	{"half of the workers lost", 140, func(p *plant) {
 		p.at(5*sec, func(i int, s *server) { s.resize([]int{2, 2, 3}[i]) })
 		p.open(5*sec, 25*sec, 120, kind{takes: exponential(50 * ms)})

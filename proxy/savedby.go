@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/goodgate/goodgate/reason"
 
@@ -61,6 +62,8 @@ func (x *exchange) savedByPool() string {
 		return "idempotency_key on the route, if the application runs requests with the same Idempotency-Key once"
 	case a.Err == errNotRest:
 		return "the same entity tag for the same bytes on every upstream"
+	case a.Decision == reason.NoAttemptsLeft && a.Reason.Failure() == reason.Unconnected && x.triedAll():
+		return x.orFallback("an upstream that works")
 	case a.Decision == reason.NobodyLeft, a.Decision == reason.NoAttemptsLeft, a.Decision == reason.BudgetSpent, a.Decision == reason.Strained:
 		return x.orFallback(saves[a.Decision])
 	case a.Decision != reason.Answered:
@@ -84,6 +87,21 @@ func (x *exchange) allTakenOut() bool {
 		}
 	}
 	return len(members) > 0
+}
+
+// triedAll reports whether the request has been sent to every upstream of its pool.
+func (x *exchange) triedAll() bool {
+	if x.main == nil || x.main.pool == nil {
+		return false
+	}
+	members := x.main.pool.Members()
+	for i := range members {
+		tried := func(a Attempt) bool { return a.Upstream == members[i].Addr() }
+		if !slices.ContainsFunc(x.record.Attempts, tried) {
+			return false
+		}
+	}
+	return true
 }
 
 // savedByRoom is savedBy for an overload. It names the limit that was reached.

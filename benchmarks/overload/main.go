@@ -58,7 +58,7 @@ func parse(args []string) (*command, error) {
 	c := &command{}
 	fs := flag.NewFlagSet("overload", flag.ContinueOnError)
 	only := fs.String("only", "", "cases to run, separated by commas (default: all)")
-	names := fs.String("peers", "goodgate,goodgate-adaptive,goodgate-fixed,nginx,haproxy,caddy", "proxies to run; those that are not at hand are left out")
+	names := fs.String("peers", "goodgate,goodgate-adaptive,goodgate-fixed,nginx,haproxy,caddy", "proxies to run; the command skips those that are not installed")
 	fs.IntVar(&c.runs, "runs", 1, "runs of all cases, one after another")
 	fs.StringVar(&c.json, "json", "", "file to write the results to")
 	fs.StringVar(&c.goodgate, "goodgate", "", "goodgate program (default: build this tree)")
@@ -155,7 +155,7 @@ func (c *command) choosePeers(dir string) ([]peer, error) {
 			return nil, fmt.Errorf("-peers %s: no such proxy", name)
 		}
 		if _, err := exec.LookPath(known[i].program); err != nil {
-			fmt.Fprintf(os.Stderr, "%s is not at hand: left out\n", name)
+			fmt.Fprintf(os.Stderr, "%s is not installed: skipped\n", name)
 			continue
 		}
 		chosen = append(chosen, known[i])

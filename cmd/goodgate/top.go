@@ -12,7 +12,7 @@ import (
 )
 
 func newTop() *cobra.Command {
-	return asking(&cobra.Command{
+	c := asking(&cobra.Command{
 		Use:   "top",
 		Short: "Watch a running goodgate live, in a terminal",
 		Long: `Watch a running goodgate: its problems, and every upstream with the results of
@@ -31,4 +31,6 @@ its requests in the last minute.
 		}
 		return top.Run(ctx, q.Client, q.out)
 	})
+	c.Flags().Lookup("output").Hidden = true // -o json gets the hint above
+	return c
 }

@@ -43,7 +43,7 @@ func (s Summary) String() string {
 			fmt.Fprintf(&b, "  "+format+"\n", args...)
 		}
 	}
-	line(s.Absorbed, "%s answered well although an attempt had failed.", were(s.Absorbed, "request"))
+	line(s.Absorbed, "%s succeeded although an attempt had failed.", many(s.Absorbed, "request"))
 	if s.LongestHeld >= time.Millisecond { // nobody notices a shorter wait
 		line(s.Held, "%s waited for an upstream instead of failing, the longest for %v.", count(s.Held), s.LongestHeld.Round(time.Millisecond))
 	}

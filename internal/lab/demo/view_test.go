@@ -119,7 +119,7 @@ func TestSummaryArithmetic(t *testing.T) {
 		t.Errorf("got upstream %+v, want %+v", got, want)
 	}
 	want := `5 requests, 3 upstream failures, 2 reached a client.
-  1 request was answered well although an attempt had failed.
+  1 request succeeded although an attempt had failed.
   1 waited for an upstream instead of failing, the longest for 1s.
   0 POSTs were executed, 0 of them twice.
   1 client got no whole answer.
