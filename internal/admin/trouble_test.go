@@ -57,7 +57,7 @@ func TestTroubles(t *testing.T) {
 		},
 		"slow": {
 			Pool{Available: 2, Upstreams: []Upstream{up("slow", Minute{Attempts: 5, Answered: 5, MeanMS: 2900, Slow: 5, LongestMS: 3100}), good}},
-			[]string{"warning slow slow In the last minute it answered 5 requests after 2.9 s on average (5 took 1.0 s or longer, the longest 3.1 s). The fastest, good, answered 10 requests after 2 ms on average."},
+			[]string{"warning slow slow In the last minute the upstream answered 5 requests after 2.9 s on average (5 took 1.0 s or longer, the longest 3.1 s). The fastest, good, answered 10 requests after 2 ms on average."},
 		},
 		"overloaded": {
 			Pool{Available: 1, Places: 4, InFlight: 4, Demand: Demand{Queued: 7}, Minute: LastMinute{Sums: Sums{Requests: 90, Escaped: 20}},

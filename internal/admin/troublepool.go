@@ -50,9 +50,9 @@ func (p *Pool) troubles(now time.Time) (list []Trouble) {
 // ordered names the operator, and the reason.
 func ordered(by, why string) string {
 	if why == "" {
-		return "By " + by + "."
+		return "Author: " + by + "."
 	}
-	return "By " + by + ": " + why + "."
+	return "Author: " + by + ". Reason: " + why + "."
 }
 
 // met are the situations that requests show of a pool as a whole.

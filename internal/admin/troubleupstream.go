@@ -126,7 +126,7 @@ func (u *Upstream) out(p *Pool, id situation.ID, s *sighting, now time.Time) Tro
 		f.Status = s.status
 		attempts = situation.Of(id).Over().With(f).Headline + ": " + lower(attempts)
 	}
-	t := tell(u.state, u.facts(p), false, u.checked(now), attempts, "It gets no requests.", u.others(p))
+	t := tell(u.state, u.facts(p), false, u.checked(now), attempts, "The upstream gets no requests.", u.others(p))
 	t.First, t.Last = u.Check.Since, u.Check.At
 	if s != nil && (t.First.IsZero() || s.first.Before(t.First)) {
 		t.First = s.first
@@ -150,7 +150,7 @@ func (u *Upstream) unchecked(p *Pool, now time.Time) Trouble {
 	id, status := situation.OfCheck(u.Check.err)
 	f := u.facts(p)
 	f.Status = status
-	t := tell(id, f, false, u.checked(now), "It gets requests nevertheless, because no upstream passes its health check.")
+	t := tell(id, f, false, u.checked(now), "The upstream gets requests nevertheless, because no upstream passes its health check.")
 	t.First, t.Last = u.Check.Since, u.Check.At
 	return t
 }
@@ -276,7 +276,7 @@ func (u *Upstream) slow(p *Pool, now time.Time) Trouble {
 	if unknown {
 		gets = nothingToCompare
 	}
-	t := tell(situation.Slow, u.facts(p), over, "In the last minute it "+u.Minute.slowness()+".", u.Minute.lateness(), compared, flying, gets)
+	t := tell(situation.Slow, u.facts(p), over, "In the last minute the upstream "+u.Minute.slowness()+".", u.Minute.lateness(), compared, flying, gets)
 	if unknown {
 		t.level = situation.Notice
 	}

@@ -32,7 +32,7 @@ func TestPauseByAPI(t *testing.T) {
 	eventually(t, "a request that waits", func() bool {
 		return c.Get(t.Context(), "/v1/status", &s) == nil && s.Pools[0].Paused != nil && s.Pools[0].Paused.Waiting == 1 && s.Pools[0].Available == 1
 	}, func() string { return fmt.Sprintf("%+v", s.Pools[0].Paused) })
-	if len(s.Troubles) != 1 || s.Troubles[0].Level != "notice" || !strings.Contains(s.Troubles[0].Text, "1 request waits now. By local") {
+	if len(s.Troubles) != 1 || s.Troubles[0].Level != "notice" || !strings.Contains(s.Troubles[0].Text, "1 request waits now. Author: local") {
 		t.Errorf("troubles %+v", s.Troubles)
 	}
 	var done admin.Reopened

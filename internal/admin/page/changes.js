@@ -5,8 +5,8 @@ import { time } from "./format.js";
 
 export function changes(list) {
   if (!list?.length) return null;
-  return h("section", { "data-key": "changes", "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Differs from the configuration file"),
-    h("ol", { class: "events", tabindex: "0", "aria-label": "Differs from the configuration file" }, list.map(change)));
+  return h("section", { "data-key": "changes", "aria-labelledby": "changes" }, h("h2", { id: "changes" }, "Changes by operators, not in the configuration file"),
+    h("ol", { class: "events", tabindex: "0", "aria-label": "Changes by operators" }, list.map(change)));
 }
 
 function change(c) {

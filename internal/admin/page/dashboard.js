@@ -108,8 +108,8 @@ function longer(old, more) {
 }
 
 function about(data, place) {
-  const failed = data.config.error ? `; reload failed ${time(data.config.failed)}` : "";
-  by("about").textContent = printable(`${data.version || "goodgate"}, process ${data.pid}, ${data.state}, up ${ago(data.started, data.now)}; configuration of ${time(data.config.loaded)}${failed}`);
+  const failed = data.config.error ? `; a reload failed at ${time(data.config.failed)}` : "";
+  by("about").textContent = printable(`goodgate ${data.version}, process ${data.pid}, ${data.state}, up ${ago(data.started, data.now)}; configuration loaded at ${time(data.config.loaded)}${failed}`);
   by("zone").textContent = "Times in " + zone(data.now);
   document.title = (data.troubles.some((t) => t.level === "error" && !t.over) ? "(!) " : "") + (place.kind === "pool" ? place.name + " – " : "") + "goodgate";
 }

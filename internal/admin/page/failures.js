@@ -18,6 +18,6 @@ export function failures(list, story) {
 }
 
 function outcome(q) {
-  if (q.absorbed_by) return h("span", { class: "warn" }, shape("triangle", "warn"), ` ${q.status} hidden by ${q.absorbed_by}: ${q.hidden}`);
+  if (q.absorbed_by) return h("span", { class: "warn" }, shape("triangle", "warn"), ` ${q.hidden} hidden by ${q.absorbed_by}; client got ${q.status}`);
   return h("span", { class: "bad" }, shape("stop", "bad"), ` ${q.status} ${q.reason ?? ""}`);
 }

@@ -12,15 +12,15 @@ import { count, many, ms, rate, sum } from "./format.js";
 
 const columns = [
   { name: "name", title: "Pool", text: true },
-  { name: "share", title: "Available", text: true, hint: "available upstreams, of all" },
+  { name: "share", title: "Available", text: true, hint: "available upstreams, out of all" },
   { name: "requests_per_second", title: "Req/s", hint: "average of the last 10 seconds" },
-  { title: "Last 10 min", text: true, hint: "requests; marks below show errors that clients saw" },
+  { title: "Last 10 min", text: true, hint: "requests; red marks below show errors that clients saw" },
   { name: "escaped", title: "Errors seen", hint: "gateway errors that clients saw in the last minute" },
   { name: "hidden", title: "Hidden", hint: "errors hidden from clients in the last minute" },
   { name: "made_faster", minor: true, title: "Faster", hint: "requests answered sooner by a hedge in the last minute" },
   { name: "p50_ms", minor: true, title: "p50", hint: "time to the end of the response, last minute" },
   { name: "p99_ms", title: "p99", hint: "time to the end of the response, last minute" },
-  { name: "in_flight", minor: true, title: "In flight", hint: "requests in flight, of the limit; + requests that wait" },
+  { name: "in_flight", minor: true, title: "In flight", hint: "requests in flight, out of the limit; +3: three more wait" },
 ];
 
 const rank = { error: 0, warning: 1, notice: 2 };
@@ -50,7 +50,7 @@ export function view(o, set, change, story) {
 
 // fleet names the instances that serve the same traffic, and those that differ from this one.
 function fleet(f) {
-  const of = (m) => m.name + (m.own ? " (this one)" : "") + ((m.differs ?? []).length ? ` (other ${m.differs.join(", ")})` : "");
+  const of = (m) => m.name + (m.own ? " (this one)" : "") + ((m.differs ?? []).length ? ` (differs in ${m.differs.join(", ")})` : "");
   return h("p", { class: "fine", "data-key": "fleet" }, f.connected ? null : [shape("triangle", "warn"), " store not reachable, "],
     `${many(f.members.length, "instance")}: ${f.members.slice(0, 12).map(of).join(", ")}${f.members.length > 12 ? `, and ${f.members.length - 12} more` : ""}`);
 }
@@ -59,7 +59,7 @@ function tiles(o, total, bad) {
   const of = (name) => sum(o.pools.map((p) => p[name]));
   const escaped = of("escaped"), hidden = of("hidden");
   return h("dl", { class: "tiles", "data-key": "tiles" },
-    tile("Pools without problems", count(o.pools.length - bad.length), null, `of ${count(o.pools.length)}`),
+    tile("Pools OK", count(o.pools.length - bad.length), null, `of ${count(o.pools.length)}`),
     tile("Upstreams available", count(total.up), null, `of ${count(total.all)}`),
     tile("Requests / s", rate(of("requests_per_second")), null, "last 10 s"),
     tile("Errors clients saw", count(escaped), escaped ? "bad" : null, `of ${count(of("requests"))}, last minute`),
@@ -119,7 +119,7 @@ function row(p, since) {
     cell("errors seen", p.escaped ? h("b", { class: "bad" }, count(p.escaped)) : zero(), p.escaped ? "" : "still"),
     cell("hidden", p.hidden ? h("span", { class: "warn" }, count(p.hidden)) : zero(), p.hidden ? "" : "still"),
     cell("faster", p.made_faster ? count(p.made_faster) : zero(), "minor"),
-    cell("p50", ms(p.p50_ms), "minor"), cell("p99", p.p99_ms ? ms(p.p99_ms) : p.longest_ms ? h("small", { title: "too few requests for a percentile, so this is the longest" }, "max " + ms(p.longest_ms)) : "–"),
+    cell("p50", ms(p.p50_ms), "minor"), cell("p99", p.p99_ms ? ms(p.p99_ms) : p.longest_ms ? h("small", { title: "too few requests for a percentile, so this is the longest time" }, "max " + ms(p.longest_ms)) : "–"),
     cell("in flight", [count(p.in_flight), p.places ? h("small", {}, "/" + count(p.places)) : "", p.waiting ? h("span", { class: "warn" }, ` +${count(p.waiting)}`) : ""], "minor"));
 }
 

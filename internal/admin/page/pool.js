@@ -33,7 +33,7 @@ function tiles(p, l) {
     tile("Errors clients saw", count(l.escaped), l.escaped ? "bad" : null, `of ${count(l.requests)}, last minute`),
     tile("Errors hidden", count(l.hidden), l.hidden ? "warn" : null, "last minute"),
     tile("Made faster", count(l.made_faster), null, "last minute"),
-    tile("Refused", count(l.refused), l.refused ? "warn" : null, "by limits, or client left"),
+    tile("Refused", count(l.refused), l.refused ? "warn" : null, "by limits, or clients left"),
     tile("Latency p50", ms(l.p50_ms), null, "last minute"), tile("Latency p99", ms(l.p99_ms), null, l.longest_ms ? `longest ${ms(l.longest_ms)}` : "last minute"),
     tile("In flight", [count(l.in_flight), l.places ? h("small", {}, " of " + count(l.places)) : ""], null, l.waiting ? h("span", { class: "warn" }, `${count(p.demand.queued)} queued, ${count(p.waiting)} held`) : l.places ? "none waiting" : "no limit"),
     p.cache && tile("From the cache", hits(p.cache), null, `of ${count(asked(p.cache))} requests, since the start`));
@@ -73,7 +73,7 @@ function tail(hour, n) {
 }
 
 const titles = ["Upstream", "State", "Last hour", "Last check", "Failed", "2xx", "3xx", "4xx", "5xx", "Bytes/s", "p50", "p99", "In flight", "Change"];
-const hints = { Failed: "failed attempts, of all in the last minute", "2xx": "answers in the last minute", "Bytes/s": "response bodies, average of the last minute", p50: "time to the response header", p99: "time to the response header", "Last hour": "one bar a minute: tall when available, short when not" };
+const hints = { Failed: "failed attempts, out of all in the last minute", "2xx": "answers in the last minute", "Bytes/s": "response bodies, average of the last minute", p50: "time to the response header", p99: "time to the response header", "Last hour": "one bar a minute: tall when available, short when not" };
 
 function upstreams(d, act) {
   const { pool: p } = d;
@@ -111,7 +111,7 @@ function place(u, all) {
 }
 
 // few is the slowest answers; of few there is no percentile, and the longest is told.
-const few = (minute) => (minute.p99_ms ? ms(minute.p99_ms) : minute.longest_ms ? h("small", { title: "the longest of few answers" }, "max " + ms(minute.longest_ms)) : "–");
+const few = (minute) => (minute.p99_ms ? ms(minute.p99_ms) : minute.longest_ms ? h("small", { title: "too few answers for a percentile, so this is the longest time" }, "max " + ms(minute.longest_ms)) : "–");
 
 // why says what its state does not say by itself.
 function why(u, m) {
@@ -144,8 +144,8 @@ function counts(c) {
     ...(c.made_faster ? [["made faster by a hedge", "", c.made_faster]] : []),
     ...Object.entries(c.refused).map(([why, n]) => ["not an upstream's fault", why, n]),
   ];
-  if (!rows.length) return h("p", { class: "faint", "data-key": "counts" }, `Since start: ${many(c.requests, "request")}; none failed.`);
-  return h("details", { "data-key": "counts" }, h("summary", {}, `Since start: ${many(c.requests, "request")}; failed, rescued or made faster:`),
+  if (!rows.length) return h("p", { class: "faint", "data-key": "counts" }, `Since the start: ${many(c.requests, "request")}; none failed.`);
+  return h("details", { "data-key": "counts" }, h("summary", {}, `Since the start: ${many(c.requests, "request")}. Errors, hidden errors and requests made faster:`),
     h("div", { class: "scroll" }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, ["Outcome", "Reason", "Requests"].map((t) => h("th", { scope: "col" }, t)))),
       h("tbody", {}, rows.map(([what, why, n]) => h("tr", {}, h("td", { class: what === "seen by clients" ? "bad" : null }, what), h("td", {}, why && h("code", {}, why)), h("td", { class: "number" }, count(n))))))));
 }

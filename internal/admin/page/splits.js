@@ -15,7 +15,7 @@ export function splits(list) {
   return h("section", { "data-key": "splits", "aria-labelledby": "splits" }, h("h2", { id: "splits" }, "Splits"),
     h("table", { class: "pools" },
       h("thead", {}, h("tr", {}, ["Route", "Pool"].map((c) => h("th", { scope: "col", class: "text" }, c)), ["Share", "Requests", "Failed", "Latency"].map((c) => h("th", { scope: "col", class: "number" }, c)),
-        h("th", { scope: "col", class: "text" }, "Compared with the first"))),
+        h("th", { scope: "col", class: "text" }, "Compared with the first pool"))),
       h("tbody", {}, list.map((r) => r.sides.map((side, i) => row(r, side, i))))),
     list.map((r) => [r.why && h("p", { "data-key": r.route }, h("b", { class: r.standing === "guarded" ? "bad" : null }, `${r.route}: `), r.standing === "guarded" ? "sent back by the guard: " : "", r.why)]));
 }
@@ -34,5 +34,5 @@ export function mirrors(list) {
   return h("section", { "data-key": "mirrors", "aria-labelledby": "mirrors" }, h("h2", { id: "mirrors" }, "Mirrors"),
     list.map((m) => h("p", { "data-key": m.route }, h("b", {}, m.route), " to ", poolLink(m.pool), `: ${count(m.sent)} requests, `,
       h("span", { class: m.different ? "warn" : null }, `${count(m.different)} answered differently`), `, ${count(m.failed)} failed`,
-      m.mirror_ms ? `; ${ms(m.mirror_ms)}, clients' answers ${ms(m.main_ms)}` : "")));
+      m.mirror_ms ? `; latency ${ms(m.mirror_ms)}, for clients ${ms(m.main_ms)}` : "")));
 }

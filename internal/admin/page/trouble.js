@@ -46,7 +46,7 @@ function when(t, now) {
 
 function members(t) {
   const more = t.count - t.members.length;
-  return h("details", { "data-key": "members" }, h("summary", {}, t.upstream ? `Which ${count(t.count)} upstreams` : `Which ${count(t.count)} pools`),
+  return h("details", { "data-key": "members" }, h("summary", {}, t.upstream ? `Show the ${count(t.count)} upstreams` : `Show the ${count(t.count)} pools`),
     h("ul", { class: "members" }, t.members.map((m) => h("li", {}, poolLink(m.pool), m.upstream && [" ", h("code", {}, m.upstream)])),
       more > 0 && h("li", { class: "faint" }, `and ${count(more)} more`)));
 }
