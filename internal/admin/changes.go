@@ -216,7 +216,7 @@ func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 	}
 	switch {
 	case o.Upstream == "":
-		return nil, &refusal{400, problem{Error: "no upstream is named"}}
+		return nil, &refusal{400, problem{Error: "upstream is missing: set it to an address or a host name"}}
 	case o.Pool == "" && len(pools) == 1:
 		o.Pool = pools[0]
 	case !slices.Contains(pools, o.Pool):

@@ -92,7 +92,7 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	what := spell(upstream)
 	switch {
 	case upstream == "":
-		return nil, missing("no upstream is named")
+		return nil, missing("upstream is missing: set it to an address or a host name")
 	case pool == "":
 		pool = what.pool
 	case what.pool != "" && what.pool != pool:

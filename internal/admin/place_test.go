@@ -153,7 +153,7 @@ func TestUnknownUpstream(t *testing.T) {
 		{Order{Upstream: "127.0.0.1:3901", Pool: "ap"}, `there is no pool "ap": did you mean app? The pools are `},
 		{Order{Upstream: "app/127.0.0.1:3901", Pool: "big"}, "belongs to pool app, not to pool big"},
 		{Order{Upstream: "127.0.0.1:3901", Pool: "empty"}, "pool empty has none"},
-		{Order{}, "no upstream is named"},
+		{Order{}, "upstream is missing: set it to an address or a host name"},
 	} {
 		if _, code, f := order(t, s, test.o); code != 404 || !strings.Contains(f.Error, test.want) {
 			t.Errorf("%+v: got %d %q, want 404 and %q in it", test.o, code, f.Error, test.want)

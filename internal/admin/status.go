@@ -244,7 +244,7 @@ func (u *Upstream) verdict() string {
 	case situation.SwitchedOff:
 		return "switched off by an operator"
 	case situation.CheckIsWrong:
-		return sentence("used although its health check"+u.Check.by()+" fails, because no other passes and it answers", u.Check.err)
+		return sentence("used, because it answers and no upstream passes its health check"+u.Check.by(), u.Check.err)
 	case situation.FoundUnready:
 		return "not ready, according to its discovery source"
 	case situation.FoundEnding:

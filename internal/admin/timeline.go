@@ -233,7 +233,7 @@ func roughly(d time.Duration) string {
 
 // causes are the causes of the states that always have the same one.
 var causes = map[string]string{
-	stTrusted: "its checks fail, but no other upstream passes and it answers",
+	stTrusted: "no upstream passes its checks, but this one answers",
 	stEjected: "requests to it failed",
 	stTrial:   "it gets a few requests as a trial",
 	stLeaving: "it announced its shutdown",
