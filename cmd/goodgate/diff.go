@@ -32,7 +32,8 @@ func newDiff() *cobra.Command {
 		Short: "Show what a new configuration file would change",
 		Long: `Show the differences between two configuration files, or between a running goodgate
 and a file: added and removed pools, routes and upstreams, changed settings, and
-how a reload affects connections and breakers. No setting needs a restart.
+how a reload affects connections and breakers. Only changes to fleet and state.file
+need a new process.
 
 diff compares the meaning of the files, with defaults, included files and references
 filled in; comments and layout do not count. Against a running goodgate it cannot see
@@ -112,9 +113,13 @@ func effects(changes []config.Change) (list []string) {
 			list = append(list, text)
 		}
 	}
+	restart := false
 	for _, c := range changes {
 		keys := strings.Split(c.Path, ".")
 		switch {
+		case keys[0] == "fleet", keys[0] == "state":
+			restart = true
+			add("changed %s settings need a new process (SIGUSR2 or a restart)", keys[0])
 		case strings.HasPrefix(c.Path, "listeners["):
 			name, _, isOption := strings.Cut(strings.TrimPrefix(c.Path, "listeners["), "].")
 			name = strings.TrimSuffix(name, "]")
@@ -137,7 +142,7 @@ func effects(changes []config.Change) (list []string) {
 			add("pool %s replaces its upstream connections as their requests end", keys[1])
 		}
 	}
-	if len(changes) > 0 {
+	if len(changes) > 0 && !restart {
 		list = append(list, "no change needs a restart")
 	}
 	return list

@@ -144,6 +144,10 @@ reload: no change needs a restart
 	if out, code := ran("diff", old, configuration(t, "listeners: []\n")); code != exitUsage || !strings.Contains(out, "listeners: empty") {
 		t.Errorf("%d, %s", code, out)
 	}
+	moved := configuration(t, diffOld+"state: {file: state.json}\n")
+	if out, code := ran("diff", old, moved); !strings.HasSuffix(out, "\nreload: changed state settings need a new process (SIGUSR2 or a restart)\n") || code != exitOK {
+		t.Errorf("%d, %s", code, out)
+	}
 	out, code := ran("diff", "-o", "json", old, next)
 	var d fileDiff
 	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitOK || len(d.Changes) != 11 || d.Changes[1] != (config.Change{Path: "listeners[:8081]", What: "removed"}) || len(d.Effects) != 8 {
