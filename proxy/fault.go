@@ -78,7 +78,7 @@ func (i *Injection) get() []Fault {
 }
 
 // errFault marks an injected failure.
-var errFault = errors.New("a fault on purpose")
+var errFault = errors.New("injected fault")
 
 // harm is the effect of faults on the response of an exchange.
 type harm struct {

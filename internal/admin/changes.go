@@ -32,7 +32,7 @@ type Shown struct {
 	Pool     string          `json:"pool,omitempty"`
 	Upstream string          `json:"upstream,omitempty"`
 	Route    string          `json:"route,omitempty"`
-	Fault    string          `json:"fault,omitempty"` // kind of a fault on purpose
+	Fault    string          `json:"fault,omitempty"` // kind of an injected fault
 	Value    json.RawMessage `json:"value,omitempty"`
 	Says     string          `json:"says"` // in words
 	By       string          `json:"by"`   // the token's name, or local

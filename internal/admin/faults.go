@@ -14,7 +14,7 @@ import (
 	"github.com/goodgate/goodgate/internal/situation"
 )
 
-// Faults is the part of goodgate that injects faults on purpose. It is safe for concurrent
+// Faults is the part of goodgate that injects faults. It is safe for concurrent
 // use.
 type Faults interface {
 	// Faults returns the faults that requests can meet: those of the configuration, then
@@ -263,7 +263,7 @@ func (s *Server) noRoute(name string) string {
 	return fmt.Sprintf("no route %q%s There are: %s", name, meant(similar.Nearest(name, routes)), listed(routes))
 }
 
-// faultTrouble reports the faults on purpose that requests can meet.
+// faultTrouble reports the injected faults that requests can meet.
 func faultTrouble(out *Status) (t Trouble, ok bool) {
 	routes := slices.Clone(out.Config.Faults)
 	var injected []string

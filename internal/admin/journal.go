@@ -113,7 +113,7 @@ func (j *Journal) Split(pool, text string, back bool) {
 	j.line.note(e)
 }
 
-// Fault records a fault on purpose that an operator has injected, or its end.
+// Fault records that an operator injected a fault, or ended one.
 func (j *Journal) Fault(text string) {
 	j.line.note(Event{Time: time.Now(), Kind: evFault, Text: text})
 }

@@ -26,7 +26,7 @@ type Status struct {
 	Fleet    *Fleet         `json:"fleet,omitempty"`           // absent = no fleet
 	Failures []*Request     `json:"failures"`                  // latest first
 	Splits   []split.Report `json:"splits,omitempty"`          // of routes, by their names
-	Faults   []Fault        `json:"faults,omitempty"`          // faults on purpose that requests can meet
+	Faults   []Fault        `json:"faults,omitempty"`          // injected faults that requests can meet
 	Changes  []Shown        `json:"changes"`                   // by operators, beside the configuration file; oldest first
 	Lost     string         `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
 }

@@ -47,7 +47,7 @@ const (
 	evUnalike      = "unalike"    // they no longer do
 	evSplit        = "split"      // the weights of a route's split have changed
 	evSplitBack    = "split_back" // the guard of a split has returned all requests to its first pool
-	evFault        = "fault"      // an operator has injected a fault on purpose, or it has ended
+	evFault        = "fault"      // an operator injected a fault, or ended one
 	evPurge        = "purge"      // an operator has dropped kept responses
 	evDeploy       = "deploy"     // a deploy has entered its next stage
 )

@@ -279,7 +279,7 @@ level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value="
 	}
 }
 
-// A fault on purpose ends with the process: neither the file nor a successor has it.
+// An injected fault ends with the process: neither the file nor a successor has it.
 func TestFaultsEndWithTheProcess(t *testing.T) {
 	var log logtest.Buffer
 	file := filepath.Join(t.TempDir(), "state.json")

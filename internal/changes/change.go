@@ -21,7 +21,7 @@ const (
 	Maintenance Kind = "maintenance" // Pool answers with a page
 	Pause       Kind = "pause"       // Pool holds its requests
 	Deploy      Kind = "deploy"      // Pool is being deployed to
-	Fault       Kind = "fault"       // Route has this fault on purpose; a new process starts without it
+	Fault       Kind = "fault"       // Route has this injected fault; a new process starts without it
 )
 
 // parts are the fields of a subject that a kind requires; it has no others.
