@@ -76,7 +76,7 @@ func TestFleet(t *testing.T) {
 	store.Kill()
 	a.until("it is told that it is alone", func(st *admin.Status) bool {
 		return slices.ContainsFunc(st.Troubles, func(tr admin.Trouble) bool {
-			return tr.Situation == string(situation.FleetAlone) && strings.Contains(tr.Text, "for the 2 instances known last")
+			return tr.Situation == string(situation.FleetAlone) && strings.Contains(tr.Text, "it last knew of 2 instances")
 		})
 	})
 	store.Start()

@@ -77,7 +77,7 @@ var faults = []Row{
 		ID: ConnectTimeout, Level: Warning, Reason: reason.ConnectTimeout,
 		Headline: "The upstream does not accept connections in time", Past: "The upstream did not accept connections in time",
 		Cause: "{upstream} does not answer connection attempts: its machine is off, a firewall drops the packets, or the application no longer accepts connections.", CausePast: "{upstream} did not answer connection attempts: its machine was off, a firewall dropped the packets, or the application did not accept connections.",
-		Do: "Check that the machine runs and that no firewall is in between; then restart the application.", DoPast: "If it happens again, look for a firewall that drops packets, or an application that stops accepting connections.",
+		Do: "Check that the machine runs and that no firewall blocks the port; then restart the application.", DoPast: "If it happens again, look for a firewall that drops packets, or an application that stops accepting connections.",
 	}, {
 		ID: HandshakeFails, Level: Warning, Reason: reason.TLSHandshake,
 		Headline: "TLS with the upstream fails", Past: "TLS with the upstream failed",

@@ -20,18 +20,18 @@ func TestPage(t *testing.T) {
 	b.WriteString(`# What goodgate tells an operator
 
 The status, ` + "`goodgate top`" + `, the dashboard, ` + "`goodgate why`" + ` and the webhook describe problems in the words of one table. This
-page is made from it. ` + "`situation`" + ` is the name in ` + "[`troubles`](admin.md#what-is-wrong)" + `. Words in capitals stand for names and
+page shows that table. ` + "`situation`" + ` is the name in ` + "[`troubles`](admin.md#what-is-wrong)" + `. Words in capitals stand for names and
 numbers. goodgate adds the evidence: how many of how many, and when.
 
-A warning becomes an error while clients see errors from it. Past problems are in the past tense.
+A warning becomes an error while clients see errors from it. An empty level is for information only. Past problems are in the past tense.
 `)
 	for _, part := range []struct {
 		title string
 		rows  []Row
 	}{
-		{"What an upstream does wrong", faults}, {"What an upstream is in", states}, {"A pool as a whole", pools}, {"goodgate itself", process}, {"A single request", requests},
+		{"Failures of an upstream", faults}, {"States of an upstream", states}, {"A pool as a whole", pools}, {"goodgate itself", process}, {"A single request", requests},
 	} {
-		fmt.Fprintf(&b, "\n## %s\n\n| situation | | headline | what is behind it | next step |\n|---|---|---|---|---|\n", part.title)
+		fmt.Fprintf(&b, "\n## %s\n\n| situation | level | headline | what is behind it | next step |\n|---|---|---|---|---|\n", part.title)
 		for _, r := range part.rows {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, strings.Replace(r.Level.String(), "silent", "", 1), shown(r.Headline), shown(r.Cause), shown(r.Do))
 		}

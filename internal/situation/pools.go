@@ -155,7 +155,7 @@ var pools = []Row{
 	}, {
 		ID: UpgradeFails, Level: Error, Reason: reason.UpgradeUnsupported,
 		Headline: "WebSockets cannot reach the upstreams", Past: "WebSockets could not reach the upstreams",
-		Cause: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams are reached by HTTP/2 only.", CausePast: "Clients asked pool {pool} for a WebSocket or another upgrade, and its upstreams were reached by HTTP/2 only.",
+		Cause: "Clients asked pool {pool} for a WebSocket or another upgrade, but goodgate reaches its upstreams by HTTP/2 only.", CausePast: "Clients asked pool {pool} for a WebSocket or another upgrade, but goodgate reached its upstreams by HTTP/2 only.",
 		Do: "Use protocol: auto or http1 for the pool.",
 	}, {
 		ID: ClientsLeave, Level: Warning, Reason: reason.ClientGone,

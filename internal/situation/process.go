@@ -34,17 +34,17 @@ var process = []Row{
 	{
 		ID: FleetAlone, Level: Warning,
 		Headline: "The fleet's store does not answer",
-		Cause:    "Since {when} this instance works alone. It admits its share of each rate, for the {n} instances known last, and its changes reach the others later. The store's error: {error}.",
+		Cause:    "Since {when} this instance works alone. It admits 1/{n} of each rate, because it last knew of {n} instances. Its changes reach the others when the store answers again. The store's error: {error}.",
 		Do:       "Check that the store runs and that this machine reaches it. Check fleet.addresses and fleet.password.",
 	}, {
 		ID: FleetStrangers, Level: Warning,
 		Headline: "Members of the fleet have another secret",
-		Cause:    "This instance cannot read the messages of {n} instances with the same fleet.name: their fleet.secret differs. They count by themselves, and changes do not reach them.",
+		Cause:    "This instance cannot read the messages of {n} instances with the same fleet.name: their fleet.secret differs. Those instances enforce rates without this one, and changes do not reach them.",
 		Do:       "Set the same fleet.secret on all instances, or another fleet.name on the others.",
 	}, {
 		ID: FleetDiffers, Level: Notice,
 		Headline: "Members of the fleet differ",
-		Cause:    "The version or the configuration of {n} of {of} other instances differs from this one.",
+		Cause:    "The version or the configuration of {n} of {of} other instances differs from this instance's.",
 		Do:       "Nothing during a rollout. Otherwise goodgate status --fleet shows which instances differ.",
 	}, {
 		ID: FleetClock, Level: Notice,
