@@ -86,9 +86,9 @@ func (d *draft) asksFor(b basicAuth) bool {
 func (d *draft) asks(f *forwardAuth) (lost string) {
 	switch {
 	case d.forward != nil && d.forward.String() != f.String():
-		return "a route asks one service"
+		return "a route can ask only one service"
 	case d.strip+d.add+d.rewrite[0]+d.fixed != "":
-		return "the service sees the path as the client sent it, and not as it was rewritten"
+		return "goodgate sends the service the client's path, not the rewritten one"
 	}
 	f.set, f.add, f.drop = d.setRequest, d.addRequest, d.dropRequest
 	d.forward = f
@@ -135,9 +135,9 @@ func (r *Result) usersFile(where, what, base string, accounts []account) (file s
 		})
 		r.users[key] = file
 	}
-	r.note(where, what, "write its %s to %s, one a line as NAME:HASH: goodgate does not start without that file", counted(len(accounts), "user"), file)
+	r.note(where, what, "write its %s to %s, one NAME:HASH per line. goodgate does not start without this file", counted(len(accounts), "user"), file)
 	if weak > 0 {
-		r.note(where, what, "%s no hash of bcrypt or Argon2: write a new one (htpasswd -B)", map[bool]string{true: "1 of the users has", false: fmt.Sprintf("%d of the users have", weak)}[weak == 1])
+		r.note(where, what, "%s no bcrypt or Argon2 hash: create a new one (htpasswd -B)", map[bool]string{true: "1 of the users has", false: fmt.Sprintf("%d of the users have", weak)}[weak == 1])
 	}
 	return file, true
 }

@@ -52,7 +52,7 @@ func fromCaddy(root *tree, r *Result) *Result {
 		c.serve(servers.get(name), plain)
 	}
 	if len(servers.names()) == 0 {
-		c.refuse("", "servers", "there is none: this is not a configuration of Caddy for HTTP")
+		c.refuse("", "servers", "there are none: this is not an HTTP configuration of Caddy")
 	}
 	c.left()
 	return r
@@ -90,7 +90,7 @@ func (c *caddy) noteCase(t *tree) {
 		return
 	}
 	if p := t.of["path"]; p != nil && slices.ContainsFunc(p.items, func(in *tree) bool { return strings.ToUpper(in.text) != strings.ToLower(in.text) }) {
-		c.note("", "path", "the case of paths matters to goodgate; Caddy ignores it")
+		c.note("", "path", "goodgate compares paths case-sensitively; Caddy ignores the case")
 		return
 	}
 	for _, in := range t.of {
@@ -113,7 +113,7 @@ func (c *caddy) left() {
 	for _, app := range c.root.names("apps") {
 		if app != "http" && app != "tls" {
 			in := c.root.get("apps", app)
-			c.note(in.at, app, "is not part of an HTTP proxy, and is left out")
+			c.note(in.at, app, "left out: it is not part of an HTTP proxy")
 			in.use()
 		}
 	}
@@ -130,7 +130,7 @@ func (c *caddy) left() {
 			c.refuse(t.at, what, lost)
 			return
 		}
-		c.note(t.at, what, "has no equivalent and is left out")
+		c.note(t.at, what, "left out: goodgate has no equivalent")
 	})
 }
 
@@ -146,11 +146,11 @@ func (c *caddy) addresses(s *tree) (all []string) {
 		if !strings.HasPrefix(plain, "unix:") {
 			out = address(plain)
 			if !isListener(plain) {
-				c.note(s.get("listen").place(), "listen", "%s is not an address that goodgate can listen on, and is left out", a)
+				c.note(s.get("listen").place(), "listen", "%s is left out: goodgate cannot listen on this address", a)
 				continue
 			}
 		} else if !isUpstream(plain) {
-			c.note(s.get("listen").place(), "listen", "%s is not an address that goodgate can listen on, and is left out", a)
+			c.note(s.get("listen").place(), "listen", "%s is left out: goodgate cannot listen on this address", a)
 			continue
 		}
 		if !slices.Contains(all, out) {
@@ -183,7 +183,7 @@ func (c *caddy) listeners(s *tree, plain string) {
 	secure := len(policies) > 0 || len(names) > 0 && !auto.on("disable")
 	for _, a := range c.addresses(s) {
 		if slices.ContainsFunc(c.file.listeners, func(o *listener) bool { return o.address == a }) {
-			c.refuse(s.place(), "listen", "two servers listen on "+a+": it is unclear which of them gets a request")
+			c.refuse(s.place(), "listen", "two servers listen on "+a+", and convert cannot tell which of them gets a request")
 			continue
 		}
 		l := &listener{address: a, secure: secure && portOf(a) != plain}
@@ -247,7 +247,7 @@ func (c *caddy) wrapper(w *tree, l *listener) {
 			l.proxied = []string{"0.0.0.0/0", "::/0"} // as Caddy takes it of everybody
 		}
 	case "http_redirect":
-		c.note(w.at, kind, "has no equivalent and is left out")
+		c.note(w.at, kind, "left out: goodgate has no equivalent")
 		w.use()
 	default:
 		c.refuse(w.at, kind, "its rules for connections would be lost")
@@ -276,13 +276,13 @@ func (c *caddy) trusted(s *tree) {
 		return
 	}
 	if source := t.str("source"); source != "static" {
-		c.note(t.at, "trusted_proxies", "%s is not a list of networks and is left out: the client address is that of the connection", source)
+		c.note(t.at, "trusted_proxies", "%s is left out: it is not a list of networks. goodgate takes the client address from the connection", source)
 		t.use()
 		return
 	}
 	networks := ranges(t.strs("ranges"))
 	if len(c.file.trusted) > 0 && !slices.Equal(c.file.trusted, networks) {
-		c.note(t.at, "trusted_proxies", "applies to all servers: goodgate has one list")
+		c.note(t.at, "trusted_proxies", "goodgate has one list, which applies to all servers")
 	}
 	for _, n := range networks {
 		if !slices.Contains(c.file.trusted, n) {
@@ -328,12 +328,12 @@ func (c *caddy) serve(s *tree, plain string) {
 		c.end(d)
 	})
 	for _, r := range s.all("errors", "routes") {
-		c.note(r.at, "handle_errors", "is left out: goodgate has one page for its own errors (errors.html)")
+		c.note(r.at, "handle_errors", "left out: goodgate has its own error pages (errors.html, errors.dir)")
 	}
 	s.get("errors").use()
 	for _, key := range []string{"timeouts", "read_timeout", "write_timeout", "keepalive_interval"} {
 		if t := s.of[key]; t != nil {
-			c.note(t.at, key, "is left out: see timeouts and max_header of a listener")
+			c.note(t.at, key, "left out: see timeouts and max_header of a listener")
 			t.use()
 		}
 	}
@@ -365,7 +365,7 @@ func (c *caddy) redirects(addresses []string, d *draft) {
 func (c *caddy) redirectHosts(rt route, hosts []string, port string) {
 	in, can := rt.and(conditions{hosts: hosts})
 	if can == unsayable {
-		c.note("", "automatic_https", "names with wildcards among other names are not redirected to HTTPS")
+		c.note("", "automatic_https", "wildcard names are not redirected to HTTPS, because the file also has other names")
 	}
 	if can == possible {
 		rt = rt.answering(answer{redirect: "https://{host}" + port + "{path}{query}", status: 308})

@@ -83,13 +83,13 @@ func (c *caddy) authentication(h *tree, d *draft) {
 		c.refuse(h.at, what, "password-protected pages would be open to everybody: "+why+" (see access.basic)")
 	}
 	if basic == nil || len(h.names("providers")) != 1 {
-		lost("it uses another provider than basic_auth")
+		lost("it uses a provider other than basic_auth")
 		return
 	}
 	algorithm := cmp.Or(basic.str("hash", "algorithm"), "bcrypt")
 	realm := cmp.Or(basic.str("realm"), "restricted")
 	if algorithm != "bcrypt" && algorithm != "argon2id" || basic.get("unknown") != nil || !plainValue(realm) {
-		lost("its realm or its hashes have no equivalent")
+		lost("goodgate cannot use its realm or its kind of hashes")
 		return
 	}
 	var accounts []account
@@ -99,7 +99,7 @@ func (c *caddy) authentication(h *tree, d *draft) {
 			hash = string(raw)
 		}
 		if in.get("salt") != nil || strings.Contains(in.str("username")+hash, "{") {
-			lost("a user has no plain hash")
+			lost("a user's hash is not plain text")
 			return
 		}
 		accounts = append(accounts, account{in.str("username"), hash})
@@ -107,11 +107,11 @@ func (c *caddy) authentication(h *tree, d *draft) {
 	b := basicAuth{realm: realm}
 	var ok bool
 	if b.file, ok = c.usersFile(h.at, what, "users", accounts); !ok {
-		lost("it has no readable users")
+		lost("goodgate cannot read its users")
 		return
 	}
 	if !d.asksFor(b) {
-		lost("a route has one list of users")
+		lost("a route can have only one list of users")
 		return
 	}
 	c.note(h.at, what, guessing)
@@ -129,13 +129,13 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	secure := h.get("transport", "tls") != nil
 	switch {
 	case h.get("unknown") != nil || protocol != "" && protocol != "http":
-		lost("some of its settings have no equivalent")
+		lost("goodgate has no equivalent of some of its settings")
 		return
 	case !isQuestion(f.path):
-		lost("its uri has no equivalent")
+		lost("goodgate has no equivalent of its uri")
 		return
 	case slices.ContainsFunc(f.copied, func(s string) bool { return !isClaim(s) || strings.Contains(s, ">") }):
-		lost("it renames copied headers, or copies headers that upstreams cannot get")
+		lost("it renames copied headers, or copies headers that goodgate does not pass on")
 		return
 	}
 	question := *d
@@ -145,11 +145,11 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	before := len(c.Notes)
 	c.requestFields(request, what, &question)
 	if len(c.Notes) > before {
-		lost("it sets headers of the authentication request that have no equivalent")
+		lost("it sets headers of the authentication request that goodgate cannot set")
 		return
 	}
 	if f.pool = c.pool(h, what, secure); f.pool == "" {
-		lost("it leads to no server that goodgate can use")
+		lost("goodgate cannot use the address of its server")
 		return
 	}
 	if why := question.asks(f); why != "" {
@@ -158,7 +158,7 @@ func (c *caddy) forwardAuth(h *tree, d *draft) {
 	}
 	d.forward = f
 	if !own {
-		c.refuse(h.at, what+" Host", "goodgate sends the service's own name as Host, Caddy sends the client's. Accept this if the service does not read Host; X-Forwarded-Host has the client's. The route has the access.forward")
+		c.refuse(h.at, what+" Host", "goodgate sends the service its own name as Host, and the client's as X-Forwarded-Host; Caddy sends the client's as Host. Accept this to get the route with its access.forward. If the service reads Host, then add host: keep to access.forward")
 	}
 }
 
@@ -174,11 +174,11 @@ func (c *caddy) encode(h *tree, d *draft) {
 	}
 	least := cmp.Or(h.num("minimum_length"), 512)
 	if !d.compressing(encodings, least) {
-		c.note(h.at, what, "has no equivalent and is left out: goodgate has gzip and zstd")
+		c.note(h.at, what, "left out: goodgate compresses only with gzip and zstd")
 		return
 	}
 	if h.get("match") != nil {
-		c.note(h.at, what+" match", "is left out: see compress.types")
+		c.note(h.at, what+" match", "left out: set compress.types instead")
 	}
 }
 

@@ -269,7 +269,7 @@ func (a *adapter) option(d *caddyfile.Directive) {
 		"renew_interval", "renewal_window_ratio", "ocsp_interval", "ocsp_stapling", "default_sni", "fallback_sni", "metrics", "cert_lifetime", "pki", "preferred_chains", "tls_resolvers", "filesystem", "events":
 		// about Caddy's process, its log, its certificates and its files
 	default:
-		a.note(d.At, d.Name, "has no equivalent and is left out")
+		a.note(d.At, d.Name, "left out: goodgate has no equivalent")
 	}
 	a.standard = a.policy("", a.issuer, a.local)
 }
@@ -288,7 +288,7 @@ func (a *adapter) reorder(d *caddyfile.Directive) {
 		i++
 	case where == "before" && i >= 0:
 	default:
-		a.note(d.At, "order", "cannot be read and is left out")
+		a.note(d.At, "order", "left out: convert cannot read it")
 		return
 	}
 	a.order = slices.Insert(list, i, name)
@@ -327,7 +327,7 @@ func (a *adapter) serverOptions(d *caddyfile.Directive) {
 			t.set("max_header_bytes", &tree{at: o.At, text: o.Arg(0)})
 		case "name", "trusted_proxies_strict", "log_credentials", "metrics", "trace", "strict_sni_host", "enable_full_duplex":
 		default:
-			a.note(o.At, o.Name, "is left out: see the listeners of goodgate")
+			a.note(o.At, o.Name, "left out: see listeners for goodgate's settings")
 		}
 	}
 	a.options = append(a.options, t)

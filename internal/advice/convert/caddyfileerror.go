@@ -43,6 +43,6 @@ func (a *adapter) errorPages(d *caddyfile.Directive, around []*caddyfile.Directi
 		return false
 	}
 	a.file.pageDir = dir
-	a.note(d.At, d.Name, "the files of %s that are named by a status are the pages for errors that goodgate answers itself", dir)
+	a.note(d.At, d.Name, "goodgate uses the files in %s that are named after a status as pages for its own errors (errors.dir)", dir)
 	return true
 }

@@ -93,7 +93,7 @@ func (a *adapter) reverseProxy(d *caddyfile.Directive, args []string) *tree {
 			h.set("handle_response", &tree{at: l.At, items: []*tree{object(l.At)}})
 		case strings.HasPrefix(l.Name, "@"): // names answers for handle_response
 		default:
-			a.note(l.At, d.Name+" "+l.Name, "has no equivalent and is left out")
+			a.note(l.At, d.Name+" "+l.Name, "left out: goodgate has no equivalent")
 		}
 	}
 	var list []*tree
@@ -186,7 +186,7 @@ func (a *adapter) transportLine(h *tree, l *caddyfile.Directive) {
 		case known:
 			h.put(&tree{at: in.At, text: first(words)}, append([]string{"transport"}, path...)...)
 		default:
-			a.note(in.At, "transport "+in.Name, "has no equivalent and is left out")
+			a.note(in.At, "transport "+in.Name, "left out: goodgate has no equivalent")
 		}
 	}
 }

@@ -156,13 +156,13 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 		return route(object(d.At, append([]any{"handler", kind}, pairs...)...))
 	}
 	if d.Name == "log" && len(d.Block) > 0 && blockArg(d, "output") != "discard" {
-		a.note(d.At, d.Name, "is left out: goodgate logs all requests to standard error (see log.output, log.format and log.fields)")
+		a.note(d.At, d.Name, "left out: goodgate logs all requests to standard error (see log.output, log.format and log.fields)")
 	}
 	switch d.Name {
 	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
 		return nil
 	case "handle_errors":
-		a.note(d.At, d.Name, "is left out: goodgate has one page for its own errors (errors.html)")
+		a.note(d.At, d.Name, "left out: goodgate has its own error pages (errors.html, errors.dir)")
 		return nil
 	case "handle", "route":
 		return handler("subroute", "routes", a.block(d.Block, d.Name == "handle", known))
@@ -194,7 +194,7 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	case "invoke":
 		return handler("invoke", "name", first(args))
 	case "try_files":
-		a.note(d.At, d.Name, "is left out: goodgate serves no files")
+		a.note(d.At, d.Name, "left out: goodgate serves no files")
 		return nil
 	case "skip_log", "log_skip":
 		return handler("vars", "log_skip", "true")
@@ -246,7 +246,7 @@ func (a *adapter) answering(d *caddyfile.Directive, args []string) *tree {
 			code = args[1]
 		}
 		if code == "html" {
-			a.note(d.At, "redir", "gets 302; Caddy sends a page that leads there")
+			a.note(d.At, "redir", "goodgate answers 302; Caddy sends an HTML page that redirects")
 			code = "302"
 		}
 		return object(d.At, "handler", "static_response", "status_code", code, "headers", object(d.At, "Location", []string{first(args)}))
@@ -304,7 +304,7 @@ func (a *adapter) fields(d *caddyfile.Directive, args []string, side string) (al
 			if in.Name != "defer" && in.Name != "match" {
 				lines = append(lines, append([]string{in.Name}, long(in.Args)...))
 			} else if in.Name == "match" {
-				a.note(in.At, d.Name+" match", "is left out: the fields are set on all answers")
+				a.note(in.At, d.Name+" match", "left out: goodgate sets these headers on all responses")
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func (a *adapter) tlsLine(l *caddyfile.Directive, out *tree, settings map[string
 			break
 		}
 		if l.Arg(0) != "acme" {
-			a.note(l.At, "tls issuer "+l.Arg(0), "is left out: certificates are ordered by ACME (see acme.directory)")
+			a.note(l.At, "tls issuer "+l.Arg(0), "left out: goodgate orders certificates by ACME (see acme.directory)")
 		}
 		for _, in := range l.Block {
 			switch in.Name {
@@ -92,12 +92,12 @@ func (a *adapter) tlsLine(l *caddyfile.Directive, out *tree, settings map[string
 			case "dir":
 				settings["acme_ca"] = in.Arg(0)
 			default:
-				a.note(in.At, "tls issuer "+in.Name, "has no equivalent and is left out")
+				a.note(in.At, "tls issuer "+in.Name, "left out: goodgate has no equivalent")
 			}
 		}
 	case "ciphers", "curves", "alpn", "key_type", "reuse_private_keys", "renewal_window_ratio": // are Go's, or about Caddy's certificates
 	default:
-		a.note(l.At, "tls "+l.Name, "has no equivalent and is left out")
+		a.note(l.At, "tls "+l.Name, "left out: goodgate has no equivalent")
 	}
 }
 

@@ -32,7 +32,7 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 	case "subroute":
 		c.routes(h.all("routes"), d, next)
 		for _, r := range h.all("errors", "routes") {
-			c.note(r.at, "handle_errors", "is left out: goodgate has one page for its own errors (errors.html)")
+			c.note(r.at, "handle_errors", "left out: goodgate has its own error pages (errors.html, errors.dir)")
 		}
 		h.get("errors").use()
 	case "invoke":
@@ -62,8 +62,8 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 		h.use()
 		next(d)
 	case "file_server", "acme_server", "metrics":
-		why := map[string]string{"file_server": "it serves files; keep Caddy for them", "acme_server": "it issues certificates", "metrics": "see admin for goodgate's own"}[kind]
-		c.note(h.at, kind, "has no equivalent: %s. It answers 404", why)
+		why := map[string]string{"file_server": "it serves no files; keep Caddy for them", "acme_server": "it issues no certificates", "metrics": "see admin for its own metrics"}[kind]
+		c.note(h.at, kind, "goodgate answers 404 instead: %s", why)
 		h.use()
 		d.pool, d.answer = "", answer{respond: true, status: 404}
 		c.add(d.route)
@@ -95,9 +95,9 @@ func (c *caddy) passed(h *tree, kind string) {
 	}):
 		// about files and logs
 	case !slices.Contains(standardHandlers, kind):
-		c.refuse(h.at, what, "it is not part of Caddy itself, so its effect is unknown and would be lost")
+		c.refuse(h.at, what, "it is not part of Caddy itself, so convert does not know what would be lost")
 	default:
-		c.note(h.at, what, "has no equivalent and is left out")
+		c.note(h.at, what, "left out: goodgate has no equivalent")
 	}
 	h.use()
 }
@@ -116,7 +116,7 @@ func (c *caddy) respond(h *tree, d draft) {
 	what := c.what([]*tree{h})
 	d.pool = ""
 	if h.on("abort") {
-		c.note(h.at, what, "gets 403; Caddy closes the connection")
+		c.note(h.at, what, "goodgate answers 403; Caddy closes the connection")
 		d.answer = answer{respond: true, status: 403}
 		c.add(d.route)
 		return
@@ -136,7 +136,7 @@ func (c *caddy) respond(h *tree, d draft) {
 		case isField(name) && ok:
 			d.setResponse = with(d.setResponse, name, value)
 		default:
-			c.note(h.at, what+" "+name, "has a variable, or cannot be set, and is left out")
+			c.note(h.at, what+" "+name, "left out: its value has a variable that goodgate lacks, or goodgate cannot set this header")
 		}
 	}
 	if location != "" {
@@ -144,7 +144,7 @@ func (c *caddy) respond(h *tree, d draft) {
 		return
 	}
 	if d.body, known = d.fill(body); !known {
-		c.note(h.at, what, "has a variable in its body, which is left out")
+		c.note(h.at, what, "the body is left out: it has a variable that goodgate lacks")
 		d.body = ""
 	}
 	if d.body != "" && d.kind == "" {
@@ -157,7 +157,7 @@ func (c *caddy) respond(h *tree, d draft) {
 		d.body, d.kind = "", ""
 	}
 	if len(d.body) > 1<<20 {
-		c.note(h.at, what, "has a body that is too large and is left out")
+		c.note(h.at, what, "the body is left out: it is too large")
 		d.body = ""
 	}
 	c.add(d.route)
@@ -166,7 +166,7 @@ func (c *caddy) respond(h *tree, d draft) {
 func (c *caddy) redirected(h *tree, what, location string, status int, d draft) {
 	to, ok := d.target(location)
 	if !ok || !slices.Contains([]int{301, 302, 303, 307, 308}, status) {
-		c.note(h.at, what+" "+location, "has a target without an equivalent: it answers 404")
+		c.note(h.at, what+" "+location, "goodgate cannot build this target and answers 404")
 		d.answer = answer{respond: true, status: 404}
 	} else {
 		d.answer = answer{redirect: to, status: status}
@@ -187,7 +187,7 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 		for _, name := range ops.names(op) {
 			value, ok := d.value(strings.Join(ops.strs(op, name), ", "))
 			if defaults || !ok || !isField(name) {
-				c.missingField(ops.at, what, name, map[bool]string{true: "is for some answers only", false: "has a variable, or cannot be set,"}[defaults])
+				c.missingField(ops.at, what, name, map[bool]string{true: "goodgate cannot set a header on some responses only", false: "its value has a variable that goodgate lacks, or goodgate cannot set this header"}[defaults])
 				continue
 			}
 			if op == "set" {
@@ -200,14 +200,14 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 	}
 	for _, name := range ops.strs("delete") {
 		if defaults || !isField(name) || strings.Contains(name, "*") {
-			c.refuse(ops.at, what, "clients would get the field "+name)
+			c.refuse(ops.at, what, "clients would get the header "+name)
 			continue
 		}
 		d.dropResponse = withWord(d.dropResponse, name)
 		d.setResponse, d.addResponse = without(d.setResponse, name), without(d.addResponse, name)
 	}
 	for _, name := range ops.names("replace") {
-		c.missingField(ops.at, what, name, "replaces a part of the value")
+		c.missingField(ops.at, what, name, "goodgate cannot replace a part of a value")
 	}
 }
 
@@ -215,9 +215,9 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 // browsers what they must not do.
 func (c *caddy) missingField(at, what, name, why string) {
 	if protectsBrowser(name) {
-		c.refuse(at, what, name+" "+why+", so browsers would lose its protection")
+		c.refuse(at, what, why+", so browsers would lose the protection of "+name)
 	} else {
-		c.note(at, what+" "+name, "%s and is left out", why)
+		c.note(at, what+" "+name, "left out: %s", why)
 	}
 }
 
@@ -263,9 +263,9 @@ func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 				d.addRequest = with(d.addRequest, name, value)
 			case isField(name):
 				d.dropRequest = withWord(d.dropRequest, name)
-				c.note(ops.at, what+" "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
+				c.note(ops.at, what+" "+name, "left out: its value has a variable that goodgate lacks. goodgate removes this header from requests, so that no client can forge it")
 			default:
-				c.note(ops.at, what+" "+name, "cannot be set and is left out")
+				c.note(ops.at, what+" "+name, "left out: goodgate cannot set this header")
 			}
 		}
 	}
@@ -275,13 +275,13 @@ func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 			d.dropRequest = withWord(d.dropRequest, name)
 			d.setRequest, d.addRequest = without(d.setRequest, name), without(d.addRequest, name)
 		case bySelf(name):
-			c.note(ops.at, what+" -"+name, "goodgate sends it")
+			c.note(ops.at, what+" -"+name, "not removed: goodgate always sends it")
 		default:
-			c.refuse(ops.at, what, "upstreams would get the client's field "+name)
+			c.refuse(ops.at, what, "upstreams would get the client's header "+name)
 		}
 	}
 	for _, name := range ops.names("replace") {
-		c.note(ops.at, what+" "+name, "replaces a part of the value and is left out")
+		c.note(ops.at, what+" "+name, "left out: goodgate cannot replace a part of a value")
 	}
 }
 
@@ -294,7 +294,7 @@ func (c *caddy) hostField(at, what, value string, d *draft) {
 	case isUpstream("http://" + value):
 		d.host = value
 	default:
-		c.note(at, what+" Host", "is not a name, or has a variable that goodgate does not know: the client's stays")
+		c.note(at, what+" Host", "left out, and upstreams get the client's Host: the value is not a host name, or has a variable that goodgate lacks")
 	}
 }
 
@@ -303,7 +303,7 @@ func (c *caddy) rewrite(h *tree, d *draft) {
 	defer h.use()
 	what := c.what([]*tree{h})
 	say := func(text string) {
-		c.note(h.at, strings.TrimSpace(what+" "+text), "has no equivalent and is left out (see rewrite_path)")
+		c.note(h.at, strings.TrimSpace(what+" "+text), "left out: goodgate has no equivalent (see rewrite_path)")
 	}
 	if m := h.str("method"); m != "" {
 		say("method " + m)

@@ -11,7 +11,7 @@ import (
 // to next.
 func (c *caddy) routes(list []*tree, d draft, next func(draft)) {
 	if c.depth++; c.depth > 2000 {
-		c.refuse("", "routes", "there are too many conditions, so their restrictions would be lost")
+		c.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
 	} else {
 		c.from(list, nil, d, next)
 	}
@@ -41,7 +41,7 @@ func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
 		c.from(rest, done, d, next)
 		return
 	}
-	lost := Note{r.place(), c.what(handlers), "its condition has no equivalent here, so its effect on these requests would be lost"}
+	lost := Note{r.place(), c.what(handlers), "a route of goodgate cannot have its condition here, so its effect on these requests would be lost"}
 	c.split(d, terms, lost, func(d draft) {
 		done := done
 		if group != "" {
@@ -68,12 +68,12 @@ func (c *caddy) what(handlers []*tree) string {
 // lost says that a route is left out whose condition a route of goodgate cannot have.
 // Where it only adorns answers, that is a note.
 func (c *caddy) lost(r *tree, handlers []*tree) {
-	const why = "has a condition that a route cannot have"
+	const why = "a route cannot have its condition"
 	harmless := !slices.ContainsFunc(handlers, func(h *tree) bool { return !c.adorns(h) })
 	if what := c.what(handlers); harmless {
-		c.note(r.place(), what, "%s and is left out", why)
+		c.note(r.place(), what, "left out: %s", why)
 	} else {
-		c.refuse(r.place(), what, "its requests would get other answers, because it "+why)
+		c.refuse(r.place(), what, "its requests would get other answers, because "+why)
 	}
 	r.use()
 }

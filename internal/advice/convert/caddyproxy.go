@@ -15,7 +15,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 	what := c.what([]*tree{h})
 	transport := h.get("transport")
 	if protocol := transport.str("protocol"); protocol != "" && protocol != "http" {
-		c.note(h.at, what, "has no equivalent: it speaks %s. It answers 404", protocol)
+		c.note(h.at, what, "goodgate does not speak %s to upstreams and answers 404", protocol)
 		h.use()
 		d.answer = answer{respond: true, status: 404}
 		c.add(d.route)
@@ -31,7 +31,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 		c.headers(ops, what, &d)
 	}
 	if d.pool = c.pool(h, what, secure); d.pool == "" {
-		c.note(h.at, what, "leads to no server that goodgate can use: it answers 503")
+		c.note(h.at, what, "goodgate cannot use the address of any of its servers and answers 503")
 		d.answer = answer{respond: true, status: 503}
 	}
 	for _, r := range h.all("handle_response") {
@@ -55,11 +55,11 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 			s.limit = passive.num("unhealthy_request_count")
 		}
 		if strings.Contains(s.url, "{") {
-			c.note(u.at, what+" "+u.str("dial"), "depends on a variable and is left out")
+			c.note(u.at, what+" "+u.str("dial"), "left out: it depends on a variable")
 			continue
 		}
 		if !isOwn(c.ownAddresses(), s.url) && !isUpstream(s.url) {
-			c.note(u.at, what+" "+u.str("dial"), "is not an address that goodgate can use, and is left out")
+			c.note(u.at, what+" "+u.str("dial"), "left out: goodgate cannot use this address")
 			continue
 		}
 		p.addServer(s)
@@ -122,7 +122,7 @@ func (c *caddy) dynamic(h *tree, what, scheme string, p *pool) {
 	case t.str("source") == "a" && isUpstream(scheme+name+":"+cmp.Or(t.str("port"), "80")):
 		p.addServer(server{url: scheme + name + ":" + cmp.Or(t.str("port"), "80")})
 	default:
-		c.note(t.at, what+" dynamic "+t.str("source"), "has no equivalent and is left out")
+		c.note(t.at, what+" dynamic "+t.str("source"), "left out: goodgate has no equivalent")
 	}
 }
 
@@ -159,9 +159,9 @@ func (c *caddy) balancing(h *tree, p *pool) {
 		if p.cookie = cmp.Or(policy.str("name"), "lb"); !isToken(p.cookie) {
 			p.cookie = "lb"
 		}
-		c.note(policy.at, "lb_policy cookie", "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
+		c.note(policy.at, "lb_policy cookie", "goodgate sets its own encrypted cookie, so each client may get another upstream once. Set sticky.secret, so that the cookie survives a restart")
 	default:
-		c.note(policy.at, "lb_policy "+name, "has no equivalent: random is used")
+		c.note(policy.at, "lb_policy "+name, "goodgate has no equivalent and uses random")
 	}
 	policy.use()
 	if n := b.num("retries"); n > 0 {
@@ -172,7 +172,7 @@ func (c *caddy) balancing(h *tree, p *pool) {
 	}
 	for _, key := range []string{"try_interval", "retry_match"} {
 		if t := b.get(key); t != nil {
-			c.note(t.at, "lb_"+strings.Replace(key, "retry", "retry", 1), "has no equivalent: goodgate retries requests that are safe to retry (see retry and hold)")
+			c.note(t.at, "lb_"+strings.Replace(key, "retry", "retry", 1), "left out: goodgate retries requests that are safe to retry (see retry and hold)")
 			t.use()
 		}
 	}
@@ -194,7 +194,7 @@ func (c *caddy) health(h *tree, p *pool) {
 	}
 	ok := isStatus(status) || len(status) == 3 && status[1:] == "xx" && status[0] >= '1' && status[0] <= '5'
 	if !isPath(path) || !isValue(uri) || !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
-		c.note(a.at, "health_uri", "has no equivalent: the health check only connects to the upstreams")
+		c.note(a.at, "health_uri", "left out: goodgate cannot request this URI, so the health check only connects to the upstreams")
 		return
 	}
 	expect := "status: " + quote(status)
@@ -203,7 +203,7 @@ func (c *caddy) health(h *tree, p *pool) {
 	} else if _, err := regexp.Compile(body); err == nil && body != "" && len(body) <= 4096 {
 		expect += ", body_regexp: " + quote(body)
 	} else if body != "" {
-		c.note(a.at, "health_body", "is not a usable expression, and is left out")
+		c.note(a.at, "health_body", "left out: goodgate cannot read this expression")
 	}
 	parts := []string{"method: " + method, "path: " + quote(uri), "expect: {" + expect + "}"}
 	interval := min(max(cmp.Or(a.span(time.Nanosecond, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
@@ -218,7 +218,7 @@ func (c *caddy) health(h *tree, p *pool) {
 		case isField(name) && plainValue(value):
 			fields[name] = value
 		default:
-			c.note(a.at, "health_headers "+name, "cannot be set and is left out")
+			c.note(a.at, "health_headers "+name, "left out: goodgate cannot set this header")
 		}
 	}
 	if len(fields) > 0 {
@@ -233,10 +233,10 @@ func (c *caddy) health(h *tree, p *pool) {
 	if port := a.str("port"); isPort(port) {
 		parts = append(parts, "port: "+port)
 	} else if port != "" {
-		c.note(a.at, "health_port", "is not a port, and is left out")
+		c.note(a.at, "health_port", "left out: this is not a port")
 	}
 	if a.str("upstream") != "" {
-		c.note(a.at, "health_upstream", "has no equivalent: goodgate checks each upstream itself")
+		c.note(a.at, "health_upstream", "left out: goodgate checks each upstream itself")
 	}
 	p.health = strings.Join(parts, ", ")
 }
@@ -262,9 +262,9 @@ func (c *caddy) passive(t *tree, p *pool) {
 		}
 	}
 	p.breaker = strings.Join(parts, ", ")
-	c.note(t.at, "passive health checks", "failures count in a row, and the last upstream always stays (see breaker)")
+	c.note(t.at, "passive health checks", "goodgate counts consecutive failures, and never ejects the last upstream (see breaker)")
 	if t.get("unhealthy_latency") != nil {
-		c.note(t.at, "unhealthy_latency", "has no equivalent: goodgate compares the latency of upstreams (see outlier)")
+		c.note(t.at, "unhealthy_latency", "left out: goodgate compares the latency of upstreams with each other (see outlier)")
 	}
 }
 
@@ -275,19 +275,19 @@ func (c *caddy) transport(t *tree, p *pool) {
 	tls := t.get("tls")
 	p.insecure = tls.on("insecure_skip_verify")
 	if p.sni = tls.str("server_name"); p.sni != "" && !isName(p.sni) {
-		c.note(tls.at, "tls_server_name", "has a variable and is left out")
+		c.note(tls.at, "tls_server_name", "left out: its value has a variable that goodgate lacks")
 		p.sni = ""
 	}
 	if files := slices.Concat(tls.strs("root_ca_pem_files"), tls.strs("ca", "pem_files")); len(files) > 0 {
 		if p.ca = files[0]; len(files) > 1 {
-			c.note(tls.at, "tls_trust_pool", "has several files, but goodgate takes one: concatenate them")
+			c.note(tls.at, "tls_trust_pool", "names several files, but goodgate reads one: concatenate them")
 		}
 	} else if tls.get("ca") != nil || tls.get("root_ca_pool") != nil {
-		c.note(tls.at, "tls_trust_pool", "is not a file: goodgate trusts the system's authorities")
+		c.note(tls.at, "tls_trust_pool", "left out: this is not a file. goodgate trusts the system's authorities")
 	}
 	p.cert, p.key = tls.str("client_certificate_file"), tls.str("client_certificate_key_file")
 	if list := tls.strs("except_ports"); len(list) > 0 {
-		c.note(tls.at, "tls_except_ports", "has no equivalent and is left out")
+		c.note(tls.at, "tls_except_ports", "left out: goodgate has no equivalent")
 	}
 	p.dial = t.span(time.Nanosecond, "dial_timeout")
 	p.response = t.span(time.Nanosecond, "response_header_timeout")
@@ -307,7 +307,7 @@ func (c *caddy) transport(t *tree, p *pool) {
 	}
 	for _, key := range []string{"read_timeout", "write_timeout", "max_conns_per_host", "local_address", "forward_proxy_url", "network_proxy"} {
 		if in := t.get(key); in != nil {
-			c.note(in.at, key, "has no equivalent and is left out")
+			c.note(in.at, key, "left out: goodgate has no equivalent")
 		}
 	}
 	t.use()

@@ -90,7 +90,7 @@ func (c *caddy) certificate(s *tree, l *listener, name string) {
 		c.refuse(s.place(), "tls", name+" would have no certificate")
 	case !slices.Contains(l.acme, strings.ToLower(name)):
 		l.acme = append(l.acme, strings.ToLower(name))
-		c.note("", "automatic HTTPS", "goodgate orders certificates like Caddy: this accepts the authority's terms of service")
+		c.note("", "automatic HTTPS", "goodgate orders certificates as Caddy does. With this configuration you accept the authority's terms of service")
 		c.authority(issuer, l)
 	}
 }
@@ -106,11 +106,11 @@ func (c *caddy) authority(issuer *tree, l *listener) {
 		l.authority.ca = files[0]
 	}
 	if in := issuer.get("external_account"); in != nil {
-		c.note(in.at, "eab", "is left out: see acme.eab")
+		c.note(in.at, "eab", "left out: see acme.eab")
 		in.use()
 	}
 	if in := issuer.get("challenges", "dns"); in != nil {
-		c.note(in.at, "dns", "is left out: goodgate proves names at port 443 or 80, or with acme.dns by DNS records")
+		c.note(in.at, "dns", "left out: goodgate answers challenges on port 443 or 80, or by DNS records (see acme.dns)")
 	}
 	issuer.use()
 }
@@ -124,7 +124,7 @@ func (c *caddy) automation(name string) (policy, issuer *tree) {
 			continue
 		}
 		if p.on("on_demand") || p.get("on_demand") != nil {
-			c.note(p.at, "on_demand", "goodgate orders certificates only for the names that it knows")
+			c.note(p.at, "on_demand", "goodgate orders certificates only for the names in its configuration")
 		}
 		for _, i := range p.all("issuers") {
 			i.read = true
@@ -142,7 +142,7 @@ func (c *caddy) certificates() {
 		if t := tls.get("certificates", key); key == "automate" {
 			t.use()
 		} else if key != "load_files" {
-			c.note(t.at, key, "is left out: goodgate reads certificates from files")
+			c.note(t.at, key, "left out: goodgate reads certificates from files")
 			t.use()
 		}
 	}
@@ -150,7 +150,7 @@ func (c *caddy) certificates() {
 		p.use()
 	}
 	if t := tls.get("automation", "on_demand"); t != nil {
-		c.note(t.at, "on_demand_tls", "goodgate orders certificates only for the names that it knows")
+		c.note(t.at, "on_demand_tls", "goodgate orders certificates only for the names in its configuration")
 		t.use()
 	}
 }

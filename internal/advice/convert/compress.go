@@ -40,15 +40,15 @@ func (t *traefik) compress(m *tree, d *draft) {
 		least = n
 	}
 	if !d.compressing(encodings, least) {
-		t.note(m.at, "compress", "has no equivalent and is left out: goodgate has gzip and zstd")
+		t.note(m.at, "compress", "left out: goodgate compresses only with gzip and zstd")
 		return
 	}
 	if slices.Contains(encodings, "br") {
-		t.note(m.at, "compress", "goodgate has gzip and zstd, and no Brotli")
+		t.note(m.at, "compress", "goodgate compresses with gzip and zstd, not with Brotli")
 	}
 	if types := m.strs("includedContentTypes"); len(types) > 0 && !slices.ContainsFunc(types, func(s string) bool { return !isMediaType(s) }) {
 		d.compress = strings.TrimSuffix(d.compress, "}") + ", types: " + list(slices.Compact(types)) + "}"
 	} else if len(types)+len(m.strs("excludedContentTypes")) > 0 {
-		t.note(m.at, "compress", "its types are left out: see compress.types")
+		t.note(m.at, "compress", "its types are left out: set compress.types instead")
 	}
 }

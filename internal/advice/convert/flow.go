@@ -73,7 +73,7 @@ func (r *Result) except(d draft, not []conditions, lost Note, yes, no func(draft
 // step counts the work, and reports whether there may be more.
 func (r *Result) step() bool {
 	if r.steps++; r.steps > mostSteps {
-		r.refuse("", "routes", "there are too many conditions, so their restrictions would be lost")
+		r.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
 		return false
 	}
 	return true
@@ -311,7 +311,7 @@ func (r *Result) overlapping(what string) {
 		if err != nil || host == "" || !slices.ContainsFunc(r.file.listeners, func(o *listener) bool { return o.address == ":"+port }) {
 			return false
 		}
-		r.refuse("", what, "what is for "+l.address+" alone would be for every address of the port, as :"+port+" is listened on too")
+		r.refuse("", what, "what is meant for "+l.address+" alone would apply to every address of the port, because another server listens on :"+port)
 		return true
 	})
 }

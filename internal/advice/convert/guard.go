@@ -26,7 +26,7 @@ const mostSteps = 100_000
 // that matches has the request.
 func (r *Result) guarded(rt route, guards []guard) {
 	if r.steps++; r.steps > mostSteps {
-		r.refuse("", "routes", "there are too many conditions, so their restrictions would be lost")
+		r.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
 		return
 	}
 	if len(guards) == 0 {

@@ -24,10 +24,10 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.reached[s] = true
 			h.frontend(s)
 		case front(s):
-			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "is not of mode http and is left out: goodgate forwards HTTP only")
+			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "left out: goodgate forwards only HTTP (mode http)")
 		case slices.Contains([]string{"backend", "global", "defaults", "userlist", "resolvers"}, s.Kind): // read by those who name them
 		default:
-			h.note("", s.Kind+" "+s.Name, "has no equivalent and is left out")
+			h.note("", s.Kind+" "+s.Name, "left out: goodgate has no equivalent")
 		}
 	}
 	for _, s := range c.Sections {
@@ -35,7 +35,7 @@ func HAProxy(c *haproxy.Config) *Result {
 		case h.reached[s], s.Kind == "defaults":
 			h.left(s)
 		case s.Kind == "backend":
-			h.note("", "backend "+s.Name, "no frontend leads to it: it is left out")
+			h.note("", "backend "+s.Name, "left out: no frontend uses it")
 		}
 	}
 	return h.Result
@@ -72,7 +72,7 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 			h.refuse(l.At(), name, "("+strings.Join(l.Words, " ")+") "+lost)
 		case isReadByName(l):
 		default:
-			h.note(l.At(), name, "has no equivalent and is left out")
+			h.note(l.At(), name, "left out: goodgate has no equivalent")
 		}
 	}
 }
@@ -179,7 +179,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		return
 	}
 	if !strings.HasPrefix(a, "unix:/") && !isUpstream("http://"+strings.Replace(a, ":", "x:", map[bool]int{true: 1}[strings.HasPrefix(a, ":")])) {
-		h.note(b.At(), "bind "+b.Word(1), "is not an address that goodgate can listen on, and is left out")
+		h.note(b.At(), "bind "+b.Word(1), "left out: goodgate cannot listen on this address")
 		return
 	}
 	l := &listener{address: a}
@@ -230,7 +230,7 @@ func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int)
 	for i := from; i < len(l.Words); i++ {
 		words, ok := known[l.Words[i]]
 		if !ok {
-			h.note(l.At(), strings.Join(l.Words[:min(2, len(l.Words))], " "), "%s has no equivalent and is left out", l.Words[i])
+			h.note(l.At(), strings.Join(l.Words[:min(2, len(l.Words))], " "), "%s is left out: goodgate has no equivalent", l.Words[i])
 		}
 		i += words
 	}
@@ -274,18 +274,18 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 		terms, ok := h.terms(s, l)
 		h.use(l)
 		if backend == nil && strings.Contains(l.Word(1), "%[") {
-			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") chooses by a variable: its requests would go to another backend")
+			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") chooses by a variable, so its requests would go to another backend")
 			continue
 		}
 		if backend == nil {
-			h.note(l.At(), "use_backend "+l.Word(1), "is left out: the backend is not in the file")
+			h.note(l.At(), "use_backend "+l.Word(1), "left out: the file has no such backend")
 			continue
 		}
 		if !ok {
-			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") has a condition that a route cannot have: its requests would go to another backend")
+			h.refuse(l.At(), "use_backend", "("+strings.Join(l.Words, " ")+") has a condition that a route cannot have, so its requests would go to another backend")
 			continue
 		}
-		guards = append(guards, alternatives(terms, guard{then: func(r route, _ []guard) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go elsewhere"}})...)
+		guards = append(guards, alternatives(terms, guard{then: func(r route, _ []guard) { h.backend(backend, r) }, lost: Note{l.At(), "use_backend", "its requests would go to another backend"}})...)
 	}
 	end := guard{then: func(r route, _ []guard) {
 		r.answer = answer{respond: true, status: 503}
@@ -297,7 +297,7 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 	case name != "" && h.Find("backend", name) != nil:
 		end.then = func(r route, _ []guard) { h.backend(h.Find("backend", name), r) }
 	case name != "":
-		h.note(s.One("default_backend").At(), "backend "+name, "is not in the file; its requests get 503")
+		h.note(s.One("default_backend").At(), "backend "+name, "its requests get 503, because the file has no such backend")
 	}
 	h.guarded(base, append(guards, end))
 }
@@ -306,7 +306,7 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 	h.reached[s] = true
 	if !h.isHTTP(s) {
-		h.note("", "backend "+s.Name, "is not of mode http: its requests get 503")
+		h.note("", "backend "+s.Name, "its requests get 503, because goodgate forwards only HTTP (mode http)")
 		r.answer = answer{respond: true, status: 503}
 		h.add(r)
 		return
@@ -322,7 +322,7 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 
 func (h *fromHAProxy) pooled(s *haproxy.Section, r route) {
 	if r.pool = h.pool(s); r.pool == "" {
-		h.note("", "backend "+s.Name, "has no server that goodgate can use: its requests get 503")
+		h.note("", "backend "+s.Name, "its requests get 503, because goodgate cannot use any of its servers")
 		r.answer = answer{respond: true, status: 503}
 	}
 	h.add(r)

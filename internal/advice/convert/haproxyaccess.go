@@ -21,7 +21,7 @@ func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard
 	h.use(l)
 	list, rest, ok := h.userlist(s, l)
 	if !ok {
-		refuse("its condition is not that a user of one userlist is missing")
+		refuse("its condition is not about the users of one userlist")
 		return nil
 	}
 	var terms []term
@@ -37,14 +37,14 @@ func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard
 	}
 	file, ok := h.usersFile(l.At(), h.name(l), list+".users", accounts)
 	if !ok {
-		refuse("userlist " + list + " has no readable users")
+		refuse("userlist " + list + " has no users that convert can read")
 		return nil
 	}
 	h.note(l.At(), h.name(l), guessing)
 	return alternatives(terms, guard{lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}, then: func(r route, rest []guard) {
 		d := draft{route: r}
 		if !d.asksFor(basicAuth{file: file, realm: realm}) {
-			refuse("a route has one list of users and one realm")
+			refuse("a route can have only one list of users and one realm")
 		}
 		h.guarded(d.route, rest)
 	}})

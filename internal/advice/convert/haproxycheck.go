@@ -21,7 +21,7 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	var parts []string
 	switch {
 	case !checked:
-		h.note("", "backend "+s.Name, "its servers have no health check; goodgate checks that they run")
+		h.note("", "backend "+s.Name, "its servers have no health check; goodgate adds its default one")
 	case len(web.Words) > 0:
 		parts = h.httpCheck(s, web)
 	case len(tcp.Words) > 0:
@@ -46,13 +46,13 @@ func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
 	name, _, elsewhere := strings.Cut(text, "/")
 	other := h.Find("backend", name)
 	if !elsewhere || other == nil || other == s {
-		h.note("", "backend "+s.Name+" track "+text, "is not another backend of the file: goodgate checks these servers themselves")
+		h.note("", "backend "+s.Name+" track "+text, "left out, and goodgate checks these servers themselves: the file has no such backend")
 		return false
 	}
 	h.reached[other] = true
 	pool := h.pool(other)
 	if pool == "" {
-		h.note("", "backend "+s.Name+" track "+text, "has no server that goodgate can use: goodgate checks these servers themselves")
+		h.note("", "backend "+s.Name+" track "+text, "left out, and goodgate checks these servers themselves: it cannot use any server of that backend")
 		return false
 	}
 	p.name = freeName(h.file.pools, s.Name)
@@ -73,7 +73,7 @@ func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 			value, first = own, false
 		}
 		if own != value {
-			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs from that of another server: a pool has one value, and %s is used", cmp.Or(value, "none"))
+			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs between servers, but a pool has one value: goodgate uses %s for all", cmp.Or(value, "none"))
 			return value
 		}
 	}
@@ -102,7 +102,7 @@ func (h *fromHAProxy) checkTimes(s *haproxy.Section) (parts []string) {
 func (h *fromHAProxy) checkTarget(s *haproxy.Section) (parts []string) {
 	if port := h.ofServers(s, "port"); port != "" {
 		if !isPort(port) {
-			h.note("", "backend "+s.Name+" port", "is not a port, and is left out")
+			h.note("", "backend "+s.Name+" port", "left out: this is not a port")
 		} else {
 			parts = append(parts, "port: "+port)
 		}
@@ -127,7 +127,7 @@ func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
 	parts = append(parts, h.checkSequence(s)...)
 	expect, ok := h.httpExpect(s)
 	if !ok || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) || !isPath(strings.SplitN(path, "?", 2)[0]) {
-		h.note(chk.At(), "option httpchk", "has no equivalent: the health check only asks whether the servers run")
+		h.note(chk.At(), "option httpchk", "goodgate has no equivalent, so the health check only finds out whether the servers run")
 		return nil
 	}
 	if method == http.MethodHead && strings.Contains(expect, "body") {
@@ -142,7 +142,7 @@ func (h *fromHAProxy) checkSequence(s *haproxy.Section) (parts []string) {
 	for _, kind := range []string{"connect", "send", "expect"} {
 		list := s.All("http-check", kind)
 		for _, l := range list[:max(len(list)-1, 0)] {
-			h.note(l.At(), "http-check "+kind, "is left out: goodgate's check sends one request, and this one is not the last")
+			h.note(l.At(), "http-check "+kind, "left out: goodgate's check sends one request, the last of the sequence")
 		}
 	}
 	if l := s.One("http-check", "disable-on-404"); len(l.Words) > 0 {
@@ -159,11 +159,11 @@ func (h *fromHAProxy) checkSequence(s *haproxy.Section) (parts []string) {
 	}
 	for _, word := range []string{"addr", "sni", "alpn", "proto", "via-socks4", "send-proxy"} {
 		if l.Has(word) {
-			h.note(l.At(), "http-check connect "+word, "has no equivalent and is left out")
+			h.note(l.At(), "http-check connect "+word, "left out: goodgate has no equivalent")
 		}
 	}
 	if send := s.One("http-check", "send"); send.Has("body") || send.Has("body-lf") || send.Has("uri-lf") {
-		h.note(send.At(), "http-check send", "has a body, or a variable, which is left out")
+		h.note(send.At(), "http-check send", "the body or the variable is left out: goodgate's check cannot send it")
 	}
 	return parts
 }
@@ -180,7 +180,7 @@ func (h *fromHAProxy) checkFields(send haproxy.Line) (parts []string) {
 		case isField(name) && plainValue(value):
 			fields[name] = value
 		default:
-			h.note(send.At(), "http-check send hdr "+name, "cannot be set and is left out")
+			h.note(send.At(), "http-check send hdr "+name, "left out: goodgate cannot set this header")
 		}
 	}
 	if len(fields) > 0 {
@@ -245,7 +245,7 @@ func (h *fromHAProxy) tcpCheck(s *haproxy.Section) []string {
 		switch {
 		case key == "":
 			if !ok {
-				h.note(l.At(), strings.Join(l.Words[:min(len(l.Words), 3)], " "), "has no equivalent: the health check only connects to the servers")
+				h.note(l.At(), strings.Join(l.Words[:min(len(l.Words), 3)], " "), "goodgate has no equivalent, so the health check only connects to the servers")
 				return []string{"type: tcp"}
 			}
 		case key == "send":
@@ -297,7 +297,7 @@ func (h *fromHAProxy) agent(s *haproxy.Section) []string {
 	}
 	port := h.ofServers(s, "agent-port")
 	if !isPort(port) {
-		h.note("", "backend "+s.Name+" agent-check", "has no agent-port and is left out")
+		h.note("", "backend "+s.Name+" agent-check", "left out: it has no agent-port")
 		return nil
 	}
 	agent := "port: " + port

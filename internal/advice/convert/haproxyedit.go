@@ -161,12 +161,12 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 	case isRequest && strings.EqualFold(name, "Host") && !conditional && isName(value):
 		r.host = value
 	case !isField(name) || conditional:
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a condition, or is a field that cannot be set, and is left out")
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: it has a condition, or goodgate cannot set this header")
 	case !ok && isRequest:
 		r.dropRequest = append(slices.Clone(r.dropRequest), name)
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: its value has a variable that goodgate lacks. goodgate removes this header from requests, so that no client can forge it")
 	case !ok:
-		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "has a variable and is left out")
+		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: its value has a variable that goodgate lacks")
 	case isRequest && adds:
 		r.addRequest = with(r.addRequest, name, value)
 	case isRequest:

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"net"
 	"regexp"
 	"slices"
@@ -22,7 +23,7 @@ func (h *fromHAProxy) logs() {
 			if l := s.One("log-format"); len(l.Words) > 0 && len(format.Words) == 0 {
 				format = l
 			} else if len(l.Words) > 0 && l.Word(1) != format.Word(1) {
-				h.note(l.At(), "log-format", "there is another one: log.outputs has more than one output, and log of a route chooses among them")
+				h.note(l.At(), "log-format", "left out: convert uses the first log-format. For several, set log.outputs, and choose among them with log of a route")
 			}
 			all = append(all, slices.DeleteFunc(s.All("log"), func(l haproxy.Line) bool { return l.Word(1) == "global" })...)
 		}
@@ -37,17 +38,20 @@ func (h *fromHAProxy) logs() {
 		}
 	}
 	for _, other := range all[min(1, len(all)):] {
-		h.note(other.At(), "log "+other.Word(1), "is left out: see log.outputs for more than one output")
+		h.note(other.At(), "log "+other.Word(1), "left out: convert uses the first log. For more outputs, set log.outputs")
 	}
 	if len(format.Words) == 0 {
 		return
 	}
 	text, unknown := logLine(format.Word(1))
+	if unknown != "" {
+		unknown = "goodgate has no equivalent of " + unknown
+	}
 	if _, err := (logging.Options{Format: text}).Check(); err != nil && unknown == "" {
 		unknown = err.Error()
 	}
 	if unknown != "" || !strings.Contains(text, "$") {
-		h.note(format.At(), "log-format", "is left out, and goodgate has its own format: it has no equivalent of %s", unknown)
+		h.note(format.At(), "log-format", "left out, and goodgate uses its own format: %s", cmp.Or(unknown, "this one has no variable"))
 		return
 	}
 	l.format = text
@@ -74,7 +78,7 @@ func (h *fromHAProxy) logTo(d haproxy.Line, l *accessLog) {
 			address = net.JoinHostPort(strings.Trim(strings.TrimSuffix(address, ":"), "[]"), "514")
 		}
 		if !isUpstream("http://" + address) {
-			h.note(d.At(), "log "+d.Word(1), "is no address that goodgate can log to and is left out")
+			h.note(d.At(), "log "+d.Word(1), "left out: goodgate cannot log to this address. Set log.output instead")
 			return
 		}
 		l.output, l.facility, l.app = "syslog+udp://"+address, facility, "haproxy"

@@ -65,7 +65,7 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	out.limit, _ = strconv.Atoi(l.After("maxconn"))
 	out.backup = l.Has("backup")
 	if l.Has("disabled") {
-		h.note(l.At(), "server "+l.Word(1)+" disabled", "is left out")
+		h.note(l.At(), "server "+l.Word(1)+" disabled", "left out, because it is disabled")
 		return false
 	}
 	switch {
@@ -79,7 +79,7 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 		h.refuse(l.At(), "server crl-file", "upstreams with revoked certificates would be trusted")
 	}
 	if l.Has("observe") {
-		h.note(l.At(), "server "+l.Word(1)+" observe", "has no equivalent on one server (see breaker)")
+		h.note(l.At(), "server "+l.Word(1)+" observe", "left out: goodgate's circuit breaker watches all servers of the pool (see breaker)")
 	}
 	p.addServer(out)
 	return l.Has("check") && !l.Has("no-check")

@@ -52,7 +52,7 @@ func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 		entry = "{on: client_ip, requests: " + strconv.Itoa(most) + ", per: " + span.String() + ", ipv6_prefix: 128"
 	}
 	r.rates = append(r.rates, entry+"}")
-	h.note(l.At(), "http-request "+l.Word(1), "requests beyond the limit get 429; each route has its own count")
+	h.note(l.At(), "http-request "+l.Word(1), "requests above the limit get 429. Each route counts separately")
 	h.use(l, table)
 	h.use(tracks...)
 	return true

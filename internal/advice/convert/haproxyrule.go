@@ -42,7 +42,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		}
 		h.use(l)
 		if l.Has("reject") || l.Has("silent-drop") {
-			h.note(l.At(), h.name(l), "gets 403; HAProxy closes the connection")
+			h.note(l.At(), h.name(l), "goodgate answers 403; HAProxy closes the connection")
 		}
 		lost, _ := hidesOrLimits(l)
 		g := guard{answer: a, behind: true, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}
@@ -81,7 +81,7 @@ func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 		ok = returned(l, a)
 		return a, false, ok && a.status >= 200 && a.status != 204 && a.status != 304
 	case action == "use-service":
-		h.note(l.At(), h.name(l), "has no equivalent: it answers 404 (see admin for goodgate's own metrics)")
+		h.note(l.At(), h.name(l), "goodgate answers 404 instead (see admin for its own metrics)")
 		return respond(404), false, l.Word(2) == "prometheus-exporter"
 	case action == "allow" || action == "accept":
 		return nil, true, true

@@ -41,7 +41,7 @@ func (h *fromHAProxy) servers(s *haproxy.Section, p *pool) (checked bool) {
 			one.Words = append([]string{"server", l.Word(1)}, l.Words[min(3, len(l.Words)):]...)
 			checked = h.server(withDefaults(s, one), s, p) || checked
 		}
-		h.note(l.At(), "server-template "+l.Word(1), "the pool has all addresses of the name, and not up to %s of them", l.Word(2))
+		h.note(l.At(), "server-template "+l.Word(1), "the pool has all addresses of the name; HAProxy uses up to %s of them", l.Word(2))
 		checked = checked || withDefaults(s, l).Has("check")
 	}
 	return checked
@@ -82,11 +82,11 @@ func (h *fromHAProxy) resolver(name string, p *pool) {
 		address = net.JoinHostPort(strings.Trim(address, "[]"), "53")
 	}
 	if !isUpstream("http://" + address) {
-		h.note(servers[0].At(), "nameserver "+servers[0].Word(1), "is no address that can be asked: the system's resolver is")
+		h.note(servers[0].At(), "nameserver "+servers[0].Word(1), "left out: goodgate cannot use this address. It asks the system's resolver; set dns.resolver for another one")
 		return
 	}
 	if p.resolver = address; len(servers) > 1 {
-		h.note(servers[1].At(), "nameserver "+servers[1].Word(1), "is left out: a pool asks one resolver (dns.resolver)")
+		h.note(servers[1].At(), "nameserver "+servers[1].Word(1), "left out: a pool asks only one resolver, the first (dns.resolver)")
 	}
 }
 
@@ -99,14 +99,14 @@ func (h *fromHAProxy) persistence(s *haproxy.Section, p *pool) {
 	}
 	h.use(l)
 	if !l.Has("insert") || !isToken(l.Word(1)) {
-		h.note(l.At(), "cookie "+l.Word(1), "changes a cookie of the application, which has no equivalent: policy sticky has a cookie of its own")
+		h.note(l.At(), "cookie "+l.Word(1), "left out: goodgate does not change the application's cookies. Set policy: sticky, which uses its own cookie")
 		return
 	}
 	p.policy, p.hashOn, p.cookie = "sticky", "", l.Word(1)
-	h.note(l.At(), "cookie "+l.Word(1), "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
+	h.note(l.At(), "cookie "+l.Word(1), "goodgate sets its own encrypted cookie, so each client may get another upstream once. Set sticky.secret, so that the cookie survives a restart")
 	for _, word := range []string{"domain", "maxidle", "maxlife", "dynamic", "attr"} {
 		if l.Has(word) {
-			h.note(l.At(), "cookie "+l.Word(1)+" "+word, "has no equivalent and is left out (see sticky)")
+			h.note(l.At(), "cookie "+l.Word(1)+" "+word, "left out: goodgate has no equivalent (see sticky)")
 		}
 	}
 }
@@ -172,7 +172,7 @@ func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
 	case algorithm == "uri":
 		on, isHash = map[bool]string{false: "path", true: "uri"}[l.Has("whole")], true
 		if l.Has("len") || l.Has("depth") {
-			h.note(l.At(), "balance uri", "the whole path is hashed")
+			h.note(l.At(), "balance uri", "goodgate hashes the whole path")
 		}
 	case algorithm == "url_param":
 		on, isHash = "query:"+l.Word(2), isParameter(l.Word(2))
@@ -181,14 +181,14 @@ func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
 	case strings.HasPrefix(algorithm, "hdr("):
 		on, isHash = hashed(algorithm)
 	default:
-		h.note(l.At(), "balance "+algorithm, "has no equivalent: round_robin is used")
+		h.note(l.At(), "balance "+algorithm, "goodgate has no equivalent and uses round_robin")
 		return
 	}
 	if isHash {
 		p.policy, p.hashOn = "hash", on
 		h.use(s.One("hash-type")) // is always consistent
 	} else if on != "" || strings.HasPrefix(l.Word(1), "h") {
-		h.note(l.At(), "balance "+l.Word(1), "has no equivalent: round_robin is used")
+		h.note(l.At(), "balance "+l.Word(1), "goodgate has no equivalent and uses round_robin")
 	}
 }
 

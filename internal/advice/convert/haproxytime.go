@@ -67,7 +67,7 @@ func (h *fromHAProxy) forwarded(s *haproxy.Section, r *route) {
 	}
 	for _, word := range []string{"except", "if-none"} {
 		if l.Has(word) {
-			h.note(l.At(), "option forwardfor "+word, "is left out: goodgate always sends X-Forwarded-For, and believes what comes only of trusted_proxies")
+			h.note(l.At(), "option forwardfor "+word, "left out: goodgate always sends X-Forwarded-For, and trusts a client's only from trusted_proxies")
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (h *fromHAProxy) sources(s *haproxy.Section) {
 			h.file.trustedHeaders = []string{m[1], "X-Forwarded-Proto", "X-Request-Id"}
 		}
 		h.use(l)
-		h.note(l.At(), "http-request set-src", "holds for all listeners: goodgate has one list, trusted_proxies")
+		h.note(l.At(), "http-request set-src", "goodgate has one list, trusted_proxies, which applies to all listeners")
 	}
 }
 

@@ -21,21 +21,21 @@ func (t *traefik) mirrors(m *tree, d *draft) {
 		case percent < 1:
 			continue // Traefik sends none
 		case percent > 100 || s == nil || !here:
-			t.note(in.at, "mirrors "+in.str("name"), "is not in the file, or has no share that can be sent, and is left out")
+			t.note(in.at, "mirrors "+in.str("name"), "left out: the file has no such service, or its share is not between 1 and 100 %%")
 			continue
 		case d.mirror != "":
-			t.note(in.at, "mirrors "+in.str("name"), "a route has one mirror: this one is left out")
+			t.note(in.at, "mirrors "+in.str("name"), "left out: a route can have only one mirror, the first")
 			continue
 		}
 		t.gather(s, p, 1, false, 1)
 		if t.usable(p, s.at, t.ownAddresses()); len(p.servers) == 0 {
-			t.note(in.at, "mirrors "+in.str("name"), "has no server that goodgate can use and is left out")
+			t.note(in.at, "mirrors "+in.str("name"), "left out: goodgate cannot use any of its servers")
 			continue
 		}
 		p.reduce()
 		pool := t.pooled(p, name)
 		if pool == d.pool {
-			t.note(in.at, "mirrors "+in.str("name"), "the requests go there already: it is left out")
+			t.note(in.at, "mirrors "+in.str("name"), "left out: the requests already go to this service")
 			continue
 		}
 		d.mirror = fmt.Sprintf("{pool: %s, share: %d%%}", pool, percent)

@@ -27,7 +27,7 @@ func Nginx(c *nginxconf.Config) *Result {
 	}
 	n.left(c.Root)
 	if len(c.Servers) == 0 {
-		n.refuse("", "server", "there is none within http {}: if this is a part of a configuration, give the nginx.conf that includes it")
+		n.refuse("", "server", "there is none within http {}. If this is a part of a configuration, convert the nginx.conf that includes it")
 	}
 	return n.Result
 }
@@ -111,10 +111,10 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would get access")
 		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate sees by itself whether a WebSocket is asked for
 		case d.Name == "map" || d.Name == "geo":
-			n.note(d.At(), d.Name+" "+d.Arg(0), "has no equivalent and is left out")
+			n.note(d.At(), d.Name+" "+d.Arg(0), "left out: goodgate has no equivalent")
 		case known, turnedOff[d.Name] == d.Arg(0) && d.Arg(0) != "":
 		default:
-			n.note(d.At(), said(d), "has no equivalent and is left out")
+			n.note(d.At(), said(d), "left out: goodgate has no equivalent")
 		}
 		if slices.Contains([]string{"http", "server", "location"}, d.Name) {
 			n.left(d.Block)
@@ -141,7 +141,7 @@ func (n *nginx) leftIf(d *nginxconf.Directive) {
 			return
 		}
 	}
-	n.note(d.At(), what, "has no equivalent and is left out")
+	n.note(d.At(), what, "left out: goodgate has no equivalent")
 }
 
 // denies reports whether a return keeps clients out.
@@ -161,7 +161,7 @@ func (n *nginx) realIPFrom() (networks []string) {
 		case ok && !slices.Contains(networks, p):
 			networks = append(networks, p)
 		case !ok && d.Arg(0) != "unix:":
-			n.note(d.At(), d.Name+" "+d.Arg(0), "is not a network, and is left out")
+			n.note(d.At(), d.Name+" "+d.Arg(0), "left out: this is not a network")
 		}
 	}
 	return networks
@@ -176,7 +176,7 @@ func (n *nginx) trusted() {
 	}
 	for _, s := range n.Servers {
 		if len(named(s.Block, "set_real_ip_from")) > 0 && len(n.Servers) > 1 {
-			n.note(s.At(), "set_real_ip_from", "applies to all servers: goodgate has one list, trusted_proxies")
+			n.note(s.At(), "set_real_ip_from", "goodgate has one list, trusted_proxies, which applies to all servers")
 		}
 		for _, d := range named(s.Block, "real_ip_header") {
 			header = d.Arg(0)

@@ -77,7 +77,7 @@ func (n *nginx) stale(p *place, r *route, zone string) {
 	}
 	n.use(d)
 	if slices.Contains(d.Args, "updating") {
-		n.note(d.At(), d.Name, "(updating) is for responses that say stale-while-revalidate")
+		n.note(d.At(), d.Name, "(updating) goodgate does this only for responses with stale-while-revalidate")
 	}
 }
 
@@ -110,7 +110,7 @@ func (n *nginx) fresh(list []*nginxconf.Directive) (age time.Duration, ok bool) 
 		age = 0
 	}
 	if (age != of("200") || age != of("404") || len(times) > 2) && len(list) > 0 {
-		n.note(list[0].At(), list[0].Name, "is not the same for 200 and 404, or is for other statuses: cache.default_age is %s for 200 and 404, and other responses must say how long they are fresh", age)
+		n.note(list[0].At(), list[0].Name, "cache.default_age is %s, for 200 and 404 alike. Responses with another status are cached only if their headers say for how long", age)
 	}
 	return age, true
 }

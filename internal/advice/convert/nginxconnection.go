@@ -47,14 +47,14 @@ func (n *nginx) connections(l *listener) {
 			}
 			if !ok {
 				text = ""
-				n.note(d.At(), d.Name, "has a value that %s of a listener cannot have, and is left out", c.key)
+				n.note(d.At(), d.Name, "left out: the listener's %s cannot have this value", c.key)
 			}
 			if said = withWord(said, text); l.settings[c.key] == "" && text != "" {
 				l.settings = with(l.settings, c.key, text)
 			}
 		}
 		if len(said) > 1 {
-			n.note("", c.directive, "is not the same in all servers at %s: the listener has %s: %s", l.address, c.key, l.settings[c.key])
+			n.note("", c.directive, "differs between the servers at %s, but a listener has one value: %s: %s", l.address, c.key, l.settings[c.key])
 		}
 	}
 }

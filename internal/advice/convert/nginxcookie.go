@@ -48,7 +48,7 @@ func (n *nginx) lostCookie(d *nginxconf.Directive, to string) {
 	if strings.Contains(to, ";") {
 		n.refuse(d.At(), d.Name, "cookies would lack the attributes that it adds")
 	} else {
-		n.note(d.At(), d.Name+" "+d.Arg(0), "has a variable or an expression that goodgate cannot read and is left out (see response_rewrites)")
+		n.note(d.At(), d.Name+" "+d.Arg(0), "left out: goodgate does not have its variable or cannot read its expression (see response_rewrites)")
 	}
 }
 

@@ -39,16 +39,16 @@ func (n *nginx) errorPage(s *nginxconf.Server, d *nginxconf.Directive) {
 	statuses, ok := pageStatuses(d)
 	switch {
 	case !ok || file == "":
-		n.note(d.At(), what, "is left out: goodgate answers its own errors from files, by status (errors.dir) or for all of them (errors.html)")
+		n.note(d.At(), what, "left out: goodgate's error pages are files, one for each status (errors.dir) or one for all (errors.html)")
 		return
 	case byStatus(path.Base(file), statuses) && (n.file.pageDir == "" || n.file.pageDir == path.Dir(file)):
 		n.file.pageDir = path.Dir(file)
-		n.note(d.At(), what, "is a page for errors that goodgate answers itself, as are all files of %s that are named by a status", path.Dir(file))
+		n.note(d.At(), what, "goodgate uses this page, and all other files in %s that are named after a status, for its own errors (errors.dir)", path.Dir(file))
 	case slices.Contains(statuses, "502") && (n.file.page == "" || n.file.page == file):
 		n.file.page = file
-		n.note(d.At(), d.Name, "is the page for errors that goodgate answers itself, for clients that accept HTML; others get text or JSON")
+		n.note(d.At(), d.Name, "goodgate uses this page for its own errors if the client accepts HTML; other clients get text or JSON (errors.html)")
 	default:
-		n.note(d.At(), what, "is left out: pages by status are in one folder (errors.dir), with names like %s.html or %cxx.html", d.Arg(0), d.Arg(0)[0])
+		n.note(d.At(), what, "left out: put the page into the folder of errors.dir, named %s.html or %cxx.html", d.Arg(0), d.Arg(0)[0])
 		return
 	}
 	n.pages = append(n.pages, file)

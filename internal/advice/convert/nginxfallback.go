@@ -42,14 +42,14 @@ func (n *nginx) fallback(s *nginxconf.Server, p *place, r *route) {
 			n.use(p.one("proxy_intercept_errors"))
 		}
 		r.fallback, r.fallbackOn = pool, on
-		n.note(d.At(), d.Name, "requests that fail go to pool %s, for 502, 503 and 504 alike, with the path and the headers of this location", pool)
+		n.note(d.At(), d.Name, "requests that fail with 502, 503 or 504 go to pool %s, with the path and the headers of this location", pool)
 		return
 	}
 }
 
 func (n *nginx) noFallback(d *nginxconf.Directive) {
 	if strings.HasPrefix(lastArg(d), "@") {
-		n.note(d.At(), d.Name, "%s is not another pool that goodgate can use: it is left out", lastArg(d))
+		n.note(d.At(), d.Name, "left out: goodgate cannot use %s as a fallback pool", lastArg(d))
 	}
 }
 

@@ -82,7 +82,7 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 	ok := true
 	if then := pass(d); then != nil && !g.not {
 		n.use(d)
-		g.then, g.lost = then, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") would go elsewhere"}
+		g.then, g.lost = then, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") would go to another upstream"}
 		return g, true
 	}
 	first := d.Block[0]
@@ -156,7 +156,7 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at spot) (g guard,
 	}
 	target, can := n.target(to+query, at)
 	g.answer = &answer{redirect: target, status: status}
-	g.lost = Note{d.At(), "rewrite", "requests that it redirects would be answered instead"}
+	g.lost = Note{d.At(), "rewrite", "requests that it redirects would reach the application instead"}
 	return g, can
 }
 
@@ -213,22 +213,22 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, at spot) (a answer, ok 
 	case text != "" && slices.Contains([]int{301, 302, 303, 307, 308}, status):
 		to, ok := n.target(text, at)
 		if !ok {
-			n.note(d.At(), "return "+text, "has a target without an equivalent: it answers 404")
+			n.note(d.At(), "return "+text, "goodgate cannot build this target and answers 404")
 			return answer{respond: true, status: 404}, true
 		}
 		return answer{redirect: to, status: status}, true
 	case status == 444, status == 499, status < 200 || status > 599:
-		n.note(d.At(), "return "+d.Arg(0), "has no equivalent: it answers %d", closest(status))
+		n.note(d.At(), "return "+d.Arg(0), "goodgate cannot answer this status and answers %d", closest(status))
 		return answer{respond: true, status: closest(status)}, true
 	case status == 204 || status == 304:
 		return answer{respond: true, status: status}, true
 	}
 	if page := sc.any("error_page"); text == "" && slices.ContainsFunc(page, func(e *nginxconf.Directive) bool { return slices.Contains(e.Args, d.Arg(0)) }) {
-		n.note(d.At(), "return "+d.Arg(0), "has no body, where nginx sends its error_page")
+		n.note(d.At(), "return "+d.Arg(0), "goodgate answers without a body; nginx sends its error_page")
 	}
 	body, ok := at.filling().fill(text)
 	if !ok {
-		n.note(d.At(), "return "+d.Arg(0), "has a variable that goodgate does not have: its body is left out")
+		n.note(d.At(), "return "+d.Arg(0), "the body is left out: it has a variable that goodgate lacks")
 		body = ""
 	}
 	a = answer{respond: true, status: status, body: unescape(body)}

@@ -20,10 +20,10 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[str
 		case status >= 400 && h.Arg(2) != "always":
 			continue
 		case !ok:
-			n.note(h.At(), "add_header "+name, "has a variable and is left out")
+			n.note(h.At(), "add_header "+name, "left out: its value has a variable that goodgate lacks")
 			continue
 		case !isField(name) || !isValue(value):
-			n.note(h.At(), "add_header "+name, "cannot be set and is left out")
+			n.note(h.At(), "add_header "+name, "left out: goodgate cannot set this header")
 			continue
 		}
 		set = with(set, name, value)
@@ -31,7 +31,7 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[str
 			errors = with(errors, name, value)
 		}
 		if h.Arg(2) != "always" && status == 0 {
-			n.note(h.At(), "add_header "+name, "is set on every response; nginx leaves it out of most errors")
+			n.note(h.At(), "add_header "+name, "goodgate sets it on every response; nginx leaves it out of most errors")
 		}
 	}
 	return set, errors
@@ -88,18 +88,18 @@ func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {
 	case strings.EqualFold(name, "Host"):
 		r.host = n.hostHeader(h, value, r.host, server)
 	case bySelf(name) && strings.Contains(value, "$http_x_forwarded_"):
-		n.note(h.At(), "proxy_set_header "+name, "a client is believed that only if it is one of trusted_proxies")
+		n.note(h.At(), "proxy_set_header "+name, "goodgate trusts this header only from trusted_proxies")
 	case bySelf(name) && (strings.Contains(value, "$") || !isField(name)):
 		// what goodgate sends says the same
 	case !isField(name):
-		n.note(h.At(), "proxy_set_header "+name, "cannot be set and is left out")
+		n.note(h.At(), "proxy_set_header "+name, "left out: goodgate cannot set this header")
 	case strings.EqualFold(value, "$http_"+strings.ReplaceAll(name, "-", "_")):
 		// the client's own, which passes
 	case value == "":
 		r.dropRequest = append(r.dropRequest, name)
 	case !ok || !isValue(filled):
 		r.dropRequest = append(r.dropRequest, name)
-		n.note(h.At(), "proxy_set_header "+name, "has a variable and is left out; goodgate removes a client's own, so that no client can forge it")
+		n.note(h.At(), "proxy_set_header "+name, "left out: its value has a variable that goodgate lacks. goodgate removes this header from requests, so that no client can forge it")
 	default:
 		r.setRequest = with(r.setRequest, name, filled)
 	}
@@ -115,7 +115,7 @@ func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server strin
 		value = server
 	}
 	if !strings.HasPrefix(value, "[") && !isUpstream("http://"+value) {
-		n.note(h.At(), "proxy_set_header Host", "is not a name, or has a variable that goodgate does not know: the client's stays")
+		n.note(h.At(), "proxy_set_header Host", "left out, and upstreams get the client's Host: the value is not a host name, or has a variable that goodgate lacks")
 		return "keep"
 	}
 	return value
@@ -127,7 +127,7 @@ func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
 		if isField(d.Arg(0)) {
 			r.dropResponse = append(r.dropResponse, d.Arg(0))
 		} else {
-			n.refuse(d.At(), d.Name, "clients would get the field "+d.Arg(0))
+			n.refuse(d.At(), d.Name, "clients would get the header "+d.Arg(0))
 		}
 	}
 	if l.Prefix() == "grpc" {
@@ -165,7 +165,7 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 		}
 		entry, ok := n.rewriteTo(l, from, to)
 		if !ok {
-			n.note(d.At(), "proxy_redirect "+d.Arg(0), "has a variable or an expression that goodgate cannot read and is left out (see response_rewrites)")
+			n.note(d.At(), "proxy_redirect "+d.Arg(0), "left out: goodgate does not have its variable or cannot read its expression (see response_rewrites)")
 			continue
 		}
 		r.location = append(r.location, entry)

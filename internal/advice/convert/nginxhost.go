@@ -105,7 +105,7 @@ func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
 			exact = append(exact, name)
 		case n.hostExpression(name) != "": // see byExpressions
 		default:
-			n.note(s.At(), "server_name "+name, "has no equivalent: write the names it stands for")
+			n.note(s.At(), "server_name "+name, "left out: goodgate has no equivalent. Write the names that it stands for (match.host)")
 		}
 	}
 	return exact, wild

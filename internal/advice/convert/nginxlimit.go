@@ -19,7 +19,7 @@ func (n *nginx) limits(sc scope, r *route) (guards []guard) {
 		n.use(d)
 		guards = append(guards, n.spared(cases, rate, Note{d.At(), d.Name, protecting[d.Name]})...)
 		r.rates = append(r.rates, rate)
-		n.note(d.At(), d.Name, "requests beyond the limit get 429 at once; nginx delays them or answers 503. Each route has its own count")
+		n.note(d.At(), d.Name, "requests above the limit get 429 at once; nginx delays them or answers 503. Each route counts separately")
 	}
 	for _, d := range sc.any("limit_conn") {
 		zone := n.zone("limit_conn_zone", d.Arg(0))

@@ -115,7 +115,7 @@ func (n *nginx) overlaps() {
 			if err != nil || host == "" || !slices.ContainsFunc(n.file.listeners, func(l *listener) bool { return l.address == wide }) {
 				continue
 			}
-			n.refuse(b.at.At(), "listen", "what is for "+b.address+" alone would be for every address of the port, as another server listens on "+wide)
+			n.refuse(b.at.At(), "listen", "what is meant for "+b.address+" alone would apply to every address of the port, because another server listens on "+wide)
 			n.file.listeners = slices.DeleteFunc(n.file.listeners, func(l *listener) bool { return l.address == b.address })
 		}
 	}
@@ -127,7 +127,7 @@ func (n *nginx) believed(d *nginxconf.Directive) []string {
 	if networks := n.realIPFrom(); len(networks) > 0 {
 		return networks
 	}
-	n.refuse(d.At(), "listen", "(proxy_protocol) any client could forge its address, because no set_real_ip_from restricts it")
+	n.refuse(d.At(), "listen", "(proxy_protocol) any client could forge its address, because no set_real_ip_from names the proxies")
 	return []string{"127.0.0.0/8"}
 }
 
@@ -140,7 +140,7 @@ func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {
 			pair[1] = keys[i].Arg(0)
 		}
 		if strings.Contains(pair[0], "$") || pair[1] == "" || strings.HasPrefix(pair[1], "engine:") {
-			n.note(c.At(), c.Name+" "+pair[0], "is not a file that goodgate can read, and is left out")
+			n.note(c.At(), c.Name+" "+pair[0], "left out: goodgate cannot read this file")
 			continue
 		}
 		if !slices.Contains(l.certs, pair) {

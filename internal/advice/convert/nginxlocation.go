@@ -141,7 +141,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)
-		n.note(internal[0].At(), "internal", "clients get 404 there, as from nginx; X-Accel-Redirect of an application does not lead there")
+		n.note(internal[0].At(), "internal", "clients get 404 there, as from nginx. goodgate does not follow the application's X-Accel-Redirect to this location")
 		r.answer = answer{respond: true, status: 404}
 		n.guarded(r, before)
 		return
@@ -193,11 +193,11 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 	case p.isRegexp():
 		re, ok := expression(p.path, p.modifier == "~*")
 		if !ok {
-			n.note(p.At(), said(p.Directive), "is not an expression that goodgate can read (RE2), so its effect is left out")
+			n.note(p.At(), said(p.Directive), "left out: goodgate cannot read this expression (RE2)")
 			return false
 		}
 		if r.regexp != "" {
-			n.note(p.At(), said(p.Directive), "has no equivalent below this location and is left out there")
+			n.note(p.At(), said(p.Directive), "left out below this location: goodgate has no equivalent there")
 			return false
 		}
 		r.regexp = re
@@ -274,18 +274,18 @@ func (n *nginx) elsewhere(p *place, r *route) {
 	if n.isErrorPage(p) {
 		return
 	}
-	why := "it serves files; keep nginx for them"
+	why := "it serves no files; keep nginx for them"
 	for _, d := range p.Block {
 		if d.Name == "stub_status" || d.Name == "api" {
-			why = "see admin for goodgate's own status and metrics"
+			why = "see admin for its own status and metrics"
 			n.use(d)
 		}
 		if kind, ok := strings.CutSuffix(d.Name, "_pass"); ok {
-			why = "it speaks " + cmp.Or(map[string]string{"fastcgi": "FastCGI", "grpc": "gRPC (see protocol: h2c)"}[kind], kind)
+			why = "it does not speak " + cmp.Or(map[string]string{"fastcgi": "FastCGI", "grpc": "gRPC (see protocol: h2c)"}[kind], kind)
 			n.use(d)
 		}
 	}
-	n.note(p.At(), said(p.Directive), "has no equivalent: %s. It answers 404", why)
+	n.note(p.At(), said(p.Directive), "goodgate answers 404 there: %s", why)
 }
 
 // defaultMaxBody is nginx's client_max_body_size.
@@ -302,13 +302,13 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 			n.reached(first, p, r, guards)
 			return
 		}
-		n.note(l.Pass.At(), said(&l.Pass), "depends on a variable and is left out: write a pool for it. It answers 404")
+		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 404 there: the upstream depends on a variable. Write a pool for it")
 		r.answer = answer{respond: true, status: 404}
 		n.guarded(r, guards)
 		return
 	}
 	if r.pool = n.pool(l); r.pool == "" {
-		n.note(l.Pass.At(), said(&l.Pass), "leads to no server: it answers 503")
+		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 503 there: no server is named")
 		r.answer = answer{respond: true, status: 503}
 		n.guarded(r, guards)
 		return

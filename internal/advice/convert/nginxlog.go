@@ -44,7 +44,7 @@ func (n *nginx) loggedIf(d *nginxconf.Directive, l *accessLog) {
 			return
 		}
 	}
-	n.note(d.At(), "access_log "+d.Args[i], "is a condition that goodgate does not have: all requests are logged (see log.only, and log of a route)")
+	n.note(d.At(), "access_log "+d.Args[i], "left out, and all requests are logged: goodgate has no such condition (see log.only, and log of a route)")
 }
 
 // loggedStatuses are the ranges of statuses for which a map has a value that is neither
@@ -115,10 +115,10 @@ func (n *nginx) accessLog() {
 		return
 	}
 	if slices.ContainsFunc(logs[1:], func(d *nginxconf.Directive) bool { return !slices.Equal(d.Args, first.Args) }) {
-		n.note(first.At(), "access_log", "there are others: log.outputs has more than one, and log of a route chooses among them")
+		n.note(first.At(), "access_log", "convert uses the first log. For more outputs, set log.outputs, and choose among them with log of a route")
 	}
 	if l.output == "" && l.format != "" {
-		n.note(first.At(), "access_log", "has its format, and goes to standard error: log.output names a file")
+		n.note(first.At(), "access_log", "goodgate logs in this format to standard error. For a file, set log.output")
 	}
 }
 
@@ -148,7 +148,7 @@ func (n *nginx) logFormat(d *nginxconf.Directive, l *accessLog) bool {
 			_, err = logging.Options{Format: l.format}.Check()
 		}
 		if err != nil || !strings.Contains(l.format, "$") {
-			n.note(f.At(), "log_format "+name, "is left out, and goodgate has its own format: %v", errOr(err, "it has no variable"))
+			n.note(f.At(), "log_format "+name, "left out, and goodgate uses its own format: %v", errOr(err, "this one has no variable"))
 			*l = accessLog{}
 			return false
 		}
@@ -180,7 +180,7 @@ func (n *nginx) syslog(d *nginxconf.Directive, settings string, l *accessLog) {
 		case "tag":
 			l.app = value
 		case "severity", "nohostname":
-			n.note(d.At(), "access_log", "%s has no equivalent: the severity follows the request's end, and messages have the host's name", key)
+			n.note(d.At(), "access_log", "%s is left out: goodgate chooses the severity by the outcome of the request, and always sends the host's name", key)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 			continue // it is a guard, or noted
 		}
 		if rewritten || !n.rewriteOf(d, r) || flag != "break" && flag != "" {
-			n.note(d.At(), said(d), "has no equivalent and is left out (see rewrite_path)")
+			n.note(d.At(), said(d), "left out: goodgate has no equivalent (see rewrite_path)")
 		} else {
 			rewritten = true
 		}
@@ -30,7 +30,7 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	case isVariable && n.composed(l, uri, r):
 		return
 	case isVariable || strings.ContainsAny(uri, "?#"):
-		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "has a URI that goodgate cannot make: the client's path is sent")
+		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "goodgate cannot build this URI and sends the client's path instead (see rewrite_path)")
 		return
 	case uri == p.path:
 		return // it exchanges a path for itself
@@ -44,7 +44,7 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	default:
 		to = strings.ReplaceAll(to, "$", "$$")
 		if !isPath(to) {
-			n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "has a URI that goodgate cannot make: the client's path is sent")
+			n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "goodgate cannot build this URI and sends the client's path instead (see rewrite_path)")
 			return
 		}
 		r.rewrite = [2]string{"^" + regexp.QuoteMeta(from) + "(.*)$", to + "${1}"}

@@ -91,7 +91,7 @@ func (n *nginx) listening(s *nginxconf.Server) (all []string) {
 func (r *Result) usable(p *pool, where string, by []string) {
 	p.servers = slices.DeleteFunc(p.servers, func(s server) bool {
 		if isOwn(by, s.url) {
-			r.note(where, s.url, "leads back to this proxy and is left out: give the route the pool that it means")
+			r.note(where, s.url, "left out: it leads back to this proxy. Give the route the pool that it means")
 			return true
 		}
 		return !isUpstream(s.url)
@@ -181,9 +181,9 @@ func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
 	p.cert, p.key = one("certificate").Arg(0), one("certificate_key").Arg(0)
 	why := ""
 	if strings.Contains(p.cert+p.key, "$") {
-		why = "depends on a variable and is left out"
+		why = "left out: it depends on a variable"
 	} else if d := one("password_file"); d.Name != "" {
-		why = "is left out, as its key has a password (" + d.Name + "), which goodgate cannot read: store the key without one"
+		why = "left out: goodgate cannot read a key with a password (" + d.Name + "). Store the key without one"
 	}
 	if why != "" && p.cert != "" {
 		p.cert, p.key = "", ""
@@ -217,7 +217,7 @@ func (n *nginx) group(u *nginxconf.Upstream, l *nginxconf.Location, p *pool) {
 		case "hash":
 			n.hash(d, p)
 		default:
-			n.note(d.At(), d.Name, "has no equivalent and is left out")
+			n.note(d.At(), d.Name, "left out: goodgate has no equivalent")
 		}
 	}
 	if l.KeepsConnections(n.Config) {
@@ -248,7 +248,7 @@ func (n *nginx) hash(d *nginxconf.Directive, p *pool) {
 		p.hashOn = "cookie:" + key[len("$cookie_"):]
 	default:
 		p.hashOn = "client_ip"
-		n.note(d.At(), "hash "+key, "has no equivalent: goes by the client's address")
+		n.note(d.At(), "hash "+key, "goodgate has no equivalent and hashes the client's address")
 	}
 }
 
@@ -264,13 +264,13 @@ func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
 		case "max_conns":
 			out.limit = number
 		case "down":
-			n.note(s.At(), "server "+s.Arg(0)+" down", "is left out")
+			n.note(s.At(), "server "+s.Arg(0)+" down", "left out, because it is marked down")
 			return
 		case "max_fails", "fail_timeout":
-			n.note(s.At(), name, "goodgate's circuit breaker and health checks decide when a server is out; the breaker never ejects the last one")
+			n.note(s.At(), name, "goodgate's circuit breaker and health checks decide when a server gets no requests; the breaker never ejects the last one")
 		case "resolve":
 		default:
-			n.note(s.At(), "server parameter "+name, "has no equivalent and is left out")
+			n.note(s.At(), "server parameter "+name, "left out: goodgate has no equivalent")
 		}
 	}
 	p.addServer(out)

@@ -54,9 +54,9 @@ func (n *nginx) divided(l *nginxconf.Location, r *route) (*nginxconf.Location, b
 	by, exact := dividedBy(d.Arg(0))
 	r.split = "{pools: [" + strings.Join(parts, ", ") + "], by: " + by + "}"
 	if n.use(d); !exact {
-		n.note(d.At(), d.Name, "goodgate identifies clients by %s, as it has no equivalent of %s", by, d.Arg(0))
+		n.note(d.At(), d.Name, "goodgate identifies clients by %s, because it has no equivalent of %s", by, d.Arg(0))
 	}
-	n.note(d.At(), d.Name, "the shares are the same, but a client may get another side than from nginx")
+	n.note(d.At(), d.Name, "the shares are the same, but a client may get a different side than before")
 	return first, true
 }
 

@@ -47,14 +47,14 @@ func (n *nginx) asked(s *nginxconf.Server, p *place, r *route) {
 	}
 	r.forward = f
 	n.claims(p, f)
-	n.note(d.At(), d.Name, "clients get the service's own answer if it is a redirect or has a status from 400 to 499, and 503 if its status is 500 or more; nginx answers 500 except for 401 and 403")
+	n.note(d.At(), d.Name, "clients get the service's own answer if it is a redirect or has a status from 400 to 499, and 503 if its status is 500 or more. nginx answers 500 to all of these except 401 and 403")
 }
 
 // question is what an auth_request asks.
 func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) (f *forwardAuth, lost string) {
 	uri := d.Arg(0)
 	if p.one("satisfy").Arg(0) == "any" && either(p.scope) == nil {
-		return nil, "satisfy any is not converted"
+		return nil, "convert cannot combine it with satisfy any here"
 	}
 	q, l := n.inner(s, uri)
 	if l == nil || l.Host == "" || l.Prefix() != "proxy" {
@@ -66,9 +66,9 @@ func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) 
 	}
 	switch method := q.one("proxy_method").Arg(0); {
 	case strings.Contains(l.Pass.Arg(0), "$") || !isQuestion(f.path):
-		return nil, "the path of the authentication request has no equivalent"
+		return nil, "goodgate cannot send the path of the authentication request"
 	case method != "" && method != "GET", q.one("proxy_set_body").Name != "":
-		return nil, "the service is not asked by GET"
+		return nil, "goodgate asks the service only by GET"
 	case q.one("proxy_pass_request_headers").Arg(0) == "off":
 		return nil, "the service would get the client's headers"
 	}
@@ -93,17 +93,17 @@ func (n *nginx) questionFields(l *nginxconf.Location, q *place, f *forwardAuth) 
 		filled, ok := filling{server: serverName(l), const_: func(text string) string { return n.constant(l, text) }}.fill(value)
 		switch {
 		case strings.EqualFold(name, "Host") && value != "$proxy_host":
-			return "the service gets its own name as Host, and not " + value + " (X-Forwarded-Host has the client's)"
+			return "goodgate sends the service's own name as Host, not " + value + " (the client's is in X-Forwarded-Host)"
 		case strings.EqualFold(name, "Host"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type") && value == "":
 			// the question has its own, and no body
 		case !bySelf(name) && value != "" && (!ok || ofSubrequest.MatchString(value) || !isValue(filled) || !isField(name)):
-			return "the field " + name + " of the authentication request has no equivalent"
+			return "goodgate cannot set the header " + name + " of the authentication request"
 		default:
 			n.requestHeader(h, filling{server: serverName(l), const_: func(text string) string { return n.constant(l, text) }}, &r)
 		}
 	}
 	if len(n.Notes) > before {
-		return "the headers of the authentication request have no equivalent"
+		return "goodgate cannot send the headers of the authentication request"
 	}
 	f.set, f.drop = r.setRequest, r.dropRequest
 	return ""

@@ -39,7 +39,7 @@ func (r *Result) Accept(names []string) {
 	r.Refused = nil
 	for _, n := range refused {
 		if slices.Contains(names, n.What) {
-			r.note(n.Where, n.What, "%s: accepted", n.Text)
+			r.note(n.Where, n.What, "%s (accepted)", n.Text)
 		} else {
 			r.Refused = append(r.Refused, n)
 		}
@@ -88,7 +88,7 @@ const mostRoutes = 5000
 func (r *Result) add(rt route) {
 	if len(r.file.routes) >= mostRoutes {
 		r.steps = mostSteps
-		r.refuse("", "routes", fmt.Sprintf("there are more than %d: the rest would be left out", mostRoutes))
+		r.refuse("", "routes", fmt.Sprintf("the result has more than %d routes: the rest would be left out", mostRoutes))
 		return
 	}
 	if !strings.Contains(rt.redirect, schemeMark) {

@@ -40,7 +40,7 @@ type entryPoint struct {
 func (t *traefik) convert() {
 	routers := t.routers()
 	if len(routers) == 0 {
-		t.refuse("", "routers", "there is none within http: this is not a dynamic configuration of Traefik (labels of containers and Kubernetes objects are not read)")
+		t.refuse("", "routers", "there are none within http: this is not a dynamic configuration of Traefik (convert does not read containers' labels or Kubernetes objects)")
 		return
 	}
 	t.entryPoints(routers)
@@ -62,7 +62,7 @@ func (t *traefik) entryPoints(routers []*router) {
 		at, udp := strings.CutSuffix(in.str("address"), "/udp")
 		at = strings.TrimSuffix(at, "/tcp")
 		if udp || !isListener(at) {
-			t.note(in.at, name, "is not an address that goodgate can listen on, and is left out")
+			t.note(in.at, name, "left out: goodgate cannot listen on this address")
 			in.use()
 			continue
 		}
@@ -83,9 +83,9 @@ func (t *traefik) entryPoints(routers []*router) {
 			switch {
 			case slices.ContainsFunc(t.points, func(p *entryPoint) bool { return p.name == name }):
 			case !ok:
-				t.refuse(r.at, "entryPoints", "the address of "+name+" is unknown, so its routes would serve other clients or nobody: give the static configuration by --static")
+				t.refuse(r.at, "entryPoints", "the address of "+name+" is unknown, so its routes would serve other clients or nobody: name the static configuration with --static")
 			default:
-				t.note("", "entryPoints", "%s is taken for %s: give the static configuration by --static if it is another", name, at)
+				t.note("", "entryPoints", "convert assumes that %s listens on %s. If not, name the static configuration with --static", name, at)
 				t.point(name, at, &tree{})
 			}
 		}
@@ -124,7 +124,7 @@ func (t *traefik) spoken(routers []*router) {
 		}
 		p.secure = p.get("http", "tls") != nil || byName || secure && !plainByName && portOf(p.listener.address) != "80"
 		if p.secure && plainByName && p.get("http", "tls") == nil {
-			t.note(p.at, p.name, "accepts requests with and without TLS; goodgate's listener has TLS, so requests without TLS need another listener")
+			t.note(p.at, p.name, "Traefik accepts requests with and without TLS here. goodgate's listener has TLS, so requests without TLS need another listener")
 		}
 	}
 }
@@ -156,7 +156,7 @@ func (t *traefik) certificates(routers []*router) {
 		pair := [2]string{c.str("certFile"), c.str("keyFile")}
 		c.use()
 		if strings.HasPrefix(pair[0], "-----") || pair[0] == "" || pair[1] == "" {
-			t.note(c.at, "certificates", "is not a file that goodgate can read, and is left out")
+			t.note(c.at, "certificates", "left out: goodgate cannot read this file")
 		} else if !slices.Contains(pairs, pair) {
 			pairs = append(pairs, pair)
 		}
@@ -194,18 +194,18 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 		for _, name := range names {
 			switch {
 			case strings.HasPrefix(name, "*.") || !isName(name) || isInternal(name):
-				t.refuse(r.at, "certResolver", name+" would have no certificate: goodgate orders those of whole names, by TLS or HTTP")
+				t.refuse(r.at, "certResolver", name+" would have no certificate: convert sets up certificates only for names without a wildcard, by TLS or HTTP challenges")
 			case !slices.Contains(p.acme, strings.ToLower(name)):
 				p.acme = append(p.acme, strings.ToLower(name))
 			}
 		}
 		if len(names) == 0 {
-			t.note(r.at, "certResolver", "the rule has no name to order a certificate for")
+			t.note(r.at, "certResolver", "goodgate orders no certificate: the rule has no name")
 		}
 		if by == nil {
-			t.note(r.at, "certResolver", "%s is unknown here: goodgate orders certificates from Let's Encrypt", resolver)
+			t.note(r.at, "certResolver", "the file does not define %s: goodgate orders certificates from Let's Encrypt", resolver)
 		}
-		t.note("", "certResolver", "goodgate orders new certificates: this accepts the authority's terms of service")
+		t.note("", "certResolver", "goodgate orders new certificates. With this configuration you accept the authority's terms of service")
 		if email := by.str("email"); strings.Contains(email, "@") && !strings.ContainsAny(email, " <>{}\t\n\"") {
 			p.authority.email = email
 		}
@@ -213,7 +213,7 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 			p.authority.directory = ca
 		}
 		if by.get("dnsChallenge") != nil {
-			t.note(by.at, "dnsChallenge", "is left out: goodgate proves names at port 443 or 80, or with acme.dns by DNS records")
+			t.note(by.at, "dnsChallenge", "left out: goodgate answers challenges on port 443 or 80, or by DNS records (see acme.dns)")
 		}
 		by.use()
 	}
@@ -260,7 +260,7 @@ func (t *traefik) forwarded() {
 			networks = []string{"0.0.0.0/0", "::/0"}
 		}
 		if len(t.file.trusted) > 0 && !slices.Equal(networks, t.file.trusted) && networks != nil {
-			t.note(f.at, "forwardedHeaders", "applies to all entry points: goodgate has one list, trusted_proxies")
+			t.note(f.at, "forwardedHeaders", "goodgate has one list, trusted_proxies, which applies to all entry points")
 		}
 		for _, n := range networks {
 			if !slices.Contains(t.file.trusted, n) {
@@ -295,7 +295,7 @@ func (t *traefik) redirection(p *entryPoint) {
 	}
 	to.use()
 	if scheme != "http" && scheme != "https" {
-		t.refuse(to.at, "redirections", "requests that it redirects would be answered instead")
+		t.refuse(to.at, "redirections", "requests that it redirects would reach the application instead")
 		return
 	}
 	t.add(route{conditions: t.at([]string{p.listener.address}, nil), answer: answer{redirect: scheme + "://{host}" + port + "{path}{query}", status: status}})
@@ -305,7 +305,7 @@ func (t *traefik) redirection(p *entryPoint) {
 func (t *traefik) left() {
 	for _, key := range []string{"filePath", "format", "filters", "fields"} {
 		if in := t.static.get("accessLog", key); in != nil {
-			t.note(in.at, "accessLog "+key, "is left out: goodgate logs all requests to standard error (see log.output, log.format and log.only)")
+			t.note(in.at, "accessLog "+key, "left out: goodgate logs all requests to standard error (see log.output, log.format and log.only)")
 		}
 	}
 	for _, key := range []string{"global", "log", "accessLog", "api", "metrics", "tracing", "ping", "core", "spiffe", "hostResolver", "experimental", "certificatesResolvers"} {
@@ -319,14 +319,14 @@ func (t *traefik) left() {
 	t.root.get("tls", "options")
 	for _, kind := range []string{"tcp", "udp"} {
 		if in := t.root.get(kind); in != nil {
-			t.note(in.at, kind, "is left out: goodgate forwards HTTP only")
+			t.note(in.at, kind, "left out: goodgate forwards only HTTP")
 			in.use()
 		}
 	}
 	for _, name := range t.static.names("providers") {
 		in := t.static.get("providers", name)
 		if name != "file" {
-			t.note(in.at, "providers."+name, "is not read: convert reads only this file")
+			t.note(in.at, "providers."+name, "left out: convert reads only this file")
 		}
 		in.use()
 	}
@@ -336,11 +336,11 @@ func (t *traefik) left() {
 		case slices.Contains([]string{"transport", "http2", "reusePort", "observability", "ruleSyntax", "asDefault", "udp", "serversTransport", "sniStrict", "curvePreferences", "cipherSuites", "alpnProtocols", "maxVersion", "preferServerCipherSuites", "address"}, what):
 			// about Traefik's sockets, its log, or TLS that is Go's here
 		case len(words) > 2 && words[0] == "http" && (words[1] == "middlewares" || words[1] == "services" || words[1] == "serversTransports"):
-			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "no request comes to it: it is left out")
+			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "left out: no router uses it")
 		case len(words) > 2 && words[0] == "http" && words[1] == "routers" && what == "service":
 			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "is never reached, because the routers before it answer all requests")
 		default:
-			t.note(in.at, what, "has no equivalent and is left out")
+			t.note(in.at, what, "left out: goodgate has no equivalent")
 		}
 	}
 	t.root.unread(say)

@@ -26,17 +26,17 @@ func (t *traefik) basicAuth(m *tree, name string, d *draft) {
 	case b.file != "" && !path.IsAbs(b.file):
 		lost = "give the absolute path of its usersFile"
 	case !isValue(b.realm) || !isValue(b.file) || b.userHeader != "" && !isClaim(b.userHeader):
-		lost = "its realm, its file or its headerField has no equivalent"
+		lost = "goodgate cannot use its realm, its file or its headerField"
 	case b.file == "":
 		var ok bool
 		if b.file, ok = t.usersFile(m.at, "basicAuth", name+".users", accounts); !ok {
-			lost = "it has no readable users"
+			lost = "goodgate cannot read its users"
 		}
 	default:
 		t.note(m.at, "basicAuth", "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others", b.file)
 	}
 	if lost == "" && !d.asksFor(b) {
-		lost = "a route has one list of users"
+		lost = "a route can have only one list of users"
 	}
 	if lost != "" {
 		t.refuse(m.at, "basicAuth", "password-protected pages would be open to everybody: "+lost+" (see access.basic)")
@@ -57,7 +57,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 		value := m.get(key)
 		off := value.of == nil && value.items == nil && slices.Contains([]string{"", "false"}, strings.ToLower(value.text))
 		if !off && !slices.ContainsFunc(traefikAsked, func(s string) bool { return strings.EqualFold(s, key) }) {
-			lost(key + " cannot be said")
+			lost("goodgate has no equivalent of " + key)
 			return
 		}
 	}
@@ -72,7 +72,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 	}
 	for _, h := range m.strs("authResponseHeaders") {
 		if f.copied = append(f.copied, h); !isClaim(h) {
-			lost("upstreams cannot get the field " + h)
+			lost("goodgate does not pass the header " + h + " on")
 			return
 		}
 	}
@@ -88,7 +88,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 		lost(why)
 		return
 	}
-	t.note(m.at, "forwardAuth", "when the service answers with a status of 500 or more, clients get 503")
+	t.note(m.at, "forwardAuth", "clients get 503 if the service answers with 500 or more")
 }
 
 // authPool is the pool of a service that is asked for permission.

@@ -26,7 +26,7 @@ var traefikFields = []struct{ key, field, value string }{
 func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 	t.customHeaders(m, &d)
 	if m.on("isDevelopment") {
-		t.note(m.at, "isDevelopment", "while it is set, Traefik does not protect browsers, and goodgate does not either")
+		t.note(m.at, "isDevelopment", "with it, Traefik sends no security headers, so goodgate sends none either")
 	} else {
 		t.securityHeaders(m, &d)
 	}
@@ -37,14 +37,14 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		case shared && (strings.HasPrefix(low, "accesscontrol") || low == "addvaryheader"):
 			// it is in cors
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
-			t.note(m.get(key).at, key, "is left out, because goodgate cannot use its origins: see cors, or let the application handle them")
+			t.note(m.get(key).at, key, "left out: goodgate cannot use its origins. Set cors, or let the application answer these requests")
 		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):
 			if plain, _ := t.plain(d); plain {
 				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)
 				return
 			}
 		case low == "hostsproxyheaders":
-			t.note(m.get(key).at, key, "has no equivalent and is left out")
+			t.note(m.get(key).at, key, "left out: goodgate has no equivalent")
 		}
 	}
 	hosts := m.strs("allowedHosts")
@@ -74,9 +74,9 @@ func (t *traefik) customHeaders(m *tree, d *draft) {
 		case isField(name) && isLiteral(value):
 			d.setRequest = with(d.setRequest, name, value)
 		case bySelf(name):
-			t.note(m.at, "customRequestHeaders "+name, "goodgate sends it by itself")
+			t.note(m.at, "customRequestHeaders "+name, "left out: goodgate always sends it")
 		default:
-			t.note(m.at, "customRequestHeaders "+name, "cannot be set and is left out")
+			t.note(m.at, "customRequestHeaders "+name, "left out: goodgate cannot set this header")
 		}
 	}
 	for _, name := range m.names("customResponseHeaders") {
@@ -88,7 +88,7 @@ func (t *traefik) customHeaders(m *tree, d *draft) {
 		case isField(name) && isLiteral(value):
 			d.setResponse = with(d.setResponse, name, value)
 		default:
-			t.note(m.at, "customResponseHeaders "+name, "cannot be set and is left out")
+			t.note(m.at, "customResponseHeaders "+name, "left out: goodgate cannot set this header")
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (t *traefik) securityHeaders(m *tree, d *draft) {
 		case isLiteral(value):
 			d.setResponse = with(d.setResponse, f.field, value)
 		default:
-			t.refuse(m.at, f.key, "cannot be set, so browsers would lose its protection")
+			t.refuse(m.at, f.key, "goodgate cannot set it, so browsers would lose its protection")
 		}
 	}
 	_, secure := t.plain(*d)

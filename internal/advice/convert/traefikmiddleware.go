@@ -13,7 +13,7 @@ import (
 // what happens without them.
 var traefikProtecting = map[string]string{
 	"digestAuth": "password-protected pages would be open to everybody",
-	"plugin":     "it is not part of Traefik itself, so its effect is unknown and would be lost",
+	"plugin":     "it is not part of Traefik itself, so convert does not know what would be lost",
 }
 
 // traefikNoted are middlewares that restrict nothing and have no equivalent.
@@ -70,7 +70,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		return
 	case "addprefix", "replacepath", "replacepathregex", "stripprefixregex":
 		if !changed(strings.ToLower(kind), m, &d) {
-			t.note(m.at, kind, "has no equivalent and is left out (see rewrite_path)")
+			t.note(m.at, kind, "left out: goodgate has no equivalent (see rewrite_path)")
 		}
 	case "basicauth":
 		t.basicAuth(m, named, &d)
@@ -86,7 +86,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		t.inFlight(m, &d)
 	case "retry":
 		if d.attempts = m.num("attempts"); d.attempts > 0 {
-			t.note(m.at, kind, "applies to all routes of the pool, and only to requests that are safe to send again")
+			t.note(m.at, kind, "goodgate retries for all routes of the pool, and only requests that are safe to send again")
 		}
 	case "buffering":
 		d.maxBody = int64(max(m.num("maxRequestBodyBytes"), 0))
@@ -97,12 +97,12 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		for _, name := range []string{"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"} {
 			d.dropRequest = withWord(d.dropRequest, name)
 		}
-		t.note(m.at, kind, "has no equivalent: goodgate removes a client's own headers, so that no client can forge them (see client_cert for the field Client-Cert)")
+		t.note(m.at, kind, "left out: goodgate has no equivalent. It removes these headers from requests, so that no client can forge them (see client_cert for Client-Cert)")
 	default:
 		if slices.ContainsFunc(traefikNoted, func(s string) bool { return strings.EqualFold(s, kind) }) {
-			t.note(m.at, kind, "has no equivalent and is left out")
+			t.note(m.at, kind, "left out: goodgate has no equivalent")
 		} else {
-			t.refuse(m.at, kind, "it is unknown, so its effect would be lost")
+			t.refuse(m.at, kind, "convert does not know it, nor what would be lost")
 		}
 	}
 	next(d)
@@ -114,14 +114,14 @@ func (t *traefik) errors(m *tree, d *draft) {
 	for _, text := range m.strs("status") {
 		for status := range strings.SplitSeq(text, ",") {
 			if !isStatus(status) || status < "400" {
-				t.note(m.at, "errors "+status, "is no status of an error and is left out (see intercept)")
+				t.note(m.at, "errors "+status, "left out: intercept takes only statuses of errors")
 				continue
 			}
 			d.intercept = withWord(d.intercept, status)
 		}
 	}
 	if len(d.intercept) > 0 {
-		t.note(m.at, "errors", "goodgate's own pages take the place of service %s: put the pages into a folder, by status (errors.dir)", m.str("service"))
+		t.note(m.at, "errors", "goodgate sends its own error pages in place of service %s. Put the pages into a folder, named after the status (errors.dir)", m.str("service"))
 	}
 }
 
@@ -134,7 +134,7 @@ func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(dra
 	prefix, rest := prefixes[0], prefixes[1:]
 	c, never, ok := d.inside(conditions{path: strings.TrimSuffix(prefix, "/") + "*"})
 	if !ok || !isPrefix(prefix) {
-		t.note(m.at, "stripPrefix "+prefix, "has no equivalent and is left out (see rewrite_path)")
+		t.note(m.at, "stripPrefix "+prefix, "left out: goodgate has no equivalent (see rewrite_path)")
 		t.stripPrefix(m, rest, d, next)
 		return
 	}
@@ -144,14 +144,14 @@ func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(dra
 	}
 	if d.regexp != "" && d.path == "" { // the prefix is taken off where it is
 		if !d.stripped(strings.TrimSuffix(prefix, "/")) || len(rest) > 0 {
-			t.note(m.at, "stripPrefix "+prefix, "has no equivalent and is left out (see rewrite_path)")
+			t.note(m.at, "stripPrefix "+prefix, "left out: goodgate has no equivalent (see rewrite_path)")
 		}
 		next(d)
 		return
 	}
-	t.split(d, []term{{has: c}}, Note{m.at, "stripPrefix", "its condition has no equivalent"}, func(d draft) {
+	t.split(d, []term{{has: c}}, Note{m.at, "stripPrefix", "a route of goodgate cannot have its condition"}, func(d draft) {
 		if !d.stripped(strings.TrimSuffix(prefix, "/")) {
-			t.note(m.at, "stripPrefix "+prefix, "has no equivalent and is left out (see rewrite_path)")
+			t.note(m.at, "stripPrefix "+prefix, "left out: goodgate has no equivalent (see rewrite_path)")
 		}
 		next(d)
 	}, func(d draft) { t.stripPrefix(m, rest, d, next) })
@@ -200,7 +200,7 @@ func (t *traefik) allowList(kind string, m *tree, d draft, next func(draft)) {
 		status = n
 	}
 	if len(list) == 0 || strategy != nil && (len(strategy.strs("excludedIPs")) > 0 || strategy.num("depth") > 0) || len(t.file.trusted) > 0 && strategy == nil {
-		t.refuse(m.at, kind, "clients that it excludes would get access (it asks for an address that goodgate does not take for the client's)")
+		t.refuse(m.at, kind, "clients that it excludes would get access: with ipStrategy it compares an address other than the one that goodgate takes for the client's")
 		next(d)
 		return
 	}
@@ -249,7 +249,7 @@ func (t *traefik) redirectScheme(m *tree, d draft, next func(draft)) {
 	plain, secure := t.plain(d)
 	switch {
 	case scheme != "http" && scheme != "https" || strings.Trim(port, ":0123456789") != "" || plain == secure:
-		t.refuse(m.at, "redirectScheme", "requests that it redirects would be answered instead")
+		t.refuse(m.at, "redirectScheme", "requests that it redirects would reach the application instead")
 		next(d)
 	case scheme == "https" && secure && port == "", scheme == "http" && plain && port == "":
 		next(d)
@@ -286,7 +286,7 @@ func (t *traefik) rate(m *tree, d *draft) {
 		return
 	}
 	d.rates = append(slices.Clone(d.rates), fmt.Sprintf("{on: %s, requests: %d, per: %s, burst: %d, ipv6_prefix: 128}", quote(on), average, per, burst))
-	t.note(m.at, "rateLimit", "each route counts by itself")
+	t.note(m.at, "rateLimit", "each route counts separately")
 }
 
 func (t *traefik) inFlight(m *tree, d *draft) {
@@ -296,5 +296,5 @@ func (t *traefik) inFlight(m *tree, d *draft) {
 		return
 	}
 	d.maxRequests = amount
-	t.note(m.at, "inFlightReq", "counts the requests of the route; requests beyond the limit get 503, Traefik answers 429")
+	t.note(m.at, "inFlightReq", "goodgate counts the requests of each route separately, and answers those above the limit with 503; Traefik answers 429")
 }

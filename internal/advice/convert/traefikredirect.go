@@ -102,7 +102,7 @@ func (s *source) itself(target string) {
 }
 
 func (t *traefik) redirectRegex(m *tree, d draft, next func(draft)) {
-	lost := Note{m.at, "redirectRegex", "requests that it redirects would be answered instead"}
+	lost := Note{m.at, "redirectRegex", "requests that it redirects would reach the application instead"}
 	from, ok := redirectSource(m.str("regex"))
 	target, can := from.target(m.str("replacement"))
 	changed := d.strip+d.add+d.rewrite[0]+d.fixed+d.regexp != ""

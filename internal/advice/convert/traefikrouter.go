@@ -61,7 +61,7 @@ func (t *traefik) routed(list []*router, d draft) {
 	next := func(d draft) { t.routed(rest, d) }
 	addresses := t.reached(r)
 	if len(addresses) == 0 {
-		t.note(r.at, r.name, "has no entry point that it could be reached at: it is left out")
+		t.note(r.at, r.name, "left out: it has no entry point")
 		r.use()
 		next(d)
 		return
@@ -82,12 +82,12 @@ func (t *traefik) routed(list []*router, d draft) {
 		ok = false // Traefik asks for the address of the connection, goodgate for the client's
 	}
 	if !ok || !sayable(terms) {
-		t.refuse(r.at, "rule", "("+r.rule+") has a condition that a route cannot have: its requests would go to another router")
+		t.refuse(r.at, "rule", "("+r.rule+") has a condition that a route cannot have, so its requests would go to another router")
 		r.use()
 		next(d)
 		return
 	}
-	lost := Note{r.at, "rule", "(" + r.rule + ") looks the same as a rule before it: its requests would go to another router"}
+	lost := Note{r.at, "rule", "(" + r.rule + ") becomes the same as a rule before it, so its requests would go to another router"}
 	t.split(d, terms, lost, func(d draft) { t.router(r, d) }, next)
 }
 

@@ -14,12 +14,12 @@ func (t *traefik) service(r *router, name string, d draft) {
 	name, here := bare(name)
 	s := t.root.get("http", "services", name)
 	if strings.HasSuffix(r.str("service"), "@internal") {
-		t.note(r.at, r.str("service"), "is Traefik's own: it answers 404 (see admin for goodgate's)")
+		t.note(r.at, r.str("service"), "goodgate answers 404: this is Traefik's own service (see admin for goodgate's)")
 		t.answered(d, answer{respond: true, status: 404})
 		return
 	}
 	if s == nil || !here {
-		t.note(r.at, "service "+r.str("service"), "is not in the file: it answers 503")
+		t.note(r.at, "service "+r.str("service"), "goodgate answers 503: the file has no such service")
 		t.answered(d, answer{respond: true, status: 503})
 		return
 	}
@@ -31,7 +31,7 @@ func (t *traefik) service(r *router, name string, d draft) {
 	keep := t.gather(s, p, 1, false, 0)
 	t.usable(p, s.at, t.ownAddresses())
 	if len(p.servers) == 0 {
-		t.note(s.at, "service "+name, "has no server that goodgate can use: it answers 503")
+		t.note(s.at, "service "+name, "goodgate answers 503: it cannot use any server of this service")
 		t.answered(d, answer{respond: true, status: 503})
 		return
 	}
@@ -80,7 +80,7 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 		name, here := bare(name)
 		in := t.root.get("http", "services", name)
 		if in == nil || !here || depth > 20 || !t.step() {
-			t.note(s.at, "service "+name, "is not in the file, or leads to itself: it is left out")
+			t.note(s.at, "service "+name, "left out: the file has no such service, or it leads to itself")
 			return true
 		}
 		return t.gather(in, p, weight, backup, depth+1)
@@ -101,7 +101,7 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 		m := s.get("mirroring")
 		keep = child(m.str("service"), weight, backup)
 		if depth > 0 {
-			t.note(m.at, "mirroring", "goodgate mirrors the requests of a route, not of a part of a service: the mirrors are left out")
+			t.note(m.at, "mirroring", "the mirrors are left out: goodgate mirrors all requests of a route, not those of a part of a service")
 		}
 		m.use()
 	case s.get("failover") != nil:
@@ -116,7 +116,7 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 		}
 		s.get("highestRandomWeight").use()
 	default:
-		t.note(s.at, "service", "is of a kind that goodgate does not have and is left out")
+		t.note(s.at, "service", "left out: goodgate has no service of this kind")
 	}
 	return keep
 }
@@ -127,7 +127,7 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 	for _, in := range list {
 		u, err := url.Parse(in.str("url"))
 		if err != nil || u.Host == "" {
-			t.note(in.at, "servers "+in.str("url"), "is not an address that goodgate can use, and is left out")
+			t.note(in.at, "servers "+in.str("url"), "left out: goodgate cannot use this address")
 			continue
 		}
 		out := server{url: u.Scheme + "://" + u.Host, backup: backup, weight: max(in.num("weight"), 1) * max(shared/max(len(list), 1), 1)}
@@ -136,14 +136,14 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 		case "h2c":
 			p.protocol, out.url = "h2c", "http://"+u.Host
 		default:
-			t.note(in.at, "servers "+in.str("url"), "is not an address that goodgate can use, and is left out")
+			t.note(in.at, "servers "+in.str("url"), "left out: goodgate cannot use this address")
 			continue
 		}
 		if u.Port() == "" {
 			out.url += map[bool]string{true: ":443", false: ":80"}[u.Scheme == "https"]
 		}
 		if u.Path != "" && u.Path != "/" {
-			t.note(in.at, "servers "+in.str("url"), "its path is left out, as Traefik leaves it out unless preservePath is set")
+			t.note(in.at, "servers "+in.str("url"), "the path is left out: Traefik, too, ignores it unless preservePath is set")
 		}
 		if in.str("weight") != "0" {
 			p.addServer(out)
@@ -155,7 +155,7 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 	t.health(b.get("healthCheck"), p)
 	own := &pool{}
 	if t.transport(b, own); joins && own.tls() != p.tls() {
-		t.refuse(b.at, "serversTransport", "services with different TLS settings become one pool here, so upstreams with other certificates would be trusted: use a split of two pools")
+		t.refuse(b.at, "serversTransport", "services with different TLS settings would become one pool, so goodgate would trust upstreams with other certificates. Use a split of two pools")
 	}
 	t.transport(b, p)
 	if in := b.get("passiveHealthCheck"); in != nil {
@@ -177,7 +177,7 @@ func (t *traefik) strategy(b *tree, p *pool) {
 	case "", "wrr":
 		p.policy = cmp.Or(p.policy, "round_robin")
 	default:
-		t.note(b.at, "strategy "+name, "has no equivalent: round_robin is used")
+		t.note(b.at, "strategy "+name, "goodgate has no equivalent and uses round_robin")
 	}
 }
 
@@ -199,7 +199,7 @@ func (t *traefik) sticky(s *tree, p *pool) {
 	if age := s.num("cookie", "maxAge"); age > 0 {
 		p.stickyBy += fmt.Sprintf(", ttl: %ds", min(age, 8760*3600))
 	}
-	t.note(s.at, "sticky", "goodgate has its own encrypted cookie, so clients are redistributed once (set sticky.secret, so that it survives a restart)")
+	t.note(s.at, "sticky", "goodgate sets its own encrypted cookie, so each client may get another upstream once. Set sticky.secret, so that the cookie survives a restart")
 	s.use()
 }
 
@@ -215,7 +215,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	plain, _, _ := strings.Cut(path, "?")
 	method := cmp.Or(h.str("method"), "GET")
 	if h.str("scheme") == "tcp" || !isPath(plain) || !isValue(path) || !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST"}, method) {
-		t.note(h.at, "healthCheck", "has no equivalent: the health check only asks whether the servers run")
+		t.note(h.at, "healthCheck", "goodgate has no equivalent, so the health check only finds out whether the servers run")
 		return
 	}
 	status := cmp.Or(h.str("status"), "200-399")
@@ -238,7 +238,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	if port := h.str("port"); isPort(port) {
 		p.health += ", port: " + port
 	} else if port != "" {
-		t.note(h.at, "healthCheck port", "is not a port, and is left out")
+		t.note(h.at, "healthCheck port", "left out: this is not a port")
 	}
 	if scheme := h.str("scheme"); scheme == "http" || scheme == "https" {
 		p.health += ", scheme: " + scheme
@@ -265,7 +265,7 @@ func (t *traefik) transport(b *tree, p *pool) {
 	}
 	if s == nil {
 		if name != "" {
-			t.note(b.at, "serversTransport "+name, "is not in the file: the defaults are used")
+			t.note(b.at, "serversTransport "+name, "goodgate uses its defaults: the file has no such transport")
 		}
 		return
 	}
@@ -275,7 +275,7 @@ func (t *traefik) transport(b *tree, p *pool) {
 	}
 	if files := s.strs("rootCAs"); len(files) > 0 {
 		if p.ca = files[0]; len(files) > 1 {
-			t.note(s.at, "rootCAs", "has several files, but goodgate takes one: concatenate them")
+			t.note(s.at, "rootCAs", "names several files, but goodgate reads one: concatenate them")
 		}
 	}
 	for _, c := range s.all("certificates") {
@@ -287,7 +287,7 @@ func (t *traefik) transport(b *tree, p *pool) {
 	p.keepalive = s.span(time.Second, "forwardingTimeouts", "idleConnTimeout")
 	for _, key := range []string{"peerCertURI", "spiffe"} {
 		if in := s.get(key); in != nil {
-			t.refuse(in.at, key, "upstreams with other certificates would be trusted")
+			t.refuse(in.at, key, "goodgate would trust upstreams with other certificates")
 		}
 	}
 	s.use()

@@ -54,7 +54,7 @@ func (t *traefik) divided(w *tree, d *draft) bool {
 		if name := sticky.str("cookie", "name"); isToken(name) {
 			by += ", cookie: " + quote(name)
 		}
-		t.note(sticky.at, "sticky", "the cookie is goodgate's own: clients are distributed anew once")
+		t.note(sticky.at, "sticky", "goodgate sets its own cookie, so each client may get another side once")
 	}
 	if w.get("healthCheck") != nil {
 		by += ", spill: true"

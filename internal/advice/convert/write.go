@@ -21,7 +21,7 @@ func (r *Result) YAML(from string) []byte {
 	w.line("# requests that got 502 at once from the other proxy may now succeed, or wait for their answer.")
 	w.line("# Carried over: %s.", r.Carried())
 	w.notes("LOST PROTECTION (do not use this file):", r.Refused)
-	w.notes("Different, or without an equivalent:", r.Notes)
+	w.notes("Different or left out:", r.Notes)
 	w.line("")
 	r.file.write(w)
 	return []byte(w.String())
