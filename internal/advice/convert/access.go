@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// access is what a request must pass before a route takes it.
+// access holds the checks that a request must pass before a route takes it.
 type access struct {
 	basic   *basicAuth
 	forward *forwardAuth
-	either  string // a list of networks whose clients need nothing else; "" = all must be passed
+	either  string // networks whose clients need no further check; "" = all checks apply
 }
 
 // basicAuth asks for a name and a password.
 type basicAuth struct {
 	file, realm string
-	userHeader  string // that the upstream gets the name in; "" = none
-	hide        bool   // the password stays here
+	userHeader  string // header with the user's name for the upstream; "" = none
+	hide        bool   // the upstream does not get the password
 }
 
-// forwardAuth asks another service.
+// forwardAuth asks a service for permission.
 type forwardAuth struct {
 	pool, path string
-	set, add   map[string]string // fields of the question
+	set, add   map[string]string // headers of the authentication request
 	drop       []string
-	copied     []string          // fields of the service's answer that go upstream
-	returned   []string          // and to the client
-	claims     map[string]string // nginx's variables that stand for fields of the answer
+	copied     []string          // headers of the service's answer that upstreams get
+	returned   []string          // and that clients get
+	claims     map[string]string // headers of the service's answer by nginx's variable
 }
 
 func (a access) String() string {
@@ -71,7 +71,8 @@ func (f *forwardAuth) String() string {
 	return text + "}"
 }
 
-// asksFor gives a draft users with passwords; a route has one list of them.
+// asksFor adds users with passwords to a draft. It reports false if the draft already
+// has others, because a route can have only one list.
 func (d *draft) asksFor(b basicAuth) bool {
 	if d.basic != nil && *d.basic != b {
 		return false
@@ -80,9 +81,9 @@ func (d *draft) asksFor(b basicAuth) bool {
 	return true
 }
 
-// asks gives a draft a service that decides. It sees the path as the client sent it, so
-// that nothing may have changed it before. What was done to the fields is done to the
-// question too.
+// asks adds an authorization service to a draft. The service sees the path as the
+// client sent it, so the draft must not have changed the path yet. Changes of the
+// draft's headers apply to the authentication request too.
 func (d *draft) asks(f *forwardAuth) (lost string) {
 	switch {
 	case d.forward != nil && d.forward.String() != f.String():
@@ -95,11 +96,10 @@ func (d *draft) asks(f *forwardAuth) (lost string) {
 	return ""
 }
 
-// isClaim reports whether a service or a list of users may give upstreams a field.
+// isClaim reports whether a service or a list of users may set a header for upstreams.
 func isClaim(name string) bool { return isField(name) && !bySelf(name) }
 
-// isQuestion reports whether a path with its query is one that a service can be asked
-// for.
+// isQuestion reports whether goodgate can ask a service with this path and query.
 func isQuestion(text string) bool {
 	path, query, _ := strings.Cut(text, "?")
 	return isPath(path) && !strings.HasPrefix(path, "//") && !strings.ContainsFunc(path+query, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`#{}\"<>^|`+"`", r) })
@@ -110,8 +110,8 @@ type account struct{ name, hash string }
 
 var strongHash = regexp.MustCompile(`^\$(?:2[aby]|argon2id?)\$`)
 
-// usersFile is the file that accounts must be written to, as goodgate keeps no users in
-// its configuration. It does not start without that file.
+// usersFile returns the file to write accounts to, because goodgate keeps no users in
+// its configuration. goodgate does not start without that file.
 func (r *Result) usersFile(where, what, base string, accounts []account) (file string, ok bool) {
 	key, weak := fmt.Sprintf("%q", accounts), 0
 	for _, a := range accounts {
@@ -142,7 +142,7 @@ func (r *Result) usersFile(where, what, base string, accounts []account) (file s
 	return file, true
 }
 
-// unusedName is a name of a file that is not taken.
+// unusedName returns a file name that is not taken.
 func unusedName(base string, taken func(string) bool) string {
 	base = strings.Trim(notInNames.ReplaceAllString(base, "-"), "-.")
 	if base == "" || len(base) > 60 {
@@ -157,10 +157,10 @@ func unusedName(base string, taken func(string) bool) string {
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// guessing is said of each list of users.
+// guessing is the text of a note for each list of users.
 const guessing = "a client gets 429 after 10 wrong passwords in a minute"
 
-// names lets upstreams know the name of the user by a field.
+// names sets the header in which upstreams get the user's name.
 func (d *draft) names(field string) bool {
 	if d.basic == nil || d.basic.userHeader != "" && !strings.EqualFold(d.basic.userHeader, field) || !isClaim(field) {
 		return false

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Caddy converts Caddy's JSON configuration; file is where the text is from.
+// Caddy converts Caddy's JSON configuration. file is the name of the source.
 func Caddy(text []byte, file string) (*Result, error) {
 	t, err := parseTree(text, file)
 	if err != nil {
@@ -18,16 +18,16 @@ func Caddy(text []byte, file string) (*Result, error) {
 	return fromCaddy(t, &Result{}), nil
 }
 
-// caddy converts a configuration as Caddy's JSON has it. A Caddyfile becomes one first.
+// caddy converts Caddy's JSON. A Caddyfile is turned into JSON first.
 type caddy struct {
 	*Result
 	root     *tree
-	server   *tree // that is converted now
+	server   *tree // the one that is being converted
 	pools    map[string]string
-	anyCase  bool // paths are asked for in any case, as Caddy does
+	anyCase  bool // conditions ignore the case of paths, as in Caddy
 	depth    int
-	port     string            // of HTTPS
-	redirect map[string]string // ports of HTTPS by the name that is led there, "" for all names
+	port     string            // the HTTPS port
+	redirect map[string]string // HTTPS ports by the name that is redirected there, "" for all names
 }
 
 func fromCaddy(root *tree, r *Result) *Result {
@@ -58,7 +58,7 @@ func fromCaddy(root *tree, r *Result) *Result {
 	return r
 }
 
-// restricts reports whether something in a configuration keeps requests out.
+// restricts reports whether a part of a configuration restricts access.
 func restricts(t *tree, depth int) bool {
 	if t == nil || depth > maxNested {
 		return false
@@ -84,7 +84,7 @@ func restricts(t *tree, depth int) bool {
 	return slices.ContainsFunc(t.items, func(in *tree) bool { return restricts(in, depth+1) })
 }
 
-// noteCase says that the case of paths matters now, if any path is asked for.
+// noteCase notes that paths are now case-sensitive, if any condition is on a path.
 func (c *caddy) noteCase(t *tree) {
 	if t == nil {
 		return
@@ -101,8 +101,8 @@ func (c *caddy) noteCase(t *tree) {
 	}
 }
 
-// left notes what nobody has read. Known parts need nothing here; of others it is not
-// known what they do.
+// left notes the parts that were not read. It skips those in caddyMeaningless, and
+// refuses those in caddyProtecting.
 func (c *caddy) left() {
 	for _, key := range []string{"admin", "logging", "storage", "@"} {
 		c.root.get(key).use()
@@ -134,7 +134,7 @@ func (c *caddy) left() {
 	})
 }
 
-// addresses are those that a server listens on, as goodgate has them.
+// addresses returns the addresses of a server in goodgate's form.
 func (c *caddy) addresses(s *tree) (all []string) {
 	for _, a := range s.strs("listen") {
 		plain := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(a, "tcp/"), "tcp4/"), "tcp6/")
@@ -174,8 +174,8 @@ func portOf(address string) string {
 	return port
 }
 
-// listeners converts the addresses of a server. Those of a server that has names speak
-// TLS, but for the port of HTTP: Caddy gets certificates by itself.
+// listeners converts the addresses of a server. If the server has names, all addresses
+// but the one for HTTP get TLS, because Caddy obtains certificates for the names.
 func (c *caddy) listeners(s *tree, plain string) {
 	names := hostsOf(s)
 	policies := s.all("tls_connection_policies")
@@ -205,8 +205,8 @@ func (c *caddy) listeners(s *tree, plain string) {
 	c.trusted(s)
 }
 
-// leadTo notes that clients without TLS are led to an address. The port of HTTPS is taken
-// for the one that everybody knows.
+// leadTo records that clients without TLS are redirected to an address. If several
+// ports have TLS, the redirect uses the standard one.
 func (c *caddy) leadTo(a string, names []string) {
 	port := ""
 	if p := portOf(a); p != c.port {
@@ -222,7 +222,7 @@ func (c *caddy) leadTo(a string, names []string) {
 	}
 }
 
-// hostsOf are the names that the routes of a server ask for.
+// hostsOf returns the host names in the conditions of a server's routes.
 func hostsOf(s *tree) (names []string) {
 	skipped := s.strs("automatic_https", "skip")
 	for _, r := range s.all("routes") {
@@ -244,7 +244,7 @@ func (c *caddy) wrapper(w *tree, l *listener) {
 		l.proxied = ranges(w.strs("allow"))
 		w.use()
 		if len(l.proxied) == 0 {
-			l.proxied = []string{"0.0.0.0/0", "::/0"} // as Caddy takes it of everybody
+			l.proxied = []string{"0.0.0.0/0", "::/0"} // Caddy accepts it from everybody
 		}
 	case "http_redirect":
 		c.note(w.at, kind, "left out: goodgate has no equivalent")
@@ -255,7 +255,7 @@ func (c *caddy) wrapper(w *tree, l *listener) {
 	}
 }
 
-// connections converts what a server says of connections with clients.
+// connections converts a server's settings for client connections.
 func (c *caddy) connections(s *tree, l *listener) {
 	if d := s.span(time.Nanosecond, "read_header_timeout"); d > 0 {
 		l.settings = with(l.settings, "timeouts.header", min(max(d, 10*time.Millisecond), 10*time.Minute).String())
@@ -268,7 +268,7 @@ func (c *caddy) connections(s *tree, l *listener) {
 	}
 }
 
-// trusted converts who is believed about the client. goodgate has one list.
+// trusted converts the trusted proxies. goodgate has one list for all servers.
 func (c *caddy) trusted(s *tree) {
 	t := s.get("trusted_proxies")
 	headers := s.strs("client_ip_headers")
@@ -294,10 +294,10 @@ func (c *caddy) trusted(s *tree) {
 	}
 }
 
-// privateRanges are those that Caddy knows by one name.
+// privateRanges are the networks that Caddy calls private_ranges.
 var privateRanges = []string{"192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.0/8", "fd00::/8", "::1"}
 
-// ranges are networks as goodgate writes them; nil when one of them is none.
+// ranges returns networks in goodgate's form, or nil if one of them is not a network.
 func ranges(list []string) (all []string) {
 	for _, text := range list {
 		if text == "private_ranges" {
@@ -339,7 +339,7 @@ func (c *caddy) serve(s *tree, plain string) {
 	}
 }
 
-// redirects leads clients that come without TLS to it.
+// redirects adds routes that redirect clients from HTTP to HTTPS.
 func (c *caddy) redirects(addresses []string, d *draft) {
 	rt := route{conditions: c.at(addresses, nil)}
 	if d != nil {
@@ -374,7 +374,7 @@ func (c *caddy) redirectHosts(rt route, hosts []string, port string) {
 	}
 }
 
-// end answers as Caddy does where no handler answers: with nothing.
+// end adds the answer for requests that no handler answers: an empty one, as in Caddy.
 func (c *caddy) end(d draft) {
 	d.pool, d.answer = "", answer{respond: true, status: 200}
 	c.add(d.route)

@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// signIn makes the JSON of basic_auth.
+// signIn builds the JSON of basic_auth.
 func (a *adapter) signIn(d *caddyfile.Directive, args []string) *tree {
 	basic := object(d.At, "realm", first(args[min(1, len(args)):]))
 	if kind := first(args); kind != "" {
@@ -34,10 +34,11 @@ func basicWith(basic *tree, accounts []*tree) *tree {
 	return basic
 }
 
-// askingHandler stands for forward_auth, which Caddy makes a reverse_proxy of.
+// askingHandler is a handler of ours for forward_auth, which Caddy turns into a
+// reverse_proxy.
 const askingHandler = "@forward_auth"
 
-// asking makes the JSON of forward_auth.
+// asking builds the JSON of forward_auth.
 func (a *adapter) asking(d *caddyfile.Directive, args []string) *tree {
 	plain := &caddyfile.Directive{At: d.At, Name: d.Name}
 	var uri string
@@ -182,7 +183,7 @@ func (c *caddy) encode(h *tree, d *draft) {
 	}
 }
 
-// encoding makes the JSON of encode.
+// encoding builds the JSON of encode.
 func (a *adapter) encoding(d *caddyfile.Directive, args []string) *tree {
 	names := slices.Clone(args)
 	h := object(d.At, "handler", "encode")

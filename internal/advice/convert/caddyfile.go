@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// Caddyfile converts a Caddyfile: it becomes JSON as Caddy's own adapter makes it, and
-// that is converted.
+// Caddyfile converts a Caddyfile: it builds the same JSON as Caddy's own adapter, and
+// converts that.
 func Caddyfile(cfg *caddyfile.Config) *Result {
 	a := &adapter{Config: cfg, Result: &Result{}, plain: "80", secure: "443", servers: map[string]*site{}, order: slices.Clone(caddyOrder)}
 	a.problems()
@@ -46,27 +46,27 @@ func (a *adapter) problems() {
 	}
 }
 
-// adapter makes Caddy's JSON of a Caddyfile.
+// adapter builds Caddy's JSON from a Caddyfile.
 type adapter struct {
 	*caddyfile.Config
 	*Result
-	plain, secure string // ports of HTTP and HTTPS
+	plain, secure string // HTTP and HTTPS ports
 	autoHTTPS     string
 	bound         []string
-	order         []string // of directives
+	order         []string // the order of directives
 	servers       map[string]*site
 	listening     []*site // one for each address
-	options       []*tree // of servers
-	policies      []*tree // of certificates
+	options       []*tree // options of servers
+	policies      []*tree // policies for certificates
 	standard      *tree   // the policy for all other names
 	files         []*tree // certificates
 	loaded        []string
 	groups        int
-	local         bool // certificates are of Caddy's own authority
+	local         bool // certificates come from Caddy's own authority
 	issuer        map[string]string
 }
 
-// site is a listen address with the blocks that are reached there.
+// site is a listen address with the blocks that serve it.
 type site struct {
 	listen string
 	blocks []siteBlock
@@ -100,7 +100,7 @@ func parseSite(text string) (a siteAddress) {
 	return a
 }
 
-// listens is where a site's address is reached, without its host.
+// listens returns the listen address of a site, without its host.
 func (a *adapter) listens(s siteAddress) string {
 	switch {
 	case s.port != "":
@@ -111,7 +111,7 @@ func (a *adapter) listens(s siteAddress) string {
 	return a.secure
 }
 
-// site sorts the addresses of a block by where they are reached.
+// site groups the addresses of a block by listen address.
 func (a *adapter) site(s *caddyfile.Site) {
 	binds := a.bound
 	for _, d := range s.Block {
@@ -147,7 +147,7 @@ func (a *adapter) site(s *caddyfile.Site) {
 	}
 }
 
-// add adds an address of a block; those with the same path are one.
+// add adds an address of a block. Addresses with the same path share one entry.
 func (v *site) add(s *caddyfile.Site, p siteAddress, tls *tree) {
 	var paths []string
 	if p.path != "" {
@@ -170,8 +170,8 @@ func (v *site) add(s *caddyfile.Site, p siteAddress, tls *tree) {
 	v.blocks = append(v.blocks, b)
 }
 
-// rank is how specific a block is: Caddy tries the longest names first, then wildcards,
-// then those without a name.
+// rank returns how specific a block is. Caddy tries the longest names first, then
+// wildcards, then blocks without a name.
 func (b siteBlock) rank() (class, host, path int) {
 	for _, h := range b.hosts {
 		if strings.Contains(h, "*") {
@@ -241,7 +241,7 @@ func (a *adapter) namedRoutes() *tree {
 	return t
 }
 
-// option reads one of the options at the beginning.
+// option reads one of the global options.
 func (a *adapter) option(d *caddyfile.Directive) {
 	switch d.Name {
 	case "http_port":
@@ -274,7 +274,7 @@ func (a *adapter) option(d *caddyfile.Directive) {
 	a.standard = a.policy("", a.issuer, a.local)
 }
 
-// reorder is the option "order".
+// reorder reads the option "order".
 func (a *adapter) reorder(d *caddyfile.Directive) {
 	name, where, other := d.Arg(0), d.Arg(1), d.Arg(2)
 	list := slices.DeleteFunc(slices.Clone(a.order), func(s string) bool { return s == name })
@@ -294,7 +294,7 @@ func (a *adapter) reorder(d *caddyfile.Directive) {
 	a.order = slices.Insert(list, i, name)
 }
 
-// serverOptions are those of "servers".
+// serverOptions reads the option "servers".
 func (a *adapter) serverOptions(d *caddyfile.Directive) {
 	t := object(d.At)
 	if d.Arg(0) != "" {

@@ -8,11 +8,11 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// pageByStatus is a rewrite to a file that has the name of the error's status.
+// pageByStatus matches a rewrite to a file that is named after the status of the error.
 var pageByStatus = regexp.MustCompile(`^/([\w./-]*/)?\{(?:err|http\.error)\.status_code\}\.html$`)
 
-// errorPages converts a handle_errors that answers with files by status: its folder is
-// goodgate's. around is the block that it stands in.
+// errorPages converts a handle_errors that answers with one file for each status: its
+// folder becomes errors.dir. around is the enclosing block.
 func (a *adapter) errorPages(d *caddyfile.Directive, around []*caddyfile.Directive) bool {
 	root, page, serves := "", "", false
 	for _, in := range append(append([]*caddyfile.Directive{}, around...), d.Block...) {

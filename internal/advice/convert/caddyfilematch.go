@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// named reads the definition of a matcher: a line, or a block of lines.
+// named reads the definition of a named matcher: a line, or a block of lines.
 func (a *adapter) named(d *caddyfile.Directive) *tree {
 	set := object(d.At)
 	if len(d.Args) > 0 {
@@ -21,7 +21,7 @@ func (a *adapter) named(d *caddyfile.Directive) *tree {
 	return set
 }
 
-// matcherLine adds what one line asks for to a set.
+// matcherLine adds the condition of one line to a set.
 func (a *adapter) matcherLine(set *tree, name string, l *caddyfile.Directive) {
 	args := long(l.Args)
 	join := func(list ...string) {
@@ -86,7 +86,7 @@ func (a *adapter) matcherLine(set *tree, name string, l *caddyfile.Directive) {
 	}
 }
 
-// matcherField is "header Name value", or "header !Name".
+// matcherField reads "header Name value" or "header !Name".
 func (a *adapter) matcherField(set *tree, at string, args []string) {
 	if set.of["header"] == nil {
 		set.set("header", object(at))
@@ -109,7 +109,7 @@ func (a *adapter) matcherField(set *tree, at string, args []string) {
 	}
 }
 
-// matcherQuery is "query a=b c=*"; values of one parameter are alternatives.
+// matcherQuery reads "query a=b c=*". Several values of one parameter are alternatives.
 func matcherQuery(set *tree, at string, args []string) {
 	if set.of["query"] == nil {
 		set.set("query", object(at))
@@ -127,7 +127,7 @@ func matcherQuery(set *tree, at string, args []string) {
 	}
 }
 
-// shorthands are the short names of Caddy's variables in a Caddyfile.
+// shorthands expands the short names that a Caddyfile has for Caddy's variables.
 var shorthands = strings.NewReplacer(
 	"{host}", "{http.request.host}", "{hostport}", "{http.request.hostport}", "{port}", "{http.request.port}", "{method}", "{http.request.method}",
 	"{orig_uri}", "{http.request.orig_uri}", "{orig_path}", "{http.request.orig_uri.path}", "{orig_?query}", "{http.request.orig_uri.prefixed_query}",
@@ -144,7 +144,7 @@ var longNames = map[string]string{
 	"query": "http.request.uri.query", "re": "http.regexp", "vars": "http.vars", "rp": "http.reverse_proxy", "resp": "http.intercept", "err": "http.error",
 }
 
-// long writes the short names of variables as the long ones.
+// long expands the short names of variables.
 func long(args []string) []string {
 	out := make([]string, len(args))
 	for i, s := range args {

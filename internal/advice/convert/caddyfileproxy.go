@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// dialled are the addresses that one word of reverse_proxy stands for, and their scheme.
+// dialled returns the addresses in one argument of reverse_proxy, and their scheme.
 func dialled(text string) (list []string, scheme string) {
 	if before, after, ok := strings.Cut(text, "://"); ok {
 		scheme, text = before, strings.TrimSuffix(after, "/")
@@ -33,7 +33,7 @@ func dialled(text string) (list []string, scheme string) {
 	return list, scheme
 }
 
-// put sets what stands at a path of keys.
+// put sets the value at a path of keys.
 func (t *tree) put(v *tree, path ...string) {
 	for _, key := range path[:len(path)-1] {
 		if t.of[key] == nil {
@@ -44,7 +44,8 @@ func (t *tree) put(v *tree, path ...string) {
 	t.set(path[len(path)-1], v)
 }
 
-// proxyKeys are the lines of reverse_proxy whose one word stands at a place of the JSON.
+// proxyKeys maps the subdirectives of reverse_proxy with one argument to their place in
+// the JSON.
 var proxyKeys = map[string][]string{
 	"lb_retries": {"load_balancing", "retries"}, "lb_try_duration": {"load_balancing", "try_duration"}, "lb_try_interval": {"load_balancing", "try_interval"},
 	"lb_retry_match": {"load_balancing", "retry_match"},
@@ -61,7 +62,7 @@ var proxyKeys = map[string][]string{
 	"proxy_status_name": {"proxy_status_name"}, "method": {"rewrite", "method"}, "rewrite": {"rewrite", "uri"},
 }
 
-// reverseProxy makes the JSON of a reverse_proxy.
+// reverseProxy builds the JSON of a reverse_proxy.
 func (a *adapter) reverseProxy(d *caddyfile.Directive, args []string) *tree {
 	h := object(d.At, "handler", "reverse_proxy")
 	upstreams := args
@@ -91,7 +92,7 @@ func (a *adapter) reverseProxy(d *caddyfile.Directive, args []string) *tree {
 			h.set("dynamic_upstreams", dynamicOf(l))
 		case l.Name == "handle_response", l.Name == "replace_status":
 			h.set("handle_response", &tree{at: l.At, items: []*tree{object(l.At)}})
-		case strings.HasPrefix(l.Name, "@"): // names answers for handle_response
+		case strings.HasPrefix(l.Name, "@"): // defines a response matcher for handle_response
 		default:
 			a.note(l.At, d.Name+" "+l.Name, "left out: goodgate has no equivalent")
 		}
@@ -142,7 +143,7 @@ func dynamicOf(l *caddyfile.Directive) *tree {
 	return t
 }
 
-// transportKeys are the lines of "transport http".
+// transportKeys maps the subdirectives of "transport http" to their place in the JSON.
 var transportKeys = map[string][]string{
 	"tls": {"tls"}, "tls_insecure_skip_verify": {"tls", "insecure_skip_verify"}, "tls_server_name": {"tls", "server_name"}, "tls_trusted_ca_certs": {"tls", "root_ca_pem_files"},
 	"tls_timeout": {"tls", "handshake_timeout"}, "tls_except_ports": {"tls", "except_ports"}, "tls_renegotiation": {"tls", "renegotiation"}, "tls_curves": {"tls", "curves"},

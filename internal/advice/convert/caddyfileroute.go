@@ -10,24 +10,25 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// caddyOrder is the order in which Caddy runs directives, whatever their order in the
-// file is.
+// caddyOrder is the order in which Caddy runs directives, independent of their order in
+// the file.
 var caddyOrder = []string{
 	"tracing", "map", "vars", "fs", "root", "log_append", "skip_log", "log_skip", "log_name", "log_level", "header", "copy_response_headers", "request_body", "timeouts",
 	"redir", "method", "rewrite", "uri", "try_files", "basicauth", "basic_auth", "forward_auth", "request_header", "encode", "push", "intercept", "templates",
 	"invoke", "handle", "handle_path", "route", "abort", "error", "copy_response", "respond", "metrics", "reverse_proxy", "php_fastcgi", "file_server", "acme_server",
 }
 
-// ordered is a directive's route with what Caddy sorts by.
+// ordered is the route of a directive, with the keys of Caddy's sort order.
 type ordered struct {
 	name  string
 	route *tree
 }
 
-// matchers are the named ones of a block and those around it.
+// matchers holds the named matchers of a block and of the blocks around it.
 type matchers map[string]*tree
 
-// block makes the routes of a block: sorted as Caddy does, or as they stand.
+// block builds the routes of a block, in Caddy's sort order or in the order of the
+// file.
 func (a *adapter) block(list []*caddyfile.Directive, sorted bool, outer matchers) []*tree {
 	known := matchers{}
 	maps.Copy(known, outer)
@@ -55,7 +56,7 @@ func (a *adapter) block(list []*caddyfile.Directive, sorted bool, outer matchers
 	if sorted {
 		slices.SortStableFunc(all, a.compare)
 	}
-	for _, name := range []string{"handle", "rewrite", "root"} { // of these only the first that matches runs
+	for _, name := range []string{"handle", "rewrite", "root"} { // only the first of these that matches runs
 		a.groups++
 		for _, o := range all {
 			if o.name == name {
@@ -70,7 +71,8 @@ func (a *adapter) block(list []*caddyfile.Directive, sorted bool, outer matchers
 	return routes
 }
 
-// compare orders directives, and those of one name by their paths: the longest first.
+// compare orders directives, and those with the same name by their paths, longest
+// first.
 func (a *adapter) compare(x, y ordered) int {
 	if x.name != y.name {
 		return a.position(x.name) - a.position(y.name)
@@ -91,10 +93,11 @@ func (a *adapter) position(name string) int {
 	if i := slices.Index(a.order, name); i >= 0 {
 		return i
 	}
-	return -1 // what is not known runs first, so that it is not taken for something that nobody reaches
+	return -1 // unknown directives run first, so that convert does not take them for unreachable
 }
 
-// onePath is the only path that a route asks for, and whether it asks for anything.
+// onePath returns the path of a route whose only condition is one path. asks reports
+// whether the route has any condition.
 func onePath(r *tree) (path string, asks bool) {
 	m := r.of["match"]
 	if m == nil || len(m.items) == 0 {
@@ -106,7 +109,7 @@ func onePath(r *tree) (path string, asks bool) {
 	return path, true
 }
 
-// matched takes the matcher off the arguments of a directive.
+// matched splits the matcher from the arguments of a directive.
 func (a *adapter) matched(d *caddyfile.Directive, known matchers) (match []*tree, args []string) {
 	args = long(d.Args)
 	if len(args) == 0 {
@@ -127,7 +130,7 @@ func (a *adapter) matched(d *caddyfile.Directive, known matchers) (match []*tree
 	return nil, args
 }
 
-// copied is a tree of its own, for each route that has the same matcher.
+// copied returns a deep copy, because several routes may have the same matcher.
 func (t *tree) copied() *tree {
 	out := *t
 	out.items, out.of = nil, nil
@@ -143,7 +146,7 @@ func (t *tree) copied() *tree {
 	return &out
 }
 
-// directive makes the routes of one directive.
+// directive builds the routes of one directive.
 func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 	match, args := a.matched(d, known)
 	route := func(handlers ...*tree) []*tree {
@@ -159,7 +162,7 @@ func (a *adapter) directive(d *caddyfile.Directive, known matchers) []*tree {
 		a.note(d.At, d.Name, "left out: goodgate logs all requests to standard error (see log.output, log.format and log.fields)")
 	}
 	switch d.Name {
-	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // are read elsewhere, or about files and logs
+	case "tls", "bind", "log", "log_name", "log_level", "root", "fs": // read elsewhere, or only about files and logs
 		return nil
 	case "handle_errors":
 		a.note(d.At, d.Name, "left out: goodgate has its own error pages (errors.html, errors.dir)")
@@ -216,7 +219,7 @@ func first(list []string) string {
 	return list[0]
 }
 
-// blockArg is the first argument of a line in a block.
+// blockArg returns the first argument of a subdirective.
 func blockArg(d *caddyfile.Directive, name string) string {
 	for _, in := range d.Block {
 		if in.Name == name {
@@ -235,7 +238,7 @@ func (a *adapter) handlePath(d *caddyfile.Directive, match []*tree, known matche
 	return []*tree{object(d.At, "match", match, "handle", []*tree{h})}
 }
 
-// answering are directives with a fixed answer.
+// answering builds the JSON of directives with a fixed answer.
 func (a *adapter) answering(d *caddyfile.Directive, args []string) *tree {
 	switch d.Name {
 	case "abort":
@@ -265,7 +268,7 @@ func (a *adapter) answering(d *caddyfile.Directive, args []string) *tree {
 	return object(d.At, "handler", kind, "body", body, "status_code", status)
 }
 
-// rewriting are directives that change the path.
+// rewriting builds the JSON of directives that change the path.
 func (a *adapter) rewriting(d *caddyfile.Directive, args []string) *tree {
 	h := object(d.At, "handler", "rewrite")
 	put := func(key string, v *tree) *tree { h.set(key, v); return h }
@@ -294,8 +297,8 @@ func (a *adapter) rewriting(d *caddyfile.Directive, args []string) *tree {
 	return put("query", text(1))
 }
 
-// fields are changes of header fields. Each has a handler of its own, as some are
-// conditions.
+// fields builds the JSON of header changes. Each change has its own handler, because
+// some have conditions.
 func (a *adapter) fields(d *caddyfile.Directive, args []string, side string) (all []*tree) {
 	lines := [][]string{args}
 	if d.HasBlock() {
@@ -318,7 +321,7 @@ func (a *adapter) fields(d *caddyfile.Directive, args []string, side string) (al
 	return all
 }
 
-// fieldOp writes one change: "+Name value", "-Name", "?Name value", ">Name value", "Name
+// fieldOp adds one change: "+Name value", "-Name", "?Name value", ">Name value", "Name
 // value" or "Name find replace".
 func fieldOp(ops *tree, at string, words []string) {
 	name := strings.TrimSuffix(words[0], ":")

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 )
 
-// policy is a policy for certificates of some names, nil when there is nothing to say.
+// policy returns a certificate policy for some names, nil if there are no settings.
 func (a *adapter) policy(at string, settings map[string]string, internal bool, names ...string) *tree {
 	if len(settings) == 0 && !internal {
 		return nil
@@ -23,8 +23,8 @@ func (a *adapter) policy(at string, settings map[string]string, internal bool, n
 	return object(at, "subjects", names, "issuers", []*tree{issuer})
 }
 
-// siteTLS reads the tls directives of a site, and returns what they ask of its
-// connections, nil for nothing.
+// siteTLS reads the tls directives of a site. It returns their settings for client
+// connections, nil if there are none.
 func (a *adapter) siteTLS(s *caddyfile.Site, addresses []siteAddress) *tree {
 	var names []string
 	for _, p := range addresses {
@@ -95,7 +95,7 @@ func (a *adapter) tlsLine(l *caddyfile.Directive, out *tree, settings map[string
 				a.note(in.At, "tls issuer "+in.Name, "left out: goodgate has no equivalent")
 			}
 		}
-	case "ciphers", "curves", "alpn", "key_type", "reuse_private_keys", "renewal_window_ratio": // are Go's, or about Caddy's certificates
+	case "ciphers", "curves", "alpn", "key_type", "reuse_private_keys", "renewal_window_ratio": // Go chooses these, or they are about Caddy's certificates
 	default:
 		a.note(l.At, "tls "+l.Name, "left out: goodgate has no equivalent")
 	}

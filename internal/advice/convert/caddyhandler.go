@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// standardHandlers are Caddy's own. Others come from modules, whose work is not known.
+// standardHandlers are Caddy's own handlers. All others come from plugins, and their
+// effect is unknown.
 var standardHandlers = []string{
 	"subroute", "reverse_proxy", "static_response", "headers", "rewrite", "vars", "map", "encode", "file_server", "authentication", "error", "request_body",
 	"templates", "push", "tracing", "metrics", "acme_server", "invoke", "log_append", "intercept", "copy_response", "copy_response_headers", "timeouts",
 }
 
-// handlers gives a draft to each handler of a route in turn, and what none answers to
-// next.
+// handlers applies the handlers of a route to a draft in turn. Requests that no handler
+// answers go to next.
 func (c *caddy) handlers(list []*tree, d draft, next func(draft)) {
 	if len(list) == 0 {
 		next(d)
@@ -86,7 +87,7 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 	}
 }
 
-// passed says of a handler that only looks on that it is left out.
+// passed notes that a handler without influence on requests is left out.
 func (c *caddy) passed(h *tree, kind string) {
 	what := c.what([]*tree{h})
 	switch {
@@ -174,7 +175,7 @@ func (c *caddy) redirected(h *tree, what, location string, status int, d draft) 
 	c.add(d.route)
 }
 
-// headers converts changes of fields, of requests and of answers.
+// headers converts changes of request and response headers.
 func (c *caddy) headers(h *tree, what string, d *draft) {
 	defer h.use()
 	c.requestFields(h.get("request"), what, d)
@@ -211,8 +212,8 @@ func (c *caddy) headers(h *tree, what string, d *draft) {
 	}
 }
 
-// missingField says that a field of answers is left out, and refuses those that tell
-// browsers what they must not do.
+// missingField notes that a response header is left out. It refuses a header that
+// protects browsers.
 func (c *caddy) missingField(at, what, name, why string) {
 	if protectsBrowser(name) {
 		c.refuse(at, what, why+", so browsers would lose the protection of "+name)
@@ -221,13 +222,13 @@ func (c *caddy) missingField(at, what, name, why string) {
 	}
 }
 
-// protectsBrowser reports whether a field forbids browsers something.
+// protectsBrowser reports whether a response header restricts what browsers do.
 func protectsBrowser(name string) bool {
 	return slices.Contains([]string{"Strict-Transport-Security", "Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy",
 		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy", "X-Xss-Protection"}, http.CanonicalHeaderKey(name))
 }
 
-// withWord is a list with a word, once.
+// withWord returns a list that has a word exactly once.
 func withWord(list []string, word string) []string {
 	if slices.Contains(list, word) {
 		return list
@@ -256,7 +257,7 @@ func (c *caddy) requestFields(ops *tree, what string, d *draft) {
 			case text == "{http.auth.user.id}" && op == "set" && d.names(name):
 				// access.basic sends it
 			case bySelf(name) && (strings.Contains(value, "{") || !isField(name)):
-				// goodgate sends these by itself
+				// goodgate always sends these
 			case ok && isField(name) && op == "set":
 				d.setRequest = with(d.setRequest, name, value)
 			case ok && isField(name):
@@ -298,7 +299,8 @@ func (c *caddy) hostField(at, what, value string, d *draft) {
 	}
 }
 
-// rewrite converts a change of the path. A condition that follows is about the new one.
+// rewrite converts a change of the path. Conditions of later matchers apply to the new
+// path.
 func (c *caddy) rewrite(h *tree, d *draft) {
 	defer h.use()
 	what := c.what([]*tree{h})
@@ -340,7 +342,7 @@ func numbered(text string) string { return part.ReplaceAllString(text, "$${$1$2}
 
 var capture = regexp.MustCompile(`\{http\.regexp\.(?:([\w-]+)\.)?(\w+)\}`)
 
-// rewritten gives a draft the path of a rewrite.
+// rewritten applies a rewrite to the path of a draft.
 func (c *caddy) rewritten(uri string, d *draft) bool {
 	path, query, _ := strings.Cut(uri, "?")
 	if query != "" && query != "{http.request.uri.query}" {

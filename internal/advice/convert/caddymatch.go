@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// routes gives the requests of a draft to a list of routes, and what none of them ends
-// to next.
+// routes applies a list of routes to a draft. Requests that none of them answers go to
+// next.
 func (c *caddy) routes(list []*tree, d draft, next func(draft)) {
 	if c.depth++; c.depth > 2000 {
 		c.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
@@ -18,7 +18,7 @@ func (c *caddy) routes(list []*tree, d draft, next func(draft)) {
 	c.depth--
 }
 
-// from is routes without those of the groups that are done.
+// from applies routes, except those of groups of which a route has already matched.
 func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
 	if !c.step() {
 		return
@@ -57,7 +57,7 @@ func (c *caddy) from(list []*tree, done []string, d draft, next func(draft)) {
 	}, func(d draft) { c.from(rest, done, d, next) })
 }
 
-// what names what handlers do: the directive, or the first handler.
+// what returns a name for a list of handlers: the directive's, or the first handler's.
 func (c *caddy) what(handlers []*tree) string {
 	if len(handlers) == 0 {
 		return "routes"
@@ -65,8 +65,8 @@ func (c *caddy) what(handlers []*tree) string {
 	return cmp.Or(handlers[0].str("@directive"), handlers[0].str("handler"))
 }
 
-// lost says that a route is left out whose condition a route of goodgate cannot have.
-// Where it only adorns answers, that is a note.
+// lost reports that a route is left out because goodgate cannot have its condition.
+// This is a note if the route only changes how answers look, else a refusal.
 func (c *caddy) lost(r *tree, handlers []*tree) {
 	const why = "a route cannot have its condition"
 	harmless := !slices.ContainsFunc(handlers, func(h *tree) bool { return !c.adorns(h) })
@@ -78,7 +78,7 @@ func (c *caddy) lost(r *tree, handlers []*tree) {
 	r.use()
 }
 
-// adorns reports whether a handler changes nothing but how an answer looks.
+// adorns reports whether a handler only changes how an answer looks.
 func (c *caddy) adorns(h *tree) bool {
 	switch h.str("handler") {
 	case "encode", "push", "templates", "tracing", "log_append", "vars", "map", "rewrite":
@@ -93,7 +93,7 @@ func (c *caddy) adorns(h *tree) bool {
 	return false
 }
 
-// matches are the terms of a list of matcher sets, of which one must hold.
+// matches returns the terms of matcher sets, one of which must hold.
 func (c *caddy) matches(sets []*tree, d *draft) (all []term, ok bool) {
 	if len(sets) == 0 {
 		return []term{{}}, true
@@ -108,7 +108,7 @@ func (c *caddy) matches(sets []*tree, d *draft) (all []term, ok bool) {
 	return all, sayable(all)
 }
 
-// matcherSet are the terms of matchers that must all hold.
+// matcherSet returns the terms of matchers that must all hold.
 func (c *caddy) matcherSet(set *tree, d *draft) ([]term, bool) {
 	set.use()
 	terms := []term{{}}
@@ -155,7 +155,7 @@ func (c *caddy) matcher(kind string, m *tree, d *draft) (all []term, ok bool) {
 	case "remote_ip", "client_ip":
 		list := ranges(m.strs("ranges"))
 		if kind == "remote_ip" && c.server.get("trusted_proxies") != nil && !m.on("forwarded") {
-			return nil, false // goodgate asks for the client's
+			return nil, false // goodgate compares the client's address
 		}
 		return []term{{has: conditions{clients: list}}}, len(list) > 0
 	case "not":
@@ -195,8 +195,8 @@ func hostTerms(names []string) ([]term, bool) {
 	return all, len(all) > 0
 }
 
-// pathTerms are those of patterns, whose case Caddy ignores. A * is any text at the ends,
-// and any but a slash elsewhere.
+// pathTerms returns the terms of path patterns, whose case Caddy ignores. A * at an end
+// stands for any text, elsewhere for any text without a slash.
 func (c *caddy) pathTerms(patterns []string, d *draft) (all []term, ok bool) {
 	for _, p := range patterns {
 		in := conditions{anyCase: c.anyCase}
@@ -230,7 +230,7 @@ func (c *caddy) pathTerms(patterns []string, d *draft) (all []term, ok bool) {
 	return all, true
 }
 
-// glob is a pattern as an expression.
+// glob returns a pattern as a regular expression.
 func glob(pattern string) string {
 	var b strings.Builder
 	rest, begins := strings.CutPrefix(pattern, "*")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// proxy converts a reverse_proxy: its pool, and what it does to requests and answers.
+// proxy converts a reverse_proxy: its pool, and its changes of requests and answers.
 func (c *caddy) proxy(h *tree, d draft) {
 	what := c.what([]*tree{h})
 	transport := h.get("transport")
@@ -23,7 +23,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 	}
 	secure := transport.get("tls") != nil
 	if secure && d.host == "" {
-		d.host = "upstream" // as Caddy 2.11 sends it
+		d.host = "upstream" // as Caddy 2.11 does
 	}
 	c.rewrite(object(h.at, "@directive", what, "uri", h.str("rewrite", "uri"), "method", h.str("rewrite", "method"), "strip_path_prefix", h.str("rewrite", "strip_path_prefix")), &d)
 	h.get("rewrite").use()
@@ -41,7 +41,7 @@ func (c *caddy) proxy(h *tree, d draft) {
 	c.add(d.finished())
 }
 
-// pool converts the upstreams of a reverse_proxy, once.
+// pool converts the upstreams of a reverse_proxy. Equal ones share a pool.
 func (c *caddy) pool(h *tree, what string, secure bool) string {
 	p := &pool{policy: "random"}
 	scheme := "http://"
@@ -77,7 +77,7 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 	return c.pooled(p, p.servers[0])
 }
 
-// pooled adds a pool, unless there is one that does the same.
+// pooled adds a pool, or returns an equal one.
 func (c *caddy) pooled(p *pool, first server) string {
 	w := &writer{}
 	p.write(w)
@@ -93,7 +93,7 @@ func (c *caddy) pooled(p *pool, first server) string {
 	return p.name
 }
 
-// upstreamURL is the address that Caddy dials, as goodgate has it.
+// upstreamURL returns a dial address of Caddy as a URL.
 func upstreamURL(dial, scheme string) string {
 	dial = strings.TrimPrefix(strings.TrimPrefix(dial, "tcp/"), "tcp4/")
 	if path, ok := strings.CutPrefix(dial, "unix/"); ok {
@@ -105,7 +105,7 @@ func upstreamURL(dial, scheme string) string {
 	return scheme + dial
 }
 
-// dynamic converts upstreams that are looked up.
+// dynamic converts upstreams from DNS.
 func (c *caddy) dynamic(h *tree, what, scheme string, p *pool) {
 	t := h.get("dynamic_upstreams")
 	if t == nil {
@@ -241,7 +241,7 @@ func (c *caddy) health(h *tree, p *pool) {
 	p.health = strings.Join(parts, ", ")
 }
 
-// passive converts passive checks, which Caddy makes only with a fail_duration.
+// passive converts passive health checks, which Caddy has only with a fail_duration.
 func (c *caddy) passive(t *tree, p *pool) {
 	if t == nil {
 		return
@@ -313,7 +313,7 @@ func (c *caddy) transport(t *tree, p *pool) {
 	t.use()
 }
 
-// harmless marks what goodgate needs no word for: it passes on what comes as it comes.
+// harmless marks settings that goodgate needs no equivalent for.
 func (c *caddy) harmless(t *tree, keys ...string) {
 	for _, key := range keys {
 		t.get(key).use()
@@ -322,7 +322,7 @@ func (c *caddy) harmless(t *tree, keys ...string) {
 
 var unitOf = map[string]float64{"": 1, "b": 1, "k": 1e3, "kb": 1e3, "kib": 1 << 10, "m": 1e6, "mb": 1e6, "mib": 1 << 20, "g": 1e9, "gb": 1e9, "gib": 1 << 30}
 
-// bytesOf is a size; 0 for what is none.
+// bytesOf returns a size, 0 for a text that is not a size.
 func bytesOf(text string) int64 {
 	text = strings.ToLower(strings.ReplaceAll(text, " ", ""))
 	number := strings.TrimRight(text, "bkmgi")

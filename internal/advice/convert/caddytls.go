@@ -7,27 +7,26 @@ import (
 	"strings"
 )
 
-// caddyMeaningless are parts of Caddy's JSON that need nothing here, each for the reason
-// beside it.
+// caddyMeaningless are parts of Caddy's JSON that need no equivalent, with the reasons.
 var caddyMeaningless = []string{
 	"http_port", "https_port", // are read
 	"logs", "trace", // goodgate has its own log
-	"strict_sni_host",        // names decide which route a request has
-	"trusted_proxies_strict", // goodgate always is strict
+	"strict_sni_host",        // goodgate always chooses the route by the name
+	"trusted_proxies_strict", // goodgate is always strict
 	"protocols",              // are read
 	"handler", "@directive", "@name",
-	"fallback_sni", "default_sni", // the first certificate is for all other names
-	"curves", "cipher_suites", "alpn", "protocol_max", // are Go's
+	"fallback_sni", "default_sni", // all other names get the first certificate
+	"curves", "cipher_suites", "alpn", "protocol_max", // Go chooses these
 	"storage_clean_interval", "renew_interval", "ocsp_interval", "renewal_window_ratio", "key_type", "disable_ocsp_stapling", "disable_storage_check", // about Caddy's certificates
 	"session_tickets", // tickets' keys change daily
 	"prefer_wildcard", "ignore_loaded_certificates",
 	"enable_full_duplex", "metrics",
-	"match", "terminal", "group", // of routes that are never reached, which is said of their handlers
-	"named_routes", "routes", // that nobody invokes
-	"disable", "skip", "disable_redirects", "disable_certificates", // are read where a server has TLS
+	"match", "terminal", "group", // of unreachable routes, whose handlers are noted
+	"named_routes", "routes", // routes that nothing invokes
+	"disable", "skip", "disable_redirects", "disable_certificates", // read where a server has TLS
 }
 
-// caddyProtecting are parts that restrict access, with what happens without them.
+// caddyProtecting are parts that restrict access, with what would be lost.
 var caddyProtecting = map[string]string{
 	"client_authentication": "clients would need no certificate",
 	"drop":                  "clients that it excludes would get access",
@@ -35,8 +34,8 @@ var caddyProtecting = map[string]string{
 	"packet_conn_wrappers":  "its rules for connections would be lost",
 }
 
-// isInternal reports whether a public authority has no certificate for a name; Caddy
-// makes one itself then.
+// isInternal reports whether public authorities issue no certificate for a name. Caddy
+// issues one itself then.
 func isInternal(name string) bool {
 	_, err := netip.ParseAddr(name)
 	for _, end := range []string{"localhost", ".local", ".internal", ".home.arpa"} {
@@ -47,7 +46,7 @@ func isInternal(name string) bool {
 	return err == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "_")
 }
 
-// secured converts what TLS does at a listener.
+// secured converts the TLS settings of a listener.
 func (c *caddy) secured(s *tree, l *listener, names []string) {
 	tls := c.root.get("apps", "tls")
 	for _, f := range tls.all("certificates", "load_files") {
@@ -76,7 +75,7 @@ func (c *caddy) secured(s *tree, l *listener, names []string) {
 	}
 }
 
-// certificate converts where the certificate of a name comes from, if no file has it.
+// certificate converts the source of a name's certificate, if no file has it.
 func (c *caddy) certificate(s *tree, l *listener, name string) {
 	policy, issuer := c.automation(name)
 	loaded := slices.Contains(c.root.strs("@loaded"), name) || len(l.certs) > 0 && c.root.of["@loaded"] == nil
@@ -115,7 +114,7 @@ func (c *caddy) authority(issuer *tree, l *listener) {
 	issuer.use()
 }
 
-// automation is the policy for a name, and its first issuer.
+// automation returns the policy for a name, and its first issuer.
 func (c *caddy) automation(name string) (policy, issuer *tree) {
 	for _, p := range c.root.all("apps", "tls", "automation", "policies") {
 		p.read = true
@@ -135,7 +134,7 @@ func (c *caddy) automation(name string) (policy, issuer *tree) {
 	return nil, nil
 }
 
-// certificates refuses what brings certificates in other ways.
+// certificates notes other sources of certificates.
 func (c *caddy) certificates() {
 	tls := c.root.get("apps", "tls")
 	for _, key := range tls.names("certificates") {
@@ -155,8 +154,8 @@ func (c *caddy) certificates() {
 	}
 }
 
-// clientCerts converts which clients need a certificate, if all names of the listener
-// agree.
+// clientCerts converts the rules for client certificates, if all names of the listener
+// have the same ones.
 func (c *caddy) clientCerts(s *tree, l *listener) {
 	var first *tree
 	policies := s.all("tls_connection_policies")
@@ -194,7 +193,7 @@ func (c *caddy) refuseClients(policies []*tree) {
 	}
 }
 
-// sameTexts reports whether two trees say the same.
+// sameTexts reports whether two trees have the same content.
 func sameTexts(a, b *tree) bool {
 	if a == nil || b == nil || a.text != b.text || len(a.items) != len(b.items) || len(a.of) != len(b.of) {
 		return a == b

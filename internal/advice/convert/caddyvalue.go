@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// headerTerms are those of fields, of which one of the values must be there; null asks
-// that a field is not there, an empty list that it is.
+// headerTerms returns the terms of headers. One of the values must be present. null
+// requires that the header is absent, an empty list that it is present.
 func headerTerms(m *tree) ([]term, bool) {
 	return valueTerms(m, func(name string) bool { return isToken(name) && !strings.EqualFold(name, "Host") }, func(c *conditions, name, value string) {
 		begin, begins := strings.CutPrefix(value, "*")
@@ -28,8 +28,8 @@ func headerTerms(m *tree) ([]term, bool) {
 	})
 }
 
-// queryTerms are those of parameters; without any the query must be empty, for which a
-// route has no word.
+// queryTerms returns the terms of parameters. Without parameters the query must be
+// empty, which a route cannot express.
 func queryTerms(m *tree) ([]term, bool) {
 	all, ok := valueTerms(m, isParameter, func(c *conditions, name, value string) {
 		if value == "*" {
@@ -41,7 +41,7 @@ func queryTerms(m *tree) ([]term, bool) {
 	return all, ok && len(m.keys) > 0
 }
 
-// valueTerms are those of names that must each have one of some values.
+// valueTerms returns the terms of names that must each have one of some values.
 func valueTerms(m *tree, named func(string) bool, ask func(c *conditions, name, value string)) ([]term, bool) {
 	all := []term{{}}
 	for _, name := range m.keys {
@@ -75,8 +75,8 @@ func valueTerms(m *tree, named func(string) bool, ask func(c *conditions, name, 
 	return all, true
 }
 
-// headerPatterns are the terms of expressions for fields. What they capture is none of
-// the path's.
+// headerPatterns returns the terms of regular expressions for headers. Their groups are
+// not available in rewrites.
 func headerPatterns(m *tree, d *draft) ([]term, bool) {
 	var c conditions
 	d.captures = maps.Clone(d.captures)

@@ -9,13 +9,13 @@ import (
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
-// placeholder is a variable of Caddy's.
+// placeholder matches a variable of Caddy.
 var placeholder = regexp.MustCompile(`\{[\w$-]+\.[^{}\s]*\}`)
 
-// shortName is what may be a variable in a Caddyfile.
+// shortName matches what may be a variable in a Caddyfile.
 var shortName = regexp.MustCompile(`\{[\w?$]+\}`)
 
-// caddyVariables are Caddy's with what goodgate has for each.
+// caddyVariables maps Caddy's variables to goodgate's.
 var caddyVariables = map[string]string{
 	"remote.host": "{client_ip}", "host": "{hostname}", "hostport": "{host}", "scheme": "{scheme}", "method": "{method}", "orig_method": "{method}", "uuid": "{request_id}",
 	"remote.port": "{client_port}", "local.port": "{server_port}", "proto": "{protocol}", "tls.server_name": "{tls.server_name}", "tls.proto": "{tls.protocol}", "tls.resumed": "{tls.resumed}",
@@ -23,11 +23,12 @@ var caddyVariables = map[string]string{
 	"orig_uri": "{uri}", "orig_uri.path": "{path}", "orig_uri.query": "{args}", "orig_uri.prefixed_query": "{query}",
 }
 
-// ofPath are those that follow the changes of the path, as goodgate's do not.
+// ofPath are the variables that follow changes of the path in Caddy, but not in
+// goodgate.
 var ofPath = map[string]string{"uri": "{uri}", "uri.path": "{path}", "uri.query": "{args}", "uri.prefixed_query": "{query}"}
 
-// fill writes Caddy's variables as goodgate's; ok is false when there is one that it does
-// not have. Any other text in braces stays, unless goodgate would take it for a variable.
+// fill replaces Caddy's variables by goodgate's. ok is false if goodgate lacks one.
+// Other text in braces stays, unless goodgate would take it for a variable.
 func (d *draft) fill(text string) (filled string, ok bool) {
 	plain := placeholder.ReplaceAllString(text, "")
 	ok = vars.Literal(plain) && !shortName.MatchString(plain)
@@ -63,7 +64,7 @@ func (d *draft) variable(name string) (string, bool) {
 	return "", false
 }
 
-// captured is a group of the last expression by a name, if that is the route's.
+// captured returns a group of the last expression with a name, if it is the route's.
 func (d *draft) captured(name, group string) (string, bool) {
 	groups := groupsOf(d.regexp)
 	if d.captures[name] != d.regexp || len(groups) == 0 {
@@ -76,14 +77,14 @@ func (d *draft) captured(name, group string) (string, bool) {
 	return "{" + strconv.Itoa(n) + "}", n > 0 && n < 10 && n < len(groups)
 }
 
-// target is where a redirect leads.
+// target returns the target of a redirect in goodgate's form.
 func (d *draft) target(text string) (string, bool) {
 	to, ok := d.fill(text)
 	to = strings.NewReplacer("{uri}", "{path}{query}", "{scheme}", schemeMark).Replace(to)
 	return to, ok && leads(to)
 }
 
-// value is one of a field.
+// value returns the value of a header in goodgate's form.
 func (d *draft) value(text string) (string, bool) {
 	to, ok := d.fill(text)
 	return to, ok && isValue(to)

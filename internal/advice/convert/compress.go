@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// compressing gives a route compression, in the encodings that goodgate has; false when it has
-// none of them.
+// compressing enables compression on a route, in those of the encodings that goodgate
+// has. It returns false if there is none.
 func (r *route) compressing(encodings []string, least int) bool {
 	have := slices.DeleteFunc(slices.Clone(encodings), func(s string) bool { return s != "gzip" && s != "zstd" })
 	if len(have) == 0 || least < 0 || least > 1<<30 {
@@ -18,14 +18,14 @@ func (r *route) compressing(encodings []string, least int) bool {
 	return true
 }
 
-// isMediaType reports whether compress.types can have a text.
+// isMediaType reports whether compress.types accepts a text.
 func isMediaType(text string) bool {
 	kind, sub, ok := strings.Cut(text, "/")
 	return ok && isToken(kind) && isToken(sub) && !strings.Contains(text, "*")
 }
 
-// compress converts Traefik's compress. Types that it would leave out, and encodings that
-// goodgate lacks, are noted.
+// compress converts Traefik's compress. It notes excluded types, and encodings that
+// goodgate lacks.
 func (t *traefik) compress(m *tree, d *draft) {
 	encodings := m.strs("encodings")
 	if len(encodings) == 0 {

@@ -1,28 +1,28 @@
-// Package convert writes a goodgate configuration that does what another
-// proxy's does: [Nginx], [HAProxy], [Caddyfile], [Caddy], [Traefik].
+// Package convert writes a goodgate configuration that does the same as another
+// proxy's: [Nginx], [HAProxy], [Caddyfile], [Caddy], [Traefik].
 //
-// What has no equivalent becomes a [Note] with its place, never a silent loss. What
-// restricts access, limits or hides something and cannot be said is in
-// [Result.Refused], and the configuration must not be used then. goodgate's
-// protections (health checks, retries, holding requests) stay on with their defaults,
-// as the reason to convert at all.
+// A setting without an equivalent becomes a [Note] with its place; nothing is lost
+// silently. If the setting restricts access, limits or hides something, it goes to
+// [Result.Refused] instead, and the configuration must not be used then. goodgate's own
+// protections (health checks, retries, holding requests) keep their defaults, because
+// they are the reason to convert.
 //
-// A conversion marks what it has converted. What is left in the end is harmless, for
-// the reason in known.go, or noted, or refused. So a directive that nobody has thought
-// of is at least a note.
+// A conversion marks the settings that it has converted. At the end, each unmarked one
+// is skipped for a reason in known.go, noted, or refused. So even a directive that
+// convert does not know leads to a note.
 //
-//	result.go, file.go      the result, and as much of a configuration as it needs
+//	result.go, file.go      the result, and the part of goodgate's configuration that it uses
 //	write.go, writeroute.go the configuration as YAML
-//	guard.go                conditions that stand before a route, and what both of two ask for
-//	access.go               users with passwords, and services that are asked for permission
+//	guard.go                rules before a route, and the combination of conditions
+//	access.go               users with passwords, and authorization services
 //	compress.go, mirror.go  compression and mirrors
-//	known.go                what is harmless, and what protects
+//	known.go                nginx's directives that are harmless, and those that protect
 //	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, access, caches, pools
 //	haproxy*.go             from HAProxy: binds, rules, conditions, values and formats, pools
-//	format.go               whose a text is
-//	tree.go                 YAML, JSON and TOML with the places of their values
-//	flow.go                 requests that conditions split, and what becomes of their path on the way
+//	format.go               recognizes the format of a text
+//	tree.go                 YAML, JSON and TOML, with the place of each value
+//	flow.go                 how conditions split requests, and changes of their path
 //	caddy*.go               from Caddy's JSON: servers, TLS, matchers, variables, handlers, pools
-//	caddyfile*.go           Caddy's JSON of a Caddyfile
+//	caddyfile*.go           from a Caddyfile to Caddy's JSON
 //	traefik*.go             from Traefik: entry points, rules, middlewares, services
 package convert

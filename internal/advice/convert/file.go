@@ -2,13 +2,13 @@ package convert
 
 import "time"
 
-// file is as much of goodgate's configuration as conversions need.
+// file is the part of goodgate's configuration that conversions use.
 type file struct {
 	listeners      []*listener
 	trusted        []string // networks
 	trustedHeaders []string
 	page           string // file of the error page
-	pageDir        string // folder of those by status
+	pageDir        string // folder of error pages by status
 	log            accessLog
 	routes         []route
 	pools          []*pool
@@ -20,36 +20,36 @@ type listener struct {
 	secure     bool
 	minVersion string
 	clientCA   string
-	optional   bool // a client needs no certificate
+	optional   bool // client certificates are optional
 	http3      bool
 	most       int      // connections; 0 = no bound
 	proxied    []string // networks that speak the PROXY protocol
-	acme       []string // names to get a certificate for
+	acme       []string // names to order certificates for
 	authority  acme
 	cleartext2 bool              // HTTP/2 without TLS
 	crl        []string          // files with lists of revoked certificates of clients
-	settings   map[string]string // by their key
+	settings   map[string]string // by key
 }
 
-// acme is the authority that certificates are ordered of.
+// acme is the authority that goodgate orders certificates from.
 type acme struct{ email, directory, ca string }
 
-// conditions are those of a route.
+// conditions are the conditions of a route.
 type conditions struct {
 	hosts     []string
 	hostRe    string // expression
 	scheme    string // http or https; "" = both
 	listeners []string
 	clients   []string // networks
-	path      string   // with * at its end: a prefix
+	path      string   // a prefix if it ends in *
 	regexp    string
 	methods   []string
 	headers   map[string]string
-	anyCase   bool // of the path, which is in lower case then
+	anyCase   bool // the path, in lower case, matches in any case
 	asked     map[asked]string
 }
 
-// asked is what a condition on a value is about: a key of match, and a name.
+// asked identifies the value that a condition is about: a key of match, and a name.
 type asked struct{ key, name string }
 
 const (
@@ -60,14 +60,14 @@ const (
 	askHeaderRegexp = "header_regexp"
 )
 
-// answer is what is answered without asking anybody.
+// answer is a fixed answer, without an upstream.
 type answer struct {
 	redirect string
 	respond  bool
 	status   int
 	body     string
 	kind     string            // Content-Type
-	fields   map[string]string // and others
+	fields   map[string]string // other headers
 }
 
 type route struct {
@@ -84,7 +84,7 @@ type route struct {
 	dropRequest  []string
 	setResponse  map[string]string
 	addResponse  map[string]string
-	setError     map[string]string // of errors of the proxy's own
+	setError     map[string]string // headers of goodgate's own errors
 	dropResponse []string
 	location     []rewrite
 	cookieDomain []rewrite
@@ -100,7 +100,7 @@ type route struct {
 	compress  string   // flow mapping
 	mirror    string   // flow mapping
 	intercept []string // statuses
-	cache     string   // of the route; "" = the pool keeps nothing of it
+	cache     string   // cache of the route; "" = no caching
 	cors      string   // flow mapping
 	unlogged  bool
 }
@@ -123,24 +123,24 @@ type pool struct {
 	dial      time.Duration
 	response  time.Duration
 	keepalive time.Duration
-	age       time.Duration // of connections; 0 = no bound
+	age       time.Duration // maximum age of connections; 0 = no bound
 	hold      string        // duration; "" = the default
-	requests  int           // that a connection gets; 0 = no bound
-	tunnel    time.Duration // silence of an upgraded connection; 0 = the default
-	queue     time.Duration // the longest wait; 0 = the default
+	requests  int           // maximum on a connection; 0 = no bound
+	tunnel    time.Duration // idle time of an upgraded connection; 0 = the default
+	queue     time.Duration // longest wait in the queue; 0 = the default
 	slowStart time.Duration // 0 = the default
 	stale     string        // flow mapping; "" = none
 	idle      int
 	attempts  int
-	statuses  []string // that are sent again; empty = the default
-	unkept    bool     // bodies are not kept to be sent again
+	statuses  []string // statuses to retry on; empty = the default
+	unkept    bool     // request bodies are not kept for retries
 	breaker   string   // flow mapping; "" = the default
 	resolver  string
 	proxied   string // version of the PROXY protocol; "" = none
 	protocol  string // "" = HTTP/1.1
 	cached    bool   // some of its routes use the cache
-	cookie    string // of policy sticky
-	stickyBy  string // more of its settings
+	cookie    string // cookie name of policy sticky
+	stickyBy  string // other settings of policy sticky
 }
 
 type server struct {

@@ -7,18 +7,17 @@ import (
 	"strings"
 )
 
-// draft is a route in the making, behind the conditions and changes of what was read so
-// far.
+// draft is a route in the making, with the conditions and changes read so far.
 type draft struct {
 	route
-	captures map[string]string // expressions of the path, by the name that a rewrite calls them
-	fixed    string            // the path is this, whatever the client's was
-	attempts int               // of the pool; 0 = the default
-	begins   string            // so the path surely begins, as it was rewritten
+	captures map[string]string // expressions for the path, by the name that a rewrite refers to
+	fixed    string            // the whole new path, whatever the client's was
+	attempts int               // the pool's attempts; 0 = the default
+	begins   string            // known beginning of the rewritten path
 }
 
-// split gives the requests of a draft that meet one of the terms to yes, and all others
-// to no, in the order in which routes must be tried.
+// split passes the requests of a draft that meet one of the terms to yes, and all
+// others to no. It calls them in the order in which goodgate must try the routes.
 func (r *Result) split(d draft, terms []term, lost Note, yes, no func(draft)) {
 	if !r.step() {
 		return
@@ -45,8 +44,8 @@ func (r *Result) split(d draft, terms []term, lost Note, yes, no func(draft)) {
 	}
 }
 
-// except gives the requests of a draft that meet one of the conditions to no, and all
-// others to yes; it returns false when the work is too much.
+// except passes the requests of a draft that meet one of the conditions to no, and all
+// others to yes. It returns false if the work exceeds mostSteps.
 func (r *Result) except(d draft, not []conditions, lost Note, yes, no func(draft)) bool {
 	if !r.step() {
 		return false
@@ -64,13 +63,13 @@ func (r *Result) except(d draft, not []conditions, lost Note, yes, no func(draft
 		y.conditions = in
 		no(y)
 		if in.match() == d.match() {
-			return true // it is all of them
+			return true // all requests of the draft meet it
 		}
 	}
 	return r.except(d, not[1:], lost, yes, no)
 }
 
-// step counts the work, and reports whether there may be more.
+// step counts the work, and reports whether more is allowed.
 func (r *Result) step() bool {
 	if r.steps++; r.steps > mostSteps {
 		r.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
@@ -79,8 +78,8 @@ func (r *Result) step() bool {
 	return true
 }
 
-// both are the terms of which one holds when one of each list does; ok is false when a
-// route cannot say it.
+// both returns terms that hold if one term of each list does. ok is false if a route
+// cannot express that.
 func both(a, b []term) (out []term, ok bool) {
 	for _, x := range a {
 		for _, y := range b {
@@ -96,7 +95,7 @@ func both(a, b []term) (out []term, ok bool) {
 	return out, true
 }
 
-// neither are the terms that hold when none of a list does.
+// neither returns terms that hold if no term of a list does.
 func neither(all []term) ([]term, bool) {
 	if len(all) == 0 {
 		return []term{{}}, true
@@ -127,8 +126,8 @@ func neither(all []term) ([]term, bool) {
 	return out, true
 }
 
-// inside are the conditions on the client's path for the conditions on what the draft
-// makes of it; never is true when the draft's path does not meet them.
+// inside translates conditions on the draft's changed path into conditions on the
+// client's path. never is true if no path of the draft meets them.
 func (d draft) inside(c conditions) (out conditions, never, ok bool) {
 	switch {
 	case c.path == "" && c.regexp == "":
@@ -189,8 +188,8 @@ func (d draft) below(c conditions) (out conditions, never, ok bool) {
 	return c, false, d.rewrite[0] == "" && strings.HasPrefix(rest, "/")
 }
 
-// stripped takes a prefix off the path, ok is false when that cannot be said beside what
-// is done to it already.
+// stripped strips a prefix from the path. It returns false if that cannot be combined
+// with earlier changes.
 func (d *draft) stripped(prefix string) bool {
 	switch {
 	case prefix == "" || prefix == "/":
@@ -210,7 +209,8 @@ func (d *draft) stripped(prefix string) bool {
 	return true
 }
 
-// finished is the route, with a prefix that is taken off in any case as an expression.
+// finished returns the route. A prefix that is stripped regardless of case becomes an
+// expression.
 func (d draft) finished() route {
 	if d.anyCase && d.strip != "" && d.rewrite[0] == "" {
 		d.rewrite = [2]string{"(?i)^" + regexp.QuoteMeta(d.strip) + "/?(.*)$", d.add + "/${1}"}
@@ -219,7 +219,7 @@ func (d draft) finished() route {
 	return d.route
 }
 
-// added puts a prefix before the path.
+// added adds a prefix to the path.
 func (d *draft) added(prefix string) bool {
 	switch prefix = strings.TrimSuffix(prefix, "/"); {
 	case prefix == "":
@@ -235,7 +235,7 @@ func (d *draft) added(prefix string) bool {
 	return true
 }
 
-// to makes the path another one, whatever it is.
+// to replaces the whole path.
 func (d *draft) to(path string) bool {
 	if !isPath(path) {
 		return false
@@ -245,7 +245,7 @@ func (d *draft) to(path string) bool {
 	return true
 }
 
-// replaced changes the path by an expression; to has its parts as ${1}.
+// replaced changes the path by a regular expression. to has its groups as ${1}.
 func (d *draft) replaced(re, to string) bool {
 	if d.rewrite[0] != "" || d.fixed != "" || !isPath(to) {
 		return false
@@ -261,8 +261,8 @@ func (d *draft) replaced(re, to string) bool {
 	return true
 }
 
-// inAnyCase are conditions whose path and expression are both asked for in any case, as
-// one expression.
+// inAnyCase combines a path and an expression, both regardless of case, into one
+// expression.
 func (c conditions) inAnyCase() (conditions, verdict) {
 	prefix, wild := strings.CutSuffix(c.path, "*")
 	re, folded := strings.CutPrefix(c.regexp, "(?i)")
@@ -293,7 +293,8 @@ func (c conditions) inAnyCase() (conditions, verdict) {
 	return c, possible
 }
 
-// overlap reports whether a text can end within the beginning of another one.
+// overlap reports whether b begins within a: a contains b, or an end of a is a
+// beginning of b.
 func overlap(a, b string) bool {
 	for i := range a {
 		if strings.HasPrefix(b, a[i:]) || strings.HasPrefix(a[i:], b) {
@@ -303,8 +304,8 @@ func overlap(a, b string) bool {
 	return false
 }
 
-// overlapping refuses an address beside all addresses of its port: the other proxy tells
-// the clients of the two apart, which goodgate does not.
+// overlapping refuses a listener on one address beside a listener on all addresses of
+// the same port. The other proxy tells their clients apart, and goodgate does not.
 func (r *Result) overlapping(what string) {
 	r.file.listeners = slices.DeleteFunc(slices.Clone(r.file.listeners), func(l *listener) bool {
 		host, port, err := net.SplitHostPort(l.address)

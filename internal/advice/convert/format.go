@@ -19,11 +19,11 @@ const (
 	FormatTraefik   = "traefik"
 )
 
-// mostLooked bounds how much of a text is looked at for its shape.
+// mostLooked bounds the part of a text that is examined.
 const mostLooked = 1 << 20
 
-// Formats returns the formats that a configuration can have by its text: none for a text
-// that is like none of them, several where the text leaves it open.
+// Formats returns the formats that a text may have: none if it looks like none of them,
+// several if it is ambiguous.
 func Formats(text []byte) []string {
 	if structured, known := structuredFormat(text); known {
 		return structured
@@ -45,7 +45,7 @@ func Formats(text []byte) []string {
 	return all
 }
 
-// structuredFormat is that of JSON, YAML and TOML, by the keys at the top.
+// structuredFormat recognizes JSON, YAML and TOML by their top-level keys.
 func structuredFormat(text []byte) (formats []string, known bool) {
 	root, err := parseTree(text, "")
 	if err != nil || root.of == nil || len(root.keys) == 0 {
@@ -65,12 +65,13 @@ func structuredFormat(text []byte) (formats []string, known bool) {
 	return nil, json.Valid(text)
 }
 
-// shape is what tells nginx's text from a Caddyfile: nginx ends its directives.
+// shape distinguishes nginx's configuration from a Caddyfile: nginx ends directives
+// with a semicolon.
 type shape struct {
-	lines  []string // without comments, and with Q for what is quoted
-	ended  int      // lines with a directive that ends with ;
-	open   int      // lines with one that does not, and begins no block
-	opened bool     // there is a block that only nginx has
+	lines  []string // without comments, with Q in place of quoted text
+	ended  int      // lines with a directive that ends in ;
+	open   int      // lines with a directive that neither ends in ; nor opens a block
+	opened bool     // the text has a block that only nginx knows
 }
 
 var (
@@ -107,7 +108,7 @@ func shapeOf(text string) (s shape) {
 	return s
 }
 
-// withoutHeredocs takes off the texts of a Caddyfile over several lines.
+// withoutHeredocs removes the multi-line texts of a Caddyfile.
 func withoutHeredocs(text string) string {
 	for range 100 {
 		at := heredoc.FindStringSubmatchIndex(text)

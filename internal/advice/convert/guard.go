@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// guard is what stands before a location: for requests that meet its conditions (or,
-// with not, do not meet them) it has an answer. Without an answer it lets them pass
-// the next guards, as "allow" does.
+// guard is a rule before a location. Requests that meet its conditions (or, with not,
+// do not meet them) get its answer. Without an answer they skip the following guards,
+// as with "allow".
 type guard struct {
 	conditions
 	not    bool
 	answer *answer
-	then   func(rt route, rest []guard) // what becomes of the request, instead of an answer; rest stands behind this
-	behind bool                         // the answer, too, stands behind the access of the route
+	then   func(rt route, rest []guard) // handles the request, instead of an answer; rest are the guards after this one
+	behind bool                         // the route's access control applies to the answer too
 	passes int
-	lost   Note // what is refused when it cannot be said before a location
+	lost   Note // the refusal if goodgate cannot have the guard before a location
 }
 
-// mostSteps bounds the work that a small configuration can ask for.
+// mostSteps bounds the work for a small configuration.
 const mostSteps = 100_000
 
-// guarded adds a route behind its guards: routes are tried in order, and the first
-// that matches has the request.
+// guarded adds a route behind its guards. goodgate tries routes in order, and the first
+// that matches gets the request.
 func (r *Result) guarded(rt route, guards []guard) {
 	if r.steps++; r.steps > mostSteps {
 		r.refuse("", "routes", "there are more conditions than convert can combine, so their restrictions would be lost")
@@ -67,8 +67,8 @@ func (r *Result) guarded(rt route, guards []guard) {
 	}
 }
 
-// ahead adds the guards that answer before anything else is looked at, once for all
-// that follows, and returns the others.
+// ahead adds the guards that answer before all others, once for all following routes,
+// and returns the rest.
 func (r *Result) ahead(rt route, guards []guard) []guard {
 	for i, g := range guards {
 		if g.answer == nil || g.not || g.then != nil {
@@ -87,18 +87,18 @@ func (r *Result) ahead(rt route, guards []guard) []guard {
 	return nil
 }
 
-// answering is the route with an answer instead of its pool.
+// answering returns the route with an answer instead of its pool.
 func (r route) answering(a answer) route {
 	return route{conditions: r.conditions, answer: a, setResponse: a.fields, unlogged: r.unlogged}
 }
 
-// verdict says of two conditions whether both can hold.
+// verdict tells whether two conditions can both hold.
 type verdict int
 
 const (
 	possible verdict = iota
 	impossible
-	unsayable // they may, but a route cannot ask for both
+	unsayable // both can hold, but a route cannot have both
 )
 
 // and returns the conditions that hold when both do.
@@ -166,7 +166,8 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	return out, can
 }
 
-// narrower is the value that meets both of two conditions on one; * stands for all.
+// narrower returns the value that meets both of two conditions on one value. * stands
+// for any value.
 func narrower(have, value string) (string, bool) {
 	if value == "*" && have != "" {
 		return have, true
@@ -183,7 +184,7 @@ func (c *conditions) ask(key, name, value string) {
 	c.asked[asked{key, name}] = value
 }
 
-// bothHosts returns the hosts of which one of each list stands for.
+// bothHosts returns the hosts that one name of each list covers.
 func bothHosts(a, b []string) ([]string, verdict) {
 	wide := func(list []string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return strings.HasPrefix(s, "*") })
@@ -207,14 +208,13 @@ func bothHosts(a, b []string) ([]string, verdict) {
 	return in, possible
 }
 
-// stands reports whether a name, perhaps with a wildcard, stands for another one.
+// stands reports whether a name, perhaps with a wildcard, covers another one.
 func stands(pattern, name string) bool {
 	rest, wild := strings.CutPrefix(pattern, "*")
 	return strings.EqualFold(pattern, name) || wild && strings.HasSuffix(strings.ToLower(name), strings.ToLower(rest))
 }
 
-// opposite are the conditions of all other requests, where a route has a word for
-// them.
+// opposite returns the conditions of all other requests, if a route can express them.
 func (c conditions) opposite() (conditions, bool) {
 	other := map[string]string{"http": "https", "https": "http"}[c.scheme]
 	c.scheme = ""

@@ -25,7 +25,7 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.frontend(s)
 		case front(s):
 			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "left out: goodgate forwards only HTTP (mode http)")
-		case slices.Contains([]string{"backend", "global", "defaults", "userlist", "resolvers"}, s.Kind): // read by those who name them
+		case slices.Contains([]string{"backend", "global", "defaults", "userlist", "resolvers"}, s.Kind): // read where they are named
 		default:
 			h.note("", s.Kind+" "+s.Name, "left out: goodgate has no equivalent")
 		}
@@ -49,19 +49,20 @@ type fromHAProxy struct {
 	reached map[*haproxy.Section]bool
 
 	moved       bool // the frontend has changed the path
-	anotherPath bool // where conditions are read, the path is no longer the client's
+	anotherPath bool // the conditions being read are about a changed path
 }
 
 func (h *fromHAProxy) isHTTP(s *haproxy.Section) bool { return s.One("mode").Word(1) == "http" }
 
-// use says that a line has been converted, or that what is lost is said.
+// use marks lines that have been converted, or whose loss has been reported.
 func (h *fromHAProxy) use(lines ...haproxy.Line) {
 	for _, l := range lines {
 		h.done[l.No] = true
 	}
 }
 
-// left notes the lines that were not converted, and refuses those that protect.
+// left notes the lines that were not converted, and refuses those that protect
+// something.
 func (h *fromHAProxy) left(s *haproxy.Section) {
 	for _, l := range s.Lines {
 		name := h.name(l)
@@ -77,7 +78,8 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 	}
 }
 
-// name is what a line does: its first word, and as many more as say what.
+// name returns a short name of a line: its first word, and as many more as identify the
+// action.
 func (h *fromHAProxy) name(l haproxy.Line) string {
 	words := 1
 	switch l.Word(0) {
@@ -90,11 +92,11 @@ func (h *fromHAProxy) name(l haproxy.Line) string {
 	return name
 }
 
-// isReadByName reports whether a line is looked up where it holds, or needs nothing
-// here.
+// isReadByName reports whether another function looks the line up, or the line needs no
+// equivalent.
 func isReadByName(l haproxy.Line) bool {
 	second := map[string][]string{
-		// the others are about waits that goodgate bounds by itself
+		// goodgate has its own bounds for the other waits
 		"timeout": {"connect", "server", "client", "http-request", "http-keep-alive", "check", "tunnel", "queue", "client-fin", "server-fin"},
 		// goodgate has its own log, sends X-Forwarded-For, keeps connections, and tries another upstream
 		"option":     {"httplog", "tcplog", "dontlognull", "dontlog-normal", "forwardfor", "httpchk", "tcp-check", "http-server-close", "http-keep-alive", "redispatch", "log-health-checks", "http-buffer-request", "tcp-smart-accept", "tcp-smart-connect", "tcpka", "clitcpka", "srvtcpka", "splice-auto", "splice-request", "splice-response", "log-separate-errors", "prefer-last-server", "contstats", "abortonclose"},
@@ -107,8 +109,8 @@ func isReadByName(l haproxy.Line) bool {
 		slices.Contains([]string{"mode", "bind", "server", "default_backend", "acl", "balance", "log", "log-format", "log-tag", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse", "id", "unique-id-format"}, l.Word(0))
 }
 
-// hidesOrLimits reports what is lost with a line that restricts access, limits or
-// hides something.
+// hidesOrLimits returns what would be lost without a line that restricts access, limits
+// or hides something.
 func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 	const in = "its restrictions would be lost"
 	action := l.Word(1)
@@ -155,7 +157,7 @@ func (h *fromHAProxy) binds(s *haproxy.Section) {
 	}
 }
 
-// bound are the addresses of a bind line, as goodgate has them.
+// bound returns the addresses of a bind line in goodgate's form.
 func bound(b haproxy.Line) (all []string) {
 	for a := range strings.SplitSeq(b.Word(1), ",") {
 		for _, family := range []string{"ipv4@", "ipv6@", "unix@"} {
@@ -204,7 +206,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		h.refuse(b.At(), "bind interface", "rules for clients of one network would apply to all clients")
 	}
 	if b.Has("accept-proxy") {
-		l.proxied = []string{"0.0.0.0/0", "::/0"} // as HAProxy takes it of everybody
+		l.proxied = []string{"0.0.0.0/0", "::/0"} // HAProxy accepts it from everybody
 	}
 	h.file.listeners = append(h.file.listeners, l)
 }
@@ -214,7 +216,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 var (
 	bindKnown = map[string]int{
 		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "proto": 1, "interface": 1, "namespace": 1,
-		// TLS and HTTP/2 have Go's ciphers and curves; the rest is about sockets and names
+		// Go chooses ciphers and curves; the rest is about sockets and names
 		"alpn": 1, "npn": 1, "ciphers": 1, "ciphersuites": 1, "curves": 1, "ecdhe": 1, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "prefer-client-ciphers": 0,
 		"v4v6": 0, "v6only": 0, "name": 1, "id": 1, "process": 1, "thread": 1, "shards": 1, "backlog": 1, "tfo": 0, "defer-accept": 0, "nice": 1, "level": 1, "maxconn": 1,
 	}
@@ -225,7 +227,8 @@ var (
 	}
 )
 
-// parameters notes those of a line that are neither read nor without meaning here.
+// parameters notes the parameters of a line that are neither converted nor without
+// meaning.
 func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int) {
 	for i := from; i < len(l.Words); i++ {
 		words, ok := known[l.Words[i]]
@@ -302,7 +305,7 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 	h.guarded(base, append(guards, end))
 }
 
-// backend converts a backend's rules and servers behind a route's conditions.
+// backend converts a backend's rules and servers, under a route's conditions.
 func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 	h.reached[s] = true
 	if !h.isHTTP(s) {

@@ -11,8 +11,8 @@ import (
 
 var httpAuth = regexp.MustCompile(`^http_auth\(([\w.:-]+)\)$`)
 
-// signIn are the guards of "http-request auth": whom its condition is about must be in a
-// userlist.
+// signIn returns the guards of "http-request auth": requests that meet its condition
+// must have credentials of a userlist.
 func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard) {
 	lost, _ := hidesOrLimits(l)
 	refuse := func(why string) {
@@ -50,8 +50,8 @@ func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard
 	}})
 }
 
-// userlist is the list whose users a line does not ask for a password, and the line
-// without that condition.
+// userlist returns the userlist whose users pass a line, and the line without that
+// condition.
 func (h *fromHAProxy) userlist(s *haproxy.Section, l haproxy.Line) (list string, rest haproxy.Line, ok bool) {
 	rest = l
 	at := slices.IndexFunc(l.Words, func(w string) bool { return w == "if" || w == "unless" })
@@ -98,7 +98,8 @@ func (h *fromHAProxy) userlist(s *haproxy.Section, l haproxy.Line) (list string,
 	return list, rest, true
 }
 
-// accounts are the users of a userlist, if goodgate can check each of their passwords.
+// accounts returns the users of a userlist. ok is false if goodgate cannot check one of
+// their passwords.
 func (h *fromHAProxy) accounts(list string) (all []account, ok bool) {
 	s := h.Find("userlist", list)
 	if s == nil {
@@ -114,7 +115,7 @@ func (h *fromHAProxy) accounts(list string) (all []account, ok bool) {
 	return all, true
 }
 
-// compressed converts the compression of a section's answers.
+// compressed converts the compression settings of a section.
 func (h *fromHAProxy) compressed(s *haproxy.Section, r *route) {
 	algorithms, types := s.One("compression", "algo"), s.One("compression", "type")
 	if !algorithms.Has("gzip") {

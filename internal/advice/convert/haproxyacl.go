@@ -14,11 +14,11 @@ type term struct {
 	hasNot []conditions
 }
 
-// mostTerms bounds what "or" within "or" can become.
+// mostTerms bounds the number of terms that nested alternatives can become.
 const mostTerms = 200
 
-// alternatives makes guards of a rule and its terms. What must not hold lets a request
-// by first.
+// alternatives returns the guards of a rule with several terms. For what must not hold,
+// a guard lets the request pass first.
 func alternatives(terms []term, g guard) (all []guard) {
 	for _, t := range terms {
 		begin := len(all)
@@ -28,7 +28,7 @@ func alternatives(terms []term, g guard) (all []guard) {
 			}
 		}
 		for i := begin; i < len(all); i++ {
-			all[i].passes = len(all) - i // past the rule itself
+			all[i].passes = len(all) - i // also skips the rule itself
 		}
 		one := g
 		one.conditions = t.has
@@ -37,7 +37,7 @@ func alternatives(terms []term, g guard) (all []guard) {
 	return all
 }
 
-// terms reads a line's condition; ok is false when a route cannot ask for it.
+// terms reads a line's condition. ok is false if a route cannot express it.
 func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	if l.Word(0) == "monitor-uri" {
 		var c conditions
@@ -64,15 +64,15 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	return all, ok && sayable(all)
 }
 
-// sayable reports whether routes can tell what must hold from what must not.
+// sayable reports whether routes can separate what must hold from what must not.
 func sayable(terms []term) bool {
 	return !slices.ContainsFunc(terms, func(t term) bool {
 		return slices.ContainsFunc(t.hasNot, func(not conditions) bool { _, can := t.has.and(not); return can == unsayable })
 	})
 }
 
-// negated is what holds when none of the terms does; those that have a part that must
-// not hold cannot be turned round.
+// negated returns terms that hold if none of the given ones does. It cannot negate
+// terms with a part that must not hold.
 func negated(all []term) ([]term, bool) {
 	var out term
 	if len(all) == 1 && len(all[0].hasNot) == 0 {
@@ -103,8 +103,8 @@ func splitOr(words []string) (all [][]string) {
 	return all
 }
 
-// conjunction reads tests that must all hold. A test that has alternatives multiplies
-// the terms. A strict one must not let anything by.
+// conjunction reads tests that must all hold. A test with alternatives multiplies the
+// terms. A strict test must not let any request pass by mistake.
 func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string, strict bool) ([]term, bool) {
 	terms := []term{{}}
 	for len(words) > 0 {
@@ -143,7 +143,7 @@ func (h *fromHAProxy) conjunction(s *haproxy.Section, words []string, strict boo
 	return terms, true
 }
 
-// times joins terms with a test's alternatives.
+// times combines terms with the alternatives of a test.
 func times(terms []term, either []conditions, not bool) (out []term, ok bool) {
 	if len(either) == 1 && not {
 		if other, ok := either[0].opposite(); ok {
@@ -169,7 +169,7 @@ func times(terms []term, either []conditions, not bool) (out []term, ok bool) {
 	return out, len(out) > 0
 }
 
-// acl returns the tests of a named acl, of which one must hold.
+// acl returns the tests of a named acl, one of which must hold.
 func (h *fromHAProxy) acl(s *haproxy.Section, name string) (tests [][]string) {
 	if method, ok := strings.CutPrefix(name, "METH_"); ok {
 		return [][]string{{"method", method}}
@@ -213,7 +213,7 @@ func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok
 	case what == "TRUE" || what == "always_true":
 		return []conditions{{}}, true
 	case h.anotherPath && (strings.HasPrefix(what, "path") || what == "url"):
-		return nil, false // a route sees the client's path
+		return nil, false // routes match the client's path
 	case strings.HasPrefix(what, "path") || what == "url_beg" || what == "url":
 		return paths(strings.TrimPrefix(what, "path"), how, values, anyCase)
 	case what == "method" || what == "src":
@@ -222,7 +222,7 @@ func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok
 	return fields(what, how, values, anyCase, strict)
 }
 
-// oneOf are tests whose values a route takes as a list.
+// oneOf returns the conditions of a test whose values a route accepts as a list.
 func oneOf(what string, values []string) ([]conditions, bool) {
 	var c conditions
 	for _, v := range values {
@@ -241,7 +241,7 @@ func oneOf(what string, values []string) ([]conditions, bool) {
 	return []conditions{c}, len(values) > 0
 }
 
-// paths are the tests path, path_beg, path_end, path_sub, path_dir and path_reg.
+// paths reads the tests path, path_beg, path_end, path_sub, path_dir and path_reg.
 func paths(kind, how string, values []string, anyCase bool) (either []conditions, ok bool) {
 	if kind = strings.TrimPrefix(kind, "_"); how != "" {
 		kind = how

@@ -14,8 +14,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// health converts the checks: httpchk is an HTTP check, tcp-check a conversation, check
-// alone the default, and without it there is none.
+// health converts the health checks: httpchk to an HTTP check, tcp-check to a TCP check
+// with steps, and check alone to the default check. Servers without check get the
+// default check too, with a note.
 func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	web, tcp := s.One("option", "httpchk"), s.One("option", "tcp-check")
 	var parts []string
@@ -36,8 +37,8 @@ func (h *fromHAProxy) health(s *haproxy.Section, p *pool, checked bool) {
 	p.health = strings.Join(append(parts, h.agent(s)...), ", ")
 }
 
-// tracking converts "track BACKEND/SERVER", where the servers of a pool take the verdicts of
-// another one's.
+// tracking converts "track BACKEND/SERVER": the pool takes the results of another
+// pool's health checks.
 func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
 	text := h.ofServers(s, "track")
 	if text == "" {
@@ -60,14 +61,15 @@ func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
 	return true
 }
 
-// ofServers returns the value of a parameter of the servers, which all have to share, empty without one.
+// ofServers returns the value of a parameter that all servers must have in common,
+// empty if they have none.
 func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 	common := s.One("default-server").After(name)
 	value, first := common, true
 	for _, l := range s.All("server") {
 		own := cmp.Or(l.After(name), common)
 		if backend, _, found := strings.Cut(own, "/"); found && name == "track" {
-			own = backend + "/" // each server may track its own
+			own = backend + "/" // each server may track one of its own
 		}
 		if first {
 			value, first = own, false
@@ -98,7 +100,7 @@ func (h *fromHAProxy) checkTimes(s *haproxy.Section) (parts []string) {
 	return parts
 }
 
-// checkTarget converts where checks go.
+// checkTarget converts the address that health checks go to.
 func (h *fromHAProxy) checkTarget(s *haproxy.Section) (parts []string) {
 	if port := h.ofServers(s, "port"); port != "" {
 		if !isPort(port) {
@@ -136,8 +138,8 @@ func (h *fromHAProxy) httpCheck(s *haproxy.Section, chk haproxy.Line) []string {
 	return append([]string{"method: " + word(method), "path: " + quote(path), "expect: {" + expect + "}"}, parts...)
 }
 
-// checkSequence converts where http-check connects to, and says what a check with several
-// steps loses: goodgate's sends one request.
+// checkSequence converts the address of http-check connect. It notes the steps that are
+// left out, because goodgate's check sends one request.
 func (h *fromHAProxy) checkSequence(s *haproxy.Section) (parts []string) {
 	for _, kind := range []string{"connect", "send", "expect"} {
 		list := s.All("http-check", kind)
@@ -168,7 +170,7 @@ func (h *fromHAProxy) checkSequence(s *haproxy.Section) (parts []string) {
 	return parts
 }
 
-// checkFields converts the fields that a check sends.
+// checkFields converts the headers of a check.
 func (h *fromHAProxy) checkFields(send haproxy.Line) (parts []string) {
 	fields := map[string]string{}
 	for i := range send.Words {
@@ -189,7 +191,7 @@ func (h *fromHAProxy) checkFields(send haproxy.Line) (parts []string) {
 	return parts
 }
 
-// httpExpect converts http-check expect. ok is false for what cannot be said.
+// httpExpect converts http-check expect. ok is false if goodgate cannot express it.
 func (h *fromHAProxy) httpExpect(s *haproxy.Section) (expect string, ok bool) {
 	l := s.One("http-check", "expect")
 	if len(l.Words) == 0 {
@@ -265,7 +267,8 @@ func (h *fromHAProxy) tcpCheck(s *haproxy.Section) []string {
 	return []string{"type: tcp", "steps: [" + strings.Join(steps, ", ") + "]"}
 }
 
-// tcpStep converts a line. Without a key it says nothing, which ok tells to be right.
+// tcpStep converts a tcp-check line. ok is true with an empty key for a line that needs
+// no step.
 func tcpStep(l haproxy.Line) (key, value string, ok bool) {
 	kind, text := l.Word(1), l.Word(len(l.Words)-1)
 	isHex := func(s string) bool { b, err := hex.DecodeString(s); return err == nil && len(b) > 0 }

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// headers converts what is done to fields and to the path, without a condition.
+// headers converts changes of headers and of the path that have no condition.
 func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
 	for _, l := range slices.Concat(s.All("http-request"), s.All("http-response"), s.All("http-after-response")) {
 		if !h.changes(s, l) {
@@ -17,7 +17,7 @@ func (h *fromHAProxy) headers(s *haproxy.Section, r *route) {
 	}
 }
 
-// edit converts what a line does to fields or to the path.
+// edit converts a line that changes headers or the path.
 func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
 	isRequest := l.Word(0) == "http-request"
 	name := l.Word(2)
@@ -47,7 +47,7 @@ func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
 		if !isRequest || conditional || !ok || !isPath(to) || strings.ContainsAny(to, `\%`) || r.rewrite[0]+r.add != "" {
 			return // it is noted
 		}
-		r.rewrite = [2]string{re, to} // HAProxy, too, replaces the whole of a path in which it finds it
+		r.rewrite = [2]string{re, to} // HAProxy, too, replaces the whole path in which it finds the expression
 		h.use(l)
 	case "set-path":
 		if isRequest && !conditional && setPath(name, r) {
@@ -56,8 +56,8 @@ func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
 	}
 }
 
-// changes reports whether a line changes some requests, in a way that no later line of
-// the section undoes for all.
+// changes reports whether a line changes some requests, and no later line of the
+// section overrides it for all requests.
 func (h *fromHAProxy) changes(s *haproxy.Section, l haproxy.Line) bool {
 	if l.Word(0) != "http-request" || !l.Has("if") && !l.Has("unless") || len(l.Words) < 5 {
 		return false
@@ -75,11 +75,11 @@ func (h *fromHAProxy) changes(s *haproxy.Section, l haproxy.Line) bool {
 	})
 }
 
-// changing are the guards of a line that changes some requests.
+// changing returns the guards of a line that changes some requests.
 func (h *fromHAProxy) changing(s *haproxy.Section, l haproxy.Line) []guard {
 	terms, ok := h.terms(s, l)
 	if !ok && strings.HasSuffix(l.Word(1), "et-header") {
-		h.edit(l, &route{}, true) // which says so
+		h.edit(l, &route{}, true) // notes or refuses the line
 	}
 	if !ok {
 		return nil // it is refused, or noted
@@ -93,18 +93,17 @@ func (h *fromHAProxy) changing(s *haproxy.Section, l haproxy.Line) []guard {
 // pathChanges are the actions that change the path.
 var pathChanges = []string{"set-path", "replace-path", "set-pathq", "replace-pathq", "set-uri", "replace-uri", "normalize-uri"}
 
-// pathChanged reports whether the path is another one before a line of a section is
-// looked at.
+// pathChanged reports whether an earlier line of the section changes the path.
 func pathChanged(s *haproxy.Section, l haproxy.Line) bool {
 	return slices.ContainsFunc(s.All("http-request"), func(o haproxy.Line) bool {
 		return slices.Contains(pathChanges, o.Word(1)) && (o.No < l.No && l.Word(0) == "http-request" || l.Word(0) == "use_backend" || l.Word(0) == "redirect")
 	})
 }
 
-// cutPath is a path whose beginning is exchanged.
+// cutPath matches a path whose beginning is replaced.
 var cutPath = regexp.MustCompile(`^%\[path,regsub\(\^([^,()|$"'\\]+),([^,()"'\\$]*)\)\]$`)
 
-// setPath converts a path behind another one, or with another beginning.
+// setPath converts a path with a prefix before it, or with another beginning.
 func setPath(format string, r *route) bool {
 	if prefix, ok := strings.CutSuffix(format, "%[path]"); ok && isPath(prefix) && !strings.ContainsAny(prefix, "%") && r.rewrite[0] == "" {
 		r.add = strings.TrimSuffix(prefix, "/") + r.add
@@ -119,8 +118,8 @@ func setPath(format string, r *route) bool {
 	return ok
 }
 
-// replaced converts a change of Location or of cookies: HAProxy, too, replaces the whole of a
-// value in which it finds the expression.
+// replaced converts a change of Location or of cookies. HAProxy, too, replaces the
+// whole value in which it finds the expression.
 func (h *fromHAProxy) replaced(l haproxy.Line, r *route) bool {
 	re, ok := expression(l.Word(3), false)
 	to := strings.ReplaceAll(l.Word(4), "$", "$$")
@@ -152,12 +151,12 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 	isRequest, adds := l.Word(0) == "http-request", l.Word(1) == "add-header"
 	value, ok := logFormat(l.Word(3), isRequest)
 	if isRequest && r.rewrite[0]+r.add != "" && strings.Contains(strings.ReplaceAll(value, "{path", "{uri"), "{uri") {
-		ok = false // it is of the path as it was changed
+		ok = false // it would use the changed path
 	}
 	h.use(l)
 	switch {
 	case isRequest && bySelf(name):
-		// goodgate sends these by itself
+		// goodgate always sends these
 	case isRequest && strings.EqualFold(name, "Host") && !conditional && isName(value):
 		r.host = value
 	case !isField(name) || conditional:
@@ -175,7 +174,7 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 		r.addResponse = with(r.addResponse, name, value)
 	default:
 		r.setResponse = with(r.setResponse, name, value)
-		if l.Word(0) == "http-after-response" { // of HAProxy's own answers as well
+		if l.Word(0) == "http-after-response" { // applies to HAProxy's own answers too
 			r.setError = with(r.setError, name, value)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
-// logs converts where the frontends log to, and their format, if they have one.
+// logs converts the log targets of the frontends, and their log-format.
 func (h *fromHAProxy) logs() {
 	var all []haproxy.Line
 	format := haproxy.Line{}
@@ -87,7 +87,7 @@ func (h *fromHAProxy) logTo(d haproxy.Line, l *accessLog) {
 
 var facilities = []string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
 
-// logAlias are HAProxy's variables of a log with those of goodgate's format.
+// logAlias maps HAProxy's log variables to those of goodgate's log format.
 var logAlias = map[string]string{
 	"%ci": "$remote_addr", "%cp": "$remote_port", "%fp": "$server_port", "%ST": "$status", "%B": "$bytes_sent", "%U": "$request_length", "%HM": "$request_method", "%HU": "$request_uri",
 	"%HP": "$uri", "%HQ": "$is_args$args", "%HV": "$server_protocol", "%r": "$request", "%ID": "$request_id", "%Tl": "$time_local", "%H": "$hostname", "%pid": "$pid", "%b": "$pool", "%s": "$upstream",
@@ -98,7 +98,8 @@ var logAlias = map[string]string{
 
 var logWord = regexp.MustCompile(`%(?:\{[^{}]*\})?(?:\[[^\[\]]*\]|\w+)`)
 
-// logLine writes a format with goodgate's variables; unknown is the first that it lacks.
+// logLine replaces HAProxy's variables by goodgate's. unknown is the first variable
+// that goodgate lacks.
 func logLine(text string) (line, unknown string) {
 	quotes := strings.ReplaceAll(text, "%{+Q}", "\x00%") // the value in quotes
 	line = strings.ReplaceAll(logWord.ReplaceAllStringFunc(strings.ReplaceAll(quotes, "%%", "\x01"), func(v string) string {

@@ -7,12 +7,12 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// pool converts a backend, once.
+// pool converts a backend. Each backend becomes one pool.
 func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	if name, known := h.pools[s.Name]; known {
 		return name
 	}
-	h.pools[s.Name] = "" // for a backend whose checks are its own after all
+	h.pools[s.Name] = "" // so that a backend that tracks itself ends here
 	p := &pool{
 		name: freeName(h.file.pools, s.Name), policy: "round_robin",
 		dial: s.Timeout("connect"), response: s.Timeout("server"),
@@ -36,7 +36,7 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 	return p.name
 }
 
-// server converts a server line; it reports whether the server is checked.
+// server converts a server line. It reports whether the server has a health check.
 func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	address := l.Word(2)
 	out := server{}

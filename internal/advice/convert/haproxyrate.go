@@ -13,8 +13,8 @@ var requestRate = regexp.MustCompile(`^\{ (?:sc0?_http_req_rate\(0(?:,[^)]*)?\)|
 
 var storedRate = regexp.MustCompile(`http_req_rate\(([0-9a-z]+)\)`)
 
-// rate converts a deny by the rate that a stick-table keeps of clients' addresses, or of a
-// field or cookie.
+// rate converts a deny by the request rate that a stick-table counts by client address,
+// header or cookie.
 func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 	i := slices.Index(l.Words, "if")
 	if i < 0 || l.Word(0) != "http-request" || l.Word(1) != "deny" && l.Word(1) != "tarpit" {
@@ -41,7 +41,7 @@ func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 		return false
 	}
 	if m[1] == "ge" {
-		most-- // the request is counted already
+		most-- // this request is already counted
 	}
 	span, ok := haproxy.Duration(per[1])
 	if !ok || most < 1 || most > 1e7 || span.Milliseconds() < 1 || span.Hours() > 24 {
@@ -58,7 +58,7 @@ func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 	return true
 }
 
-// tracked is what the counter 0 of a section counts by, with the lines that say so.
+// tracked returns the key of a section's counter 0, and the lines that define it.
 func (h *fromHAProxy) tracked(s *haproxy.Section, bySource bool) (on string, tracks []haproxy.Line, ok bool) {
 	for _, l := range slices.Concat(s.All("tcp-request", "connection", "track-sc0"), s.All("tcp-request", "content", "track-sc0"), s.All("http-request", "track-sc0")) {
 		fetch := l.Words[slices.Index(l.Words, "track-sc0")+1:]
@@ -74,7 +74,7 @@ func (h *fromHAProxy) tracked(s *haproxy.Section, bySource bool) (on string, tra
 	return on, tracks, on != ""
 }
 
-// table is the stick-table of a section, or of the one that its tracking names.
+// table returns the stick-table of a section, or the one that its track line names.
 func (h *fromHAProxy) table(s *haproxy.Section, tracks []haproxy.Line, on string) (haproxy.Line, bool) {
 	table := s.One("stick-table")
 	for _, l := range tracks {

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// rules are the guards of a section's rules, in HAProxy's order.
+// rules returns the guards of a section's rules, in HAProxy's order.
 func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 	var lines []haproxy.Line
 	for _, first := range []string{"monitor-uri", "tcp-request", "http-request", "redirect"} {
@@ -36,7 +36,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			continue // it is refused
 		}
 		if a != nil {
-			for name, value := range r.setError { // of all answers
+			for name, value := range r.setError { // headers of all answers
 				a.fields = with(a.fields, name, value)
 			}
 		}
@@ -47,7 +47,7 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		lost, _ := hidesOrLimits(l)
 		g := guard{answer: a, behind: true, lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") " + lost}}
 		for _, g := range alternatives(terms, g) {
-			if passes && g.passes == 0 { // not one that only passes this rule
+			if passes && g.passes == 0 { // not a guard that only skips this rule
 				passing = append(passing, len(guards))
 			}
 			guards = append(guards, g)
@@ -59,7 +59,8 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 	return guards
 }
 
-// action is what a rule answers; passes is one that lets requests by the others.
+// action returns the answer of a rule. passes is true for a rule that lets requests
+// skip the others.
 func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 	action := l.Word(1)
 	if l.Word(0) == "tcp-request" {
@@ -89,7 +90,7 @@ func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 	return nil, false, false
 }
 
-// returned gives an answer the body and the fields of "http-request return".
+// returned adds the body and the headers of "http-request return" to an answer.
 func returned(l haproxy.Line, a *answer) (ok bool) {
 	a.body, a.kind = l.After("string"), l.After("content-type")
 	if ok = true; l.Has("lf-string") {
@@ -115,7 +116,8 @@ func deniedBy(l haproxy.Line, standard int) int {
 	return standard
 }
 
-// redirection converts "redirect scheme https", and those to a place or below a prefix.
+// redirection converts "redirect scheme https", "redirect location" and "redirect
+// prefix".
 func redirection(l haproxy.Line) (*answer, bool) {
 	a := &answer{status: 302}
 	if n, err := strconv.Atoi(l.After("code")); err == nil && slices.Contains([]int{301, 302, 303, 307, 308}, n) {

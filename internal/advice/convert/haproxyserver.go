@@ -11,8 +11,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// withDefaults is a server line with what default-server says of all servers. What the
-// line says itself takes precedence.
+// withDefaults returns a server line with the parameters of default-server added.
+// Parameters of the line itself take precedence.
 func withDefaults(s *haproxy.Section, l haproxy.Line) haproxy.Line {
 	l.Words = slices.Clone(l.Words)
 	common := s.One("default-server").Words
@@ -26,8 +26,8 @@ func withDefaults(s *haproxy.Section, l haproxy.Line) haproxy.Line {
 	return l
 }
 
-// servers adds the servers of a backend to its pool. It reports whether one of them is
-// checked.
+// servers adds the servers of a backend to its pool. It reports whether one of them has
+// a health check.
 func (h *fromHAProxy) servers(s *haproxy.Section, p *pool) (checked bool) {
 	for _, l := range s.All("server") {
 		checked = h.server(withDefaults(s, l), s, p) || checked
@@ -47,7 +47,7 @@ func (h *fromHAProxy) servers(s *haproxy.Section, p *pool) (checked bool) {
 	return checked
 }
 
-// shared converts parameters that a server has and that are the pool's here.
+// shared converts server parameters that are settings of the pool in goodgate.
 func (h *fromHAProxy) shared(s *haproxy.Section, p *pool) {
 	if d, ok := haproxy.Duration(h.ofServers(s, "slowstart")); ok {
 		p.slowStart = d
@@ -67,7 +67,7 @@ func (h *fromHAProxy) shared(s *haproxy.Section, p *pool) {
 	}
 }
 
-// resolver is the first server of a resolvers section; a pool asks one.
+// resolver converts the first server of a resolvers section, because a pool asks one.
 func (h *fromHAProxy) resolver(name string, p *pool) {
 	s := h.Find("resolvers", name)
 	if s == nil {
@@ -75,7 +75,7 @@ func (h *fromHAProxy) resolver(name string, p *pool) {
 	}
 	servers := s.All("nameserver")
 	if len(servers) == 0 {
-		return // the system's are asked
+		return // goodgate asks the system's resolver
 	}
 	address := strings.TrimPrefix(strings.TrimPrefix(servers[0].Word(2), "udp@"), "tcp@")
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -90,8 +90,7 @@ func (h *fromHAProxy) resolver(name string, p *pool) {
 	}
 }
 
-// persistence converts "cookie NAME insert", by which HAProxy sends a client to the same
-// server again.
+// persistence converts "cookie NAME insert", HAProxy's sticky sessions.
 func (h *fromHAProxy) persistence(s *haproxy.Section, p *pool) {
 	l := s.One("cookie")
 	if len(l.Words) == 0 || !h.anyCookie(s) {
@@ -111,14 +110,14 @@ func (h *fromHAProxy) persistence(s *haproxy.Section, p *pool) {
 	}
 }
 
-// anyCookie reports whether the servers have values for the cookie, without which HAProxy
-// sets none.
+// anyCookie reports whether the servers have cookie values. Without them HAProxy sets
+// no cookie.
 func (h *fromHAProxy) anyCookie(s *haproxy.Section) bool {
 	return slices.ContainsFunc(s.All("server"), func(l haproxy.Line) bool { return l.Has("cookie") }) || s.One("cookie").Has("dynamic")
 }
 
-// retryOn converts what HAProxy sends again: statuses beside the failures that goodgate
-// always sends again.
+// retryOn converts the statuses on which HAProxy retries. goodgate always retries on
+// the other failures.
 func (h *fromHAProxy) retryOn(s *haproxy.Section, p *pool) {
 	l := s.One("retry-on")
 	h.use(l)
@@ -136,7 +135,8 @@ func (h *fromHAProxy) retryOn(s *haproxy.Section, p *pool) {
 	}
 }
 
-// hashed is what goodgate hashes for a fetch of HAProxy; ok is false when there is none.
+// hashed returns the hash key for a sample of HAProxy. ok is false if goodgate has
+// none.
 func hashed(fetch string) (on string, ok bool) {
 	m := fetched.FindStringSubmatch(strings.TrimPrefix(fetch, "req."))
 	switch {
@@ -186,14 +186,14 @@ func (h *fromHAProxy) balance(s *haproxy.Section, p *pool) {
 	}
 	if isHash {
 		p.policy, p.hashOn = "hash", on
-		h.use(s.One("hash-type")) // is always consistent
+		h.use(s.One("hash-type")) // goodgate's hash is always consistent
 	} else if on != "" || strings.HasPrefix(l.Word(1), "h") {
 		h.note(l.At(), "balance "+l.Word(1), "goodgate has no equivalent and uses round_robin")
 	}
 }
 
-// maxOf is the number of connections for a rule that refuses those above it, by an address:
-// ge 10 lets in 9 if the new one is counted already.
+// maxOf returns the number of connections that a rule allows for each address: "ge 10"
+// allows 9 if the new connection is already counted.
 func maxOf(op string, number int, counted bool) int {
 	if op == "gt" {
 		number++
@@ -204,8 +204,8 @@ func maxOf(op string, number int, counted bool) int {
 	return number
 }
 
-// perClient converts "tcp-request connection reject" by the number of connections that a
-// client's address has.
+// perClient converts a "tcp-request connection reject" by the number of a client's
+// connections.
 func (h *fromHAProxy) perClient(s *haproxy.Section, l haproxy.Line) bool {
 	m := connections.FindStringSubmatch(strings.Join(l.Words, " "))
 	table := s.One("stick-table")

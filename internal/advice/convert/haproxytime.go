@@ -8,10 +8,10 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// connections is a rule about the connections that a client has.
+// connections matches a rule about the number of a client's connections.
 var connections = regexp.MustCompile(`^tcp-request connection reject if \{ (?:src_conn_cur|sc0?_conn_cur(?:\(0\))?) (gt|ge) (\d+) \}$`)
 
-// timeouts converts those of a frontend's clients.
+// timeouts converts the client timeouts of a frontend.
 func (h *fromHAProxy) timeouts(s *haproxy.Section, l *listener) {
 	for _, t := range []struct {
 		name        string
@@ -31,7 +31,7 @@ func (h *fromHAProxy) timeouts(s *haproxy.Section, l *listener) {
 	}
 }
 
-// waits converts the timeouts of a backend that are not its servers'.
+// waits converts a backend's timeouts for tunnels and the queue.
 func waits(s *haproxy.Section, p *pool) {
 	if d := s.Timeout("tunnel"); d > 0 {
 		p.tunnel = min(max(d, time.Second), 168*time.Hour)
@@ -41,7 +41,8 @@ func waits(s *haproxy.Section, p *pool) {
 	}
 }
 
-// oldest is the oldest version of TLS by "ssl-min-ver", of a bind or for all of them.
+// oldest converts "ssl-min-ver" of a bind or of the global defaults: the oldest TLS
+// version.
 func (h *fromHAProxy) oldest(b haproxy.Line, l *listener) {
 	version := b.After("ssl-min-ver")
 	for _, s := range h.Sections {
@@ -54,8 +55,8 @@ func (h *fromHAProxy) oldest(b haproxy.Line, l *listener) {
 	}
 }
 
-// forwarded converts "option forwardfor", whose field goodgate sends by itself unless it has
-// another name.
+// forwarded converts "option forwardfor". goodgate sends this header by itself, unless
+// it has another name.
 func (h *fromHAProxy) forwarded(s *haproxy.Section, r *route) {
 	l := s.One("option", "forwardfor")
 	name := l.After("header")
@@ -72,7 +73,8 @@ func (h *fromHAProxy) forwarded(s *haproxy.Section, r *route) {
 	}
 }
 
-// sources converts "http-request set-src", by which a field has the client's address.
+// sources converts "http-request set-src", which takes the client's address from a
+// header.
 func (h *fromHAProxy) sources(s *haproxy.Section) {
 	for _, l := range s.All("http-request", "set-src") {
 		m := fetchedField.FindStringSubmatch(l.Word(2))
@@ -97,8 +99,8 @@ func (h *fromHAProxy) sources(s *haproxy.Section) {
 
 var fetchedField = regexp.MustCompile(`^(?:req\.)?(?:f?hdr|hdr_ip)\(([\w-]+)(?:,-?1)?\)$`)
 
-// onlyClients reports whether conditions ask for the client's address alone, or also for the
-// presence of the field.
+// onlyClients reports whether the conditions are about nothing but the client's address
+// and, perhaps, the presence of the header.
 func onlyClients(c conditions, field string) bool {
 	c.clients = nil
 	for name, value := range c.headers {

@@ -9,11 +9,11 @@ import (
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
-// fetched is a sample of a request: hdr(name), url_param(name), cook(name), with how it
-// is matched and what converts it.
+// fetched matches a sample of a request: hdr(name), url_param(name) or cook(name), with
+// its match method and converters.
 var fetched = regexp.MustCompile(`^(hdr|fhdr|url_param|urlp|cook)(?:_(beg|end|sub|reg|dom))?\(([^(),]+)\)((?:,(?:lower|url_dec|host_only|field\(1,:\)))*)$`)
 
-// fields are tests of the host and of other fields, of parameters and of cookies.
+// fields reads tests of the host, other headers, parameters and cookies.
 func fields(what, how string, values []string, anyCase, strict bool) (either []conditions, ok bool) {
 	m := fetched.FindStringSubmatch(what)
 	if m == nil {
@@ -50,7 +50,7 @@ func fields(what, how string, values []string, anyCase, strict bool) (either []c
 		}
 		either = append(either, c)
 	}
-	if len(either) > 1 && isHost && !slices.ContainsFunc(either, func(c conditions) bool { return len(c.hosts) == 0 }) { // a list says it in one route
+	if len(either) > 1 && isHost && !slices.ContainsFunc(either, func(c conditions) bool { return len(c.hosts) == 0 }) { // one route can have a list of values
 		for _, c := range either[1:] {
 			either[0].hosts = append(either[0].hosts, c.hosts...)
 		}
@@ -64,7 +64,7 @@ type fieldTest struct {
 	anyCase, strict bool
 }
 
-// there asks that it is there.
+// there returns the condition that the value is present.
 func (t fieldTest) there() (c conditions, ok bool) {
 	switch key := t.key(); key {
 	case askHeaderRegexp:
@@ -87,15 +87,15 @@ func (t fieldTest) key() string {
 	return askHeaderRegexp
 }
 
-// conditions asks for a value. Of a header, each part between commas is one for hdr; a
-// rule that is not strict may ask for the whole.
+// conditions returns the condition on a value. hdr tests each part of a header between
+// commas; a rule that is not strict may test the whole header.
 func (t fieldTest) conditions(value string) (c conditions, ok bool) {
 	letters := strings.ToLower(value) != strings.ToUpper(value)
 	if _, ok := t.there(); !ok || !isValue(value) {
 		return c, false
 	}
 	if t.how == "" && t.kind == "hdr" && strings.EqualFold(t.name, "Upgrade") && strings.EqualFold(value, "websocket") && !t.strict {
-		return conditions{headers: map[string]string{t.name: "*"}}, true // clients ask for nothing else
+		return conditions{headers: map[string]string{t.name: "*"}}, true // clients send no other value
 	}
 	list := t.kind == "hdr"
 	if t.how == "" && (!t.anyCase || !letters) && (!list || !t.strict) {
@@ -110,8 +110,8 @@ func (t fieldTest) conditions(value string) (c conditions, ok bool) {
 	return c, ok
 }
 
-// matching is the expression for a way to match; list is for values with commas between
-// them, each of which counts.
+// matching returns the expression for a match method. With list, it matches one value
+// between commas.
 func matching(how, value string, list bool) (string, bool) {
 	begin, end := "^", "$"
 	if list {
@@ -133,8 +133,8 @@ func matching(how, value string, list bool) (string, bool) {
 	return "", false
 }
 
-// anchored is an expression with other ends than ^ and $; ok is false when they stand
-// elsewhere than at its ends.
+// anchored replaces ^ and $ at the ends of an expression. ok is false if the expression
+// has them elsewhere.
 func anchored(re, begin, end string) (string, bool) {
 	if begin == "^" {
 		return re, true
@@ -151,7 +151,7 @@ func anchored(re, begin, end string) (string, bool) {
 	return map[bool]string{true: begin}[begins] + body + map[bool]string{true: end}[ends], true
 }
 
-// hostTest are the conditions on the host, whose case does not matter to a route.
+// hostTest returns the conditions on the host, which routes compare regardless of case.
 func hostTest(how, value string, anyCase bool) (c conditions, ok bool) {
 	low := strings.ToLower(value)
 	quoted := regexp.QuoteMeta(low)
@@ -180,7 +180,7 @@ func hostTest(how, value string, anyCase bool) (c conditions, ok bool) {
 	return c, !strings.Contains(value, ":")
 }
 
-// logged is a variable of a log format: %[sample], %ci, or a %.
+// logged matches a variable of a log format: %[sample], %ci, or a %.
 var logged = regexp.MustCompile(`%\[([^\[\]]*)\]|%%|%\w+|%`)
 
 // logVariables are HAProxy's with what goodgate has for each; of answers HAProxy has the
@@ -194,8 +194,8 @@ var (
 	logRequest = map[string]string{"path": "{path}", "query": "{args}", "url": "{uri}", "pathq": "{uri}", "base": "{host}{path}"}
 )
 
-// logFormat writes HAProxy's variables as goodgate's; ok is false when there is one that
-// it does not have.
+// logFormat replaces HAProxy's variables by goodgate's. ok is false if goodgate lacks
+// one.
 func logFormat(text string, ofRequest bool) (filled string, ok bool) {
 	ok = isValue(text) && vars.Literal(text)
 	filled = logged.ReplaceAllStringFunc(text, func(v string) string {

@@ -1,19 +1,19 @@
 package convert
 
-// meaningless are directives of nginx that need nothing here, each with the reason.
-// What is read where it belongs (such as proxy_set_header) is not among them: see
+// meaningless are directives of nginx that need no equivalent, with the reasons.
+// Directives that are converted where they apply (such as proxy_set_header) are in
 // readByName.
 var meaningless = map[string]string{
 	"#": "a comment",
 
-	// nginx's own process
+	// about nginx's process
 	"user":                    "goodgate is one process, under the user that starts it",
 	"worker_processes":        "one process uses all cores",
-	"worker_rlimit_nofile":    "is raised to the hard limit at the start",
-	"worker_connections":      "max_connections has a default by the file descriptors",
+	"worker_rlimit_nofile":    "goodgate raises its limit to the hard limit at start",
+	"worker_connections":      "the default of max_connections depends on the file descriptors",
 	"worker_priority":         "about nginx's process",
 	"worker_cpu_affinity":     "about nginx's process",
-	"worker_shutdown_timeout": "see shutdown",
+	"worker_shutdown_timeout": "shutdown.grace has a default",
 	"pid":                     "about nginx's process",
 	"daemon":                  "about nginx's process",
 	"master_process":          "about nginx's process",
@@ -30,7 +30,7 @@ var meaningless = map[string]string{
 	"timer_resolution":        "about nginx's process",
 	"debug_connection":        "about nginx's log",
 
-	// logs: goodgate has its own, for all requests
+	// logs: goodgate has its own
 	"error_log":            "goodgate has its own log",
 	"access_log":           "goodgate has its own log",
 	"log_format":           "goodgate has its own log",
@@ -41,7 +41,7 @@ var meaningless = map[string]string{
 	"limit_req_log_level":  "goodgate has its own log",
 	"limit_conn_log_level": "goodgate has its own log",
 
-	// files, which goodgate does not serve: a location that does is noted itself
+	// files, which goodgate does not serve; convert notes locations that serve files
 	"types":                    "about files",
 	"sendfile":                 "about files",
 	"sendfile_max_chunk":       "about files",
@@ -57,13 +57,13 @@ var meaningless = map[string]string{
 	"alias":                    "about files",
 	"etag":                     "about files",
 	"if_modified_since":        "about files",
-	"try_files":                "about files; a location that does more than that is noted",
-	"default_type":             "is read for return",
+	"try_files":                "about files; other uses are noted",
+	"default_type":             "converted with return",
 	"autoindex_exact_size":     "about files",
 	"gzip_static":              "about files",
 	"disable_symlinks":         "about files",
 
-	// sizes of tables and buffers, which grow as they must or have bounds of their own
+	// sizes of tables and buffers, which grow as needed or have goodgate's own bounds
 	"types_hash_max_size":            "a table's size",
 	"types_hash_bucket_size":         "a table's size",
 	"server_names_hash_bucket_size":  "a table's size",
@@ -78,99 +78,99 @@ var meaningless = map[string]string{
 	"request_pool_size":              "a buffer's size",
 	"postpone_output":                "a buffer's size",
 	"client_header_buffer_size":      "max_header has a default",
-	"client_body_buffer_size":        "bodies are never kept in files",
-	"client_body_temp_path":          "bodies are never kept in files",
-	"client_body_in_single_buffer":   "bodies are never kept in files",
-	"client_body_in_file_only":       "bodies are never kept in files",
-	"proxy_temp_path":                "answers are never kept in files",
-	"proxy_max_temp_file_size":       "answers are never kept in files",
-	"proxy_temp_file_write_size":     "answers are never kept in files",
-	"fastcgi_temp_path":              "goodgate speaks no FastCGI",
-	"uwsgi_temp_path":                "goodgate speaks no uwsgi",
-	"scgi_temp_path":                 "goodgate speaks no SCGI",
-	"proxy_buffering":                "answers are passed on as they come; small ones are kept until whole",
-	"proxy_buffer_size":              "the bound on an answer's header is fixed",
+	"client_body_buffer_size":        "goodgate keeps no bodies in files",
+	"client_body_temp_path":          "goodgate keeps no bodies in files",
+	"client_body_in_single_buffer":   "goodgate keeps no bodies in files",
+	"client_body_in_file_only":       "goodgate keeps no bodies in files",
+	"proxy_temp_path":                "goodgate keeps no answers in files",
+	"proxy_max_temp_file_size":       "goodgate keeps no answers in files",
+	"proxy_temp_file_write_size":     "goodgate keeps no answers in files",
+	"fastcgi_temp_path":              "goodgate does not speak FastCGI",
+	"uwsgi_temp_path":                "goodgate does not speak uwsgi",
+	"scgi_temp_path":                 "goodgate does not speak SCGI",
+	"proxy_buffering":                "goodgate streams answers, and buffers only small ones",
+	"proxy_buffer_size":              "goodgate has a fixed limit for response headers",
 	"proxy_buffers":                  "buffers are shared",
 	"proxy_busy_buffers_size":        "buffers are shared",
-	"subrequest_output_buffer_size":  "there are no subrequests",
+	"subrequest_output_buffer_size":  "goodgate makes no subrequests",
 
 	// connections: goodgate's defaults are at least as long as nginx's
 	"keepalive_disable":         "about browsers of 2009",
-	"tcp_nodelay":               "is always on",
-	"reset_timedout_connection": "is always so",
-	"lingering_close":           "is always so",
-	"lingering_time":            "has a bound of its own",
-	"lingering_timeout":         "has a bound of its own",
+	"tcp_nodelay":               "goodgate always does this",
+	"reset_timedout_connection": "goodgate always does this",
+	"lingering_close":           "goodgate always does this",
+	"lingering_time":            "goodgate has its own limit",
+	"lingering_timeout":         "goodgate has its own limit",
 	"resolver_timeout":          "dns.timeout has a default",
-	"grpc_send_timeout":         "bytes that an upstream does not acknowledge have a bound of their own",
-	"grpc_socket_keepalive":     "is always on",
-	"grpc_buffer_size":          "the bound on an answer's header is fixed",
-	"proxy_http_version":        "upstreams are spoken to by HTTP/1.1",
-	"proxy_send_timeout":        "bytes that an upstream does not acknowledge have a bound of their own",
-	"proxy_socket_keepalive":    "is always on",
-	"http2":                     "is on with TLS, and read with listen without",
+	"grpc_send_timeout":         "goodgate has its own limit for unacknowledged bytes",
+	"grpc_socket_keepalive":     "goodgate always does this",
+	"grpc_buffer_size":          "goodgate has a fixed limit for response headers",
+	"proxy_http_version":        "goodgate speaks HTTP/1.1 to upstreams by default",
+	"proxy_send_timeout":        "goodgate has its own limit for unacknowledged bytes",
+	"proxy_socket_keepalive":    "goodgate always does this",
+	"http2":                     "goodgate always offers it with TLS; without TLS, it is converted with listen",
 	"http2_max_field_size":      "max_header has a default",
 	"http2_max_header_size":     "max_header has a default",
-	"http2_idle_timeout":        "timeouts.keepalive holds",
-	"http3":                     "is on where listen says quic",
+	"http2_idle_timeout":        "timeouts.keepalive applies",
+	"http3":                     "converted with listen ... quic",
 	"quic_retry":                "about nginx's QUIC",
-	"http2_push_preload":        "browsers have given it up",
+	"http2_push_preload":        "browsers no longer support it",
 
 	// TLS
-	"ssl":                       "is read with listen",
-	"ssl_session_cache":         "sessions are resumed by tickets",
-	"ssl_session_timeout":       "sessions are resumed by tickets",
-	"ssl_session_tickets":       "tickets' keys change daily",
-	"ssl_session_ticket_key":    "tickets' keys change daily",
-	"ssl_prefer_server_ciphers": "the ciphers are Go's, in its order",
-	"ssl_ciphers":               "the ciphers are Go's, none of them weak",
-	"ssl_dhparam":               "DHE is not offered",
-	"ssl_ecdh_curve":            "the curves are Go's",
-	"ssl_buffer_size":           "record sizes adapt",
-	"ssl_early_data":            "is never taken",
+	"ssl":                       "converted with listen",
+	"ssl_session_cache":         "goodgate resumes sessions by tickets",
+	"ssl_session_timeout":       "goodgate resumes sessions by tickets",
+	"ssl_session_tickets":       "the ticket keys change daily",
+	"ssl_session_ticket_key":    "the ticket keys change daily",
+	"ssl_prefer_server_ciphers": "Go chooses the ciphers and their order",
+	"ssl_ciphers":               "Go chooses the ciphers, and none is weak",
+	"ssl_dhparam":               "goodgate does not offer DHE",
+	"ssl_ecdh_curve":            "Go chooses the curves",
+	"ssl_buffer_size":           "Go adapts the record size",
+	"ssl_early_data":            "goodgate never accepts early data",
 	"ssl_conf_command":          "about OpenSSL",
-	"proxy_pass_header":         "nothing is hidden unless proxy_hide_header says so",
-	"proxy_ssl_server_name":     "is always on",
-	"proxy_ssl_session_reuse":   "about speed alone",
-	"proxy_ssl_protocols":       "TLS 1.2 and 1.3",
-	"grpc_pass_header":          "nothing is hidden unless grpc_hide_header says so",
-	"grpc_ssl_server_name":      "is always on",
-	"grpc_ssl_session_reuse":    "about speed alone",
-	"grpc_ssl_protocols":        "TLS 1.2 and 1.3",
-	"grpc_ssl_ciphers":          "the ciphers are Go's",
-	"proxy_ssl_ciphers":         "the ciphers are Go's",
-	"ssl_stapling_verify":       "see tls.certificates.ocsp",
+	"proxy_pass_header":         "goodgate hides only what proxy_hide_header names",
+	"proxy_ssl_server_name":     "goodgate always does this",
+	"proxy_ssl_session_reuse":   "about speed only",
+	"proxy_ssl_protocols":       "goodgate uses TLS 1.2 or 1.3",
+	"grpc_pass_header":          "goodgate hides only what grpc_hide_header names",
+	"grpc_ssl_server_name":      "goodgate always does this",
+	"grpc_ssl_session_reuse":    "about speed only",
+	"grpc_ssl_protocols":        "goodgate uses TLS 1.2 or 1.3",
+	"grpc_ssl_ciphers":          "Go chooses the ciphers",
+	"proxy_ssl_ciphers":         "Go chooses the ciphers",
+	"ssl_stapling_verify":       "goodgate always verifies OCSP responses",
 
-	// parts of what is refused itself
-	"auth_basic_user_file":   "is about auth_basic",
-	"auth_jwt_key_file":      "is about auth_jwt",
-	"secure_link_md5":        "is about secure_link",
-	"modsecurity_rules":      "is about modsecurity",
-	"modsecurity_rules_file": "is about modsecurity",
+	// parts of directives that are refused
+	"auth_basic_user_file":   "part of auth_basic",
+	"auth_jwt_key_file":      "part of auth_jwt",
+	"secure_link_md5":        "part of secure_link",
+	"modsecurity_rules":      "part of modsecurity",
+	"modsecurity_rules_file": "part of modsecurity",
 
-	// what goodgate does anyway
+	// what goodgate always does
 	"server_tokens":               "goodgate sends no version",
-	"map":                         "is noted itself",
-	"set":                         "its readers are noted",
-	"geo":                         "is noted itself; its readers too",
-	"limit_req_zone":              "is read by limit_req",
-	"limit_conn_zone":             "is read by limit_conn",
-	"real_ip_recursive":           "is always on",
-	"ignore_invalid_headers":      "is always on",
-	"underscores_in_headers":      "they pass, unless they could be taken for a field that is decided by",
+	"map":                         "convert notes what it cannot convert",
+	"set":                         "convert notes the directives that use it",
+	"geo":                         "convert notes it, and the directives that use it",
+	"limit_req_zone":              "converted with limit_req",
+	"limit_conn_zone":             "converted with limit_conn",
+	"real_ip_recursive":           "goodgate always does this",
+	"ignore_invalid_headers":      "goodgate always does this",
+	"underscores_in_headers":      "goodgate drops only those that could be mistaken for a header in its configuration",
 	"msie_padding":                "about browsers of 2009",
 	"msie_refresh":                "about browsers of 2009",
 	"max_ranges":                  "about files",
-	"absolute_redirect":           "redirects are as they are written",
-	"port_in_redirect":            "redirects are as they are written",
-	"server_name_in_redirect":     "redirects are as they are written",
+	"absolute_redirect":           "goodgate sends redirects as they are written",
+	"port_in_redirect":            "goodgate sends redirects as they are written",
+	"server_name_in_redirect":     "goodgate sends redirects as they are written",
 	"uninitialized_variable_warn": "goodgate has its own log",
-	"break":                       "ends a list of rewrites",
-	"allow":                       "lets in, and takes nothing from anybody",
+	"break":                       "it only ends a list of rewrites",
+	"allow":                       "it restricts nothing",
 }
 
-// readByName are directives that are looked up where they hold, and noted there if
-// they cannot be said.
+// readByName are directives that other functions look up where they apply. Those
+// functions note what they cannot convert.
 var readByName = []string{
 	"http", "upstream", "server", "location", "listen", "server_name", "include", "error_page", "add_header", "resolver",
 	"proxy_pass", "proxy_set_header", "proxy_hide_header", "proxy_redirect", "proxy_cookie_domain", "proxy_cookie_path",
@@ -181,7 +181,8 @@ var readByName = []string{
 	"client_max_body_size", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "set_real_ip_from", "real_ip_header", "limit_req_status", "limit_conn_status", "limit_req_dry_run",
 }
 
-// turnedOff are directives that, with "off" or the like, ask for what goodgate does.
+// turnedOff maps directives to the value that asks for nothing goodgate does not do
+// anyway.
 var turnedOff = map[string]string{
 	"proxy_cookie_flags":         "off",
 	"auth_basic":                 "off",
@@ -218,7 +219,7 @@ var turnedOff = map[string]string{
 }
 
 // protecting are directives of nginx that restrict access, limit or hide something,
-// with what happens without them.
+// with what would be lost.
 var protecting = map[string]string{
 	"deny":                       "clients that it excludes would get access",
 	"proxy_cookie_flags":         "cookies would lack these flags, and scripts or other sites could use them",

@@ -7,10 +7,11 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// onlyReads is said of each mirror.
+// onlyReads is the text of a note for each mirror.
 const onlyReads = "GET and HEAD are mirrored: name other methods in mirror.methods, if the pool may execute them too"
 
-// mirrors converts Traefik's mirroring: of all requests of a route, to one service.
+// mirrors converts Traefik's mirroring, if it mirrors all requests of a route to one
+// service.
 func (t *traefik) mirrors(m *tree, d *draft) {
 	for _, in := range m.all("mirrors") {
 		name, here := bare(in.str("name"))
@@ -43,7 +44,7 @@ func (t *traefik) mirrors(m *tree, d *draft) {
 	}
 }
 
-// sameRequest is a proxy_pass that sends a mirror what the client has asked for.
+// sameRequest matches a proxy_pass that sends a mirror the client's path and query.
 var sameRequest = regexp.MustCompile(`^https?://([^/$]+)\$request_uri$`)
 
 // mirrored converts mirror.

@@ -32,8 +32,8 @@ func Nginx(c *nginxconf.Config) *Result {
 	return n.Result
 }
 
-// missing says that a file could not be read. Those that come with nginx have nothing
-// that matters here; another one may protect something.
+// missing reports a file that could not be read. Files that come with nginx have no
+// settings that matter; any other file may protect something.
 func (n *nginx) missing(problem string) {
 	for _, own := range []string{"mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "modules-enabled", "koi-utf", "koi-win", "win-utf"} {
 		if strings.Contains(problem, own) {
@@ -48,26 +48,26 @@ type nginx struct {
 	*nginxconf.Config
 	*Result
 	http  []*nginxconf.Directive
-	pools map[string]string             // name by what it does
-	done  map[*nginxconf.Directive]bool // what has been converted, or noted
-	pages []string                      // files of error pages that goodgate has
+	pools map[string]string             // name by settings
+	done  map[*nginxconf.Directive]bool // directives that have been converted or noted
+	pages []string                      // files that goodgate uses as error pages
 }
 
-// use says that directives have been converted, or that what is lost is said.
+// use marks directives that have been converted, or whose loss has been reported.
 func (n *nginx) use(list ...*nginxconf.Directive) {
 	for _, d := range list {
 		n.done[d] = true
 	}
 }
 
-// scope is a block with those around it, the outermost first.
+// scope is a block with the blocks around it, the outermost first.
 type scope [][]*nginxconf.Directive
 
-// within is the scope of a block in this one.
+// within returns the scope of a block in this one.
 func (s scope) within(block []*nginxconf.Directive) scope { return append(slices.Clone(s), block) }
 
-// any returns the directives of some names that hold here: those of the nearest block
-// that has one of them, as nginx inherits lists.
+// any returns the directives with these names that apply here: those of the nearest
+// block that has one, as nginx inherits lists.
 func (s scope) any(names ...string) []*nginxconf.Directive {
 	for _, block := range slices.Backward(s) {
 		if all := named(block, names...); len(all) > 0 {
@@ -77,8 +77,7 @@ func (s scope) any(names ...string) []*nginxconf.Directive {
 	return nil
 }
 
-// one returns the directive of a name that holds here, one without a name if there is
-// none.
+// one returns the directive with this name that applies here, or one without a name.
 func (s scope) one(name string) *nginxconf.Directive {
 	if all := s.any(name); len(all) > 0 {
 		return all[len(all)-1]
@@ -95,7 +94,8 @@ func named(block []*nginxconf.Directive, names ...string) (all []*nginxconf.Dire
 	return all
 }
 
-// left notes the directives that were not converted, and refuses those that protect.
+// left notes the directives that were not converted, and refuses those that protect
+// something.
 func (n *nginx) left(block []*nginxconf.Directive) {
 	for _, d := range block {
 		_, known := meaningless[d.Name]
@@ -109,7 +109,7 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 			continue
 		case d.Name == "return" && denies(d):
 			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would get access")
-		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate sees by itself whether a WebSocket is asked for
+		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate recognizes WebSocket requests by itself
 		case d.Name == "map" || d.Name == "geo":
 			n.note(d.At(), d.Name+" "+d.Arg(0), "left out: goodgate has no equivalent")
 		case known, turnedOff[d.Name] == d.Arg(0) && d.Arg(0) != "":
@@ -122,7 +122,7 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 	}
 }
 
-// said is a directive as it is named in a note.
+// said returns a directive as notes name it.
 func said(d *nginxconf.Directive) string {
 	switch d.Name {
 	case "rewrite", "set", "location", "proxy_pass", "grpc_pass":
@@ -131,7 +131,7 @@ func said(d *nginxconf.Directive) string {
 	return d.Name
 }
 
-// leftIf says what is lost with an "if" that was not converted.
+// leftIf reports what is lost with an "if" that was not converted.
 func (n *nginx) leftIf(d *nginxconf.Directive) {
 	what := "if (" + strings.Join(d.Args, " ") + ")"
 	for _, in := range d.Block {
@@ -149,7 +149,7 @@ func denies(d *nginxconf.Directive) bool {
 	return len(d.Arg(0)) == 3 && strings.Trim(d.Arg(0), "0123456789") == "" && d.Arg(0) >= "400"
 }
 
-// realIPFrom are the networks that are believed about the client, anywhere.
+// realIPFrom returns the networks of trusted proxies in all blocks.
 func (n *nginx) realIPFrom() (networks []string) {
 	all := named(n.http, "set_real_ip_from")
 	for _, s := range n.Servers {
@@ -167,10 +167,10 @@ func (n *nginx) realIPFrom() (networks []string) {
 	return networks
 }
 
-// trusted converts who is believed about the client.
+// trusted converts the trusted proxies.
 func (n *nginx) trusted() {
 	networks := n.realIPFrom()
-	header := "X-Real-IP" // as nginx takes it
+	header := "X-Real-IP" // nginx's default
 	for _, d := range named(n.http, "real_ip_header") {
 		header = d.Arg(0)
 	}

@@ -25,8 +25,8 @@ func (n *nginx) signIn(sc scope, r *route) {
 	n.note(d.At(), d.Name, "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others. A client gets 429 after 10 wrong passwords in a minute", name)
 }
 
-// either are the networks of "satisfy any", whose clients need no password and no
-// permission; nil where the list of allow and deny says more than these.
+// either returns the networks of "satisfy any", whose clients need neither a password
+// nor permission. It returns nil if allow and deny say anything else.
 func either(sc scope) (networks []string) {
 	rules := sc.any("allow", "deny")
 	for i, d := range rules {
@@ -42,7 +42,7 @@ func either(sc scope) (networks []string) {
 	return nil
 }
 
-// satisfied converts "satisfy any", once the route asks for a password or for permission.
+// satisfied converts "satisfy any", after the route's password or permission check.
 func (n *nginx) satisfied(sc scope, r *route) {
 	d := sc.one("satisfy")
 	networks := either(sc)
@@ -72,7 +72,7 @@ func (n *nginx) compressed(sc scope, r *route) {
 			types = append(types, strings.ToLower(t))
 		}
 	}
-	least := 20 // nginx's own
+	least := 20 // nginx's default
 	if text := sc.one("gzip_min_length").Arg(0); text != "" {
 		var err error
 		if least, err = strconv.Atoi(text); err != nil || least < 0 || least > 1<<30 {
@@ -82,6 +82,6 @@ func (n *nginx) compressed(sc scope, r *route) {
 	r.compress = "{encodings: gzip, types: " + list(types) + ", min_size: " + strconv.Itoa(least) + "B}"
 	n.use(d)
 	for _, name := range []string{"gzip_types", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_buffers", "gzip_disable", "gzip_http_version"} {
-		n.use(sc.one(name)) // the last of them say how, or for whom not, which the clients' Accept-Encoding does
+		n.use(sc.one(name)) // the last of these are about levels and old clients; goodgate goes by Accept-Encoding
 	}
 }

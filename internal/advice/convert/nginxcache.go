@@ -9,11 +9,11 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// wholeURL is a proxy_cache_key by which two URLs never share a response.
+// wholeURL matches a proxy_cache_key with which two URLs never share a response.
 var wholeURL = regexp.MustCompile(`^(?:\$scheme|\$request_method|\$proxy_host|\$host|\$http_host|[-_:|./ ])*\$request_uri$`)
 
-// cached converts proxy_cache, where nginx keeps nothing that goodgate would not, and
-// keeps it apart by the same.
+// cached converts proxy_cache, if nginx caches no response that goodgate would not, and
+// has an equivalent key.
 func (n *nginx) cached(p *place, r *route) {
 	d := p.one("proxy_cache")
 	if d.Name == "" || d.Arg(0) == "off" || strings.Contains(d.Arg(0), "$") {
@@ -41,7 +41,7 @@ func (n *nginx) cached(p *place, r *route) {
 	n.use(d, p.one("proxy_cache_key"))
 	n.use(p.any("proxy_cache_valid")...)
 	for _, name := range []string{"proxy_cache_lock", "proxy_cache_lock_timeout", "proxy_cache_lock_age", "proxy_cache_revalidate"} {
-		n.use(p.one(name)) // is always so
+		n.use(p.one(name)) // goodgate always does this
 	}
 	for _, zone := range named(n.http, "proxy_cache_path") {
 		if slices.ContainsFunc(zone.Args, func(s string) bool { return strings.HasPrefix(s, "keys_zone="+d.Arg(0)+":") }) {
@@ -52,8 +52,8 @@ func (n *nginx) cached(p *place, r *route) {
 	n.note(d.At(), d.Name, "the cache is in memory: 64 MiB for the pool, and bodies up to commit.buffer (see cache.max_size)")
 }
 
-// stale converts proxy_cache_use_stale: what is kept longer than it is fresh answers where an
-// error would.
+// stale converts proxy_cache_use_stale: a response past its freshness answers instead
+// of an error.
 func (n *nginx) stale(p *place, r *route, zone string) {
 	d := p.one("proxy_cache_use_stale")
 	if !slices.ContainsFunc(d.Args, func(word string) bool {
@@ -61,7 +61,7 @@ func (n *nginx) stale(p *place, r *route, zone string) {
 	}) {
 		return // it is noted
 	}
-	kept := 10 * time.Minute // nginx's own
+	kept := 10 * time.Minute // nginx's default
 	for _, path := range named(n.http, "proxy_cache_path") {
 		for _, a := range path.Args {
 			text, ok := strings.CutPrefix(a, "inactive=")
@@ -81,8 +81,8 @@ func (n *nginx) stale(p *place, r *route, zone string) {
 	}
 }
 
-// fresh is how long nginx keeps responses that do not say it themselves. goodgate has one
-// time for 200 and 404; it is 0 unless nginx keeps both.
+// fresh returns how long nginx caches responses that do not say it themselves. goodgate
+// has one time for 200 and 404; it is 0 unless nginx caches both.
 func (n *nginx) fresh(list []*nginxconf.Directive) (age time.Duration, ok bool) {
 	times := map[string]time.Duration{}
 	for _, d := range list {

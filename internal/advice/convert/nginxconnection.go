@@ -9,15 +9,15 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// connectionSetting is a directive of nginx about connections with clients, and the key of
-// a listener that says the same.
+// connectionSetting is a directive for client connections, and the equivalent key of a
+// listener.
 type connectionSetting struct {
 	directive, key string
 	value          func(d *nginxconf.Directive) (text string, ok bool)
 }
 
-// connectionSettings are those that goodgate has. Without the directive goodgate's default
-// holds.
+// connectionSettings are the directives that goodgate has an equivalent for. If a
+// directive is absent, goodgate's default applies.
 var connectionSettings = []connectionSetting{
 	{"client_header_timeout", "timeouts.header", spanOf(10*time.Millisecond, 10*time.Minute)},
 	{"client_body_timeout", "timeouts.body_idle", spanOf(10*time.Millisecond, time.Hour)},
@@ -29,8 +29,8 @@ var connectionSettings = []connectionSetting{
 	{"large_client_header_buffers", "max_header", headerSize},
 }
 
-// connections converts what the servers of a listener say of connections with clients. For
-// goodgate they say the same, as a listener has them and not a name.
+// connections converts the settings for client connections of a listener's servers.
+// They must agree, because goodgate has one value for a listener.
 func (n *nginx) connections(l *listener) {
 	for _, c := range connectionSettings {
 		n.use(named(n.http, c.directive)...)
@@ -74,7 +74,8 @@ func numberOf(least, most int) func(*nginxconf.Directive) (string, bool) {
 	}
 }
 
-// headerSize is what "large_client_header_buffers 4 8k" leaves for a whole header.
+// headerSize returns the size that "large_client_header_buffers 4 8k" allows for a
+// whole header.
 func headerSize(d *nginxconf.Directive) (string, bool) {
 	count, err := strconv.Atoi(d.Arg(0))
 	text := strings.ToLower(d.Arg(1))
@@ -84,7 +85,8 @@ func headerSize(d *nginxconf.Directive) (string, bool) {
 	return size(all), err == nil && err2 == nil && count > 0 && count <= 1000 && all >= 1<<10 && all <= 16<<20
 }
 
-// settingsOf are the settings below a key of a listener, as a flow mapping without braces.
+// settingsOf returns the settings below a key of a listener, as a flow mapping without
+// braces.
 func (l *listener) settingsOf(key string) string {
 	var parts []string
 	for _, c := range connectionSettings {

@@ -8,7 +8,7 @@ import (
 )
 
 // cookies converts proxy_cookie_domain and proxy_cookie_path, also with the flags that
-// a path is often given along.
+// a path often has.
 func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, r *route, out *[]rewrite) {
 	for _, d := range list {
 		from, to := n.constant(l, d.Arg(0)), n.constant(l, d.Arg(1))
@@ -38,8 +38,8 @@ func (n *nginx) cookies(l *nginxconf.Location, list []*nginxconf.Directive, r *r
 	}
 }
 
-// everyPath reports whether a proxy_cookie_path leaves the path of every cookie as it
-// is, and is there for the flags alone.
+// everyPath reports whether a proxy_cookie_path leaves all paths unchanged, and only
+// adds flags.
 func (n *nginx) everyPath(from, to string) bool {
 	return from == to && from == "/" || slices.Contains([]string{"~(.*)", "~^(.*)$", "~^(.+)$", "~(.+)", "~*^(.+)$", "~^(/.*)$"}, from) && to == "$1"
 }
@@ -52,8 +52,7 @@ func (n *nginx) lostCookie(d *nginxconf.Directive, to string) {
 	}
 }
 
-// rewriteTo makes an entry of a text, or with ~ an expression, and of what takes its
-// place.
+// rewriteTo returns an entry that replaces a text, or with ~ an expression.
 func (n *nginx) rewriteTo(l *nginxconf.Location, from, to string) (rewrite, bool) {
 	text, isExpression := strings.CutPrefix(from, "~")
 	if !isExpression {
@@ -67,8 +66,8 @@ func (n *nginx) rewriteTo(l *nginxconf.Location, from, to string) (rewrite, bool
 	return rewrite{from: re, to: to, regexp: true}, ok && only && isValue(to)
 }
 
-// numberedGroups writes $1 as ${1}, so that what follows is no part of it; ok is false when
-// there is another variable.
+// numberedGroups writes $1 as ${1}, so that following digits do not become part of it.
+// ok is false if there is another variable.
 func numberedGroups(to string, groups []string) (text string, ok bool) {
 	ok = true
 	text = variable.ReplaceAllStringFunc(to, func(v string) string {
@@ -111,7 +110,7 @@ func whichCookie(text string) (string, bool) {
 	return "name: " + quote(text), isToken(text) && text != "*" && !strings.Contains(text, "$")
 }
 
-// cookieFlags makes an entry of cookie_flags of nginx's words for flags.
+// cookieFlags returns an entry of cookie_flags for nginx's flags.
 func cookieFlags(which string, words []string) (string, bool) {
 	var entry strings.Builder
 	entry.WriteString("{" + which)

@@ -8,8 +8,9 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// errorPages finds the static pages of all servers and locations, and lets goodgate use the
-// same files: those by status from their folder, and one for its other errors.
+// errorPages finds the static error pages of all servers and locations. goodgate then
+// uses the same files: the folder of pages by status, and one page for its other
+// errors.
 func (n *nginx) errorPages() {
 	for _, s := range n.Servers {
 		for _, d := range append(s.All("error_page"), below(s.Block, "error_page")...) {
@@ -20,7 +21,7 @@ func (n *nginx) errorPages() {
 	}
 }
 
-// below are the directives of a name in the locations of a block.
+// below returns the directives with a name in the locations of a block.
 func below(block []*nginxconf.Directive, name string) (all []*nginxconf.Directive) {
 	for _, d := range block {
 		if d.Name == "location" || d.Name == "if" {
@@ -33,7 +34,7 @@ func below(block []*nginxconf.Directive, name string) (all []*nginxconf.Directiv
 func (n *nginx) errorPage(s *nginxconf.Server, d *nginxconf.Directive) {
 	n.use(d)
 	if strings.HasPrefix(lastArg(d), "@") && isGatewayPage(d) {
-		return // see fallback
+		return // fallback converts it
 	}
 	file, what := n.static(s, lastArg(d)), d.Name+" "+d.Arg(0)
 	statuses, ok := pageStatuses(d)
@@ -54,7 +55,8 @@ func (n *nginx) errorPage(s *nginxconf.Server, d *nginxconf.Directive) {
 	n.pages = append(n.pages, file)
 }
 
-// pageStatuses are the statuses of an error_page. goodgate always keeps them.
+// pageStatuses returns the statuses of an error_page. goodgate never changes the
+// status.
 func pageStatuses(d *nginxconf.Directive) (statuses []string, ok bool) {
 	if len(d.Args) < 2 {
 		return nil, false
@@ -65,14 +67,14 @@ func pageStatuses(d *nginxconf.Directive) (statuses []string, ok bool) {
 	})
 }
 
-// byStatus reports whether a file has the name that goodgate looks for, for all of some
-// statuses.
+// byStatus reports whether a file has the name that goodgate looks for with each of
+// these statuses.
 func byStatus(name string, statuses []string) bool {
 	base, ok := strings.CutSuffix(name, ".html")
 	return ok && !slices.ContainsFunc(statuses, func(s string) bool { return base != s && base != s[:1]+"xx" })
 }
 
-// static is the file that a server has for a path, "" when it has none.
+// static returns the file that a server has for a path, "" if there is none.
 func (n *nginx) static(s *nginxconf.Server, uri string) string {
 	if !strings.HasPrefix(uri, "/") {
 		return ""
@@ -97,8 +99,8 @@ func (n *nginx) isErrorPage(p *place) bool {
 	return slices.ContainsFunc(n.pages, func(file string) bool { return strings.HasSuffix(file, p.path) })
 }
 
-// intercepted converts proxy_intercept_errors, where the page that upstreams' answers are
-// replaced by is goodgate's own.
+// intercepted converts proxy_intercept_errors, if goodgate has the error page that
+// replaces the upstream's answer.
 func (n *nginx) intercepted(s *nginxconf.Server, p *place, r *route) {
 	d := p.one("proxy_intercept_errors")
 	if d.Arg(0) != "on" || r.fallback != "" {

@@ -7,7 +7,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// namedPlace is the location @name of a server, if it sends requests on by HTTP.
+// namedPlace returns the location @name of a server, if it forwards requests by HTTP.
 func (n *nginx) namedPlace(s *nginxconf.Server, name string) (*place, *nginxconf.Location) {
 	for _, q := range places(scope{n.http, s.Block}, nil) {
 		if strings.HasPrefix(name, "@") && q.path == name {
@@ -20,7 +20,7 @@ func (n *nginx) namedPlace(s *nginxconf.Server, name string) (*place, *nginxconf
 }
 
 // fallback converts "error_page 502 504 = @other" of a location: another pool answers
-// what would end with a gateway error.
+// requests that fail with a gateway error.
 func (n *nginx) fallback(s *nginxconf.Server, p *place, r *route) {
 	for _, d := range p.any("error_page") {
 		if !isGatewayPage(d) {

@@ -9,16 +9,16 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// passing is what becomes of requests that a proxy_pass within an "if" takes, nil if it
-// is none.
+// passing returns what happens to requests that reach a proxy_pass within an "if", nil
+// if there is none.
 type passing func(in *nginxconf.Directive) func(route, []guard)
 
-// spot is where an answer stands: the names of its server, and the groups of its
+// spot is the context of an answer: the names of its server, and the groups of its
 // location's expression.
 type spot struct {
 	hosts  []string
 	groups []string
-	byPath bool // the groups are those of an expression for the path
+	byPath bool // the groups belong to an expression for the path
 }
 
 func (s spot) name() string {
@@ -30,8 +30,8 @@ func (s spot) name() string {
 
 func (s spot) filling() filling { return filling{server: s.name(), groups: s.groups} }
 
-// rewriting are the guards of a block's rewrite directives (if, return, rewrite) in
-// their order, and the answer to all that is left, nil if there is none.
+// rewriting returns the guards of a block's if, return and rewrite directives in order,
+// and the answer to all other requests, nil if there is none.
 func (n *nginx) rewriting(sc scope, at spot, pass passing) (guards []guard, rest *answer) {
 	for _, d := range sc[len(sc)-1] {
 		switch d.Name {
@@ -58,7 +58,7 @@ func (n *nginx) rewriting(sc scope, at spot, pass passing) (guards []guard, rest
 	return guards, nil
 }
 
-// conditional converts "if (...) { return ...; }", and with proxy_pass.
+// conditional converts "if (...) { return ...; }" and an "if" with proxy_pass.
 func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at spot, pass passing) ([]guard, bool) {
 	if len(d.Block) == 0 {
 		return nil, false
@@ -77,7 +77,7 @@ func (n *nginx) conditional(d *nginxconf.Directive, sc scope, at spot, pass pass
 	return n.switched(d.Args, g)
 }
 
-// consequence gives the guard of an "if" what stands in its block.
+// consequence sets the guard's answer or target from the block of an "if".
 func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, pass passing) (guard, bool) {
 	ok := true
 	if then := pass(d); then != nil && !g.not {
@@ -87,7 +87,7 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 	}
 	first := d.Block[0]
 	if at.groups = g.groups(); g.not || g.hostRe != "" && at.byPath {
-		at.groups = nil // nothing was matched, or a route would look into the path
+		at.groups = nil // nothing was matched, or a route would take the groups from the path
 	}
 	var a answer
 	switch {
@@ -117,8 +117,8 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 	return g, true
 }
 
-// redirecting converts a rewrite that redirects: of one path, of all, or of what
-// follows a slash.
+// redirecting converts a rewrite that redirects one path, all paths, or the part after
+// a slash.
 func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at spot) (g guard, ok bool) {
 	status := map[string]int{"permanent": 301, "redirect": 302}[d.Arg(2)]
 	if status == 0 {
@@ -160,7 +160,7 @@ func (n *nginx) redirecting(d *nginxconf.Directive, sc scope, at spot) (g guard,
 	return g, can
 }
 
-// target is where a redirect leads, as goodgate writes it.
+// target returns the target of a redirect in goodgate's form.
 func (n *nginx) target(text string, at spot) (string, bool) {
 	to, ok := at.filling().fill(strings.NewReplacer("$request_uri", "$uri$is_args$args", "$scheme", schemeMark).Replace(text))
 	return to, ok && leads(to)
@@ -192,7 +192,7 @@ func leads(to string) bool {
 // redirects are the variables that a redirect may have.
 var redirects = regexp.MustCompile(`\{(?:host|hostname|path|query|args|query:[^{}]+|[1-9])\}`)
 
-// answerable reports whether goodgate can answer as a return says.
+// answerable reports whether goodgate can give the answer of a return.
 func (n *nginx) answerable(d *nginxconf.Directive, at spot) bool {
 	text := d.Args[len(d.Args)-1]
 	if len(d.Args) == 2 && !strings.HasPrefix(d.Arg(0), "30") || len(d.Args) == 1 && len(text) == 3 {
@@ -241,7 +241,8 @@ func (n *nginx) answer(d *nginxconf.Directive, sc scope, at spot) (a answer, ok 
 	return a, true
 }
 
-// closest is a status that goodgate can answer with instead of one.
+// closest returns the status that goodgate answers with instead of one that it cannot
+// use.
 func closest(status int) int {
 	if status >= 400 && status < 600 && status != 444 && status != 499 {
 		return status
@@ -249,13 +250,13 @@ func closest(status int) int {
 	return 404
 }
 
-// unescape reads what nginx escapes in text.
+// unescape removes nginx's escapes from a text.
 func unescape(s string) string {
 	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\\`, `\`).Replace(s)
 }
 
-// access are the guards of allow, deny and limit_except, whose own list holds for the
-// methods that it does not name, instead of the location's.
+// access returns the guards of allow, deny and limit_except. The list within
+// limit_except replaces the location's for the methods that it does not name.
 func (n *nginx) access(sc scope) (guards []guard) {
 	own := n.addresses(sc)
 	for _, d := range named(sc[len(sc)-1], "limit_except") {
@@ -282,12 +283,12 @@ func (n *nginx) access(sc scope) (guards []guard) {
 	return append(guards, own...)
 }
 
-// addresses are the guards of a list of allow and deny. Several of a kind in a row
-// are one.
+// addresses returns the guards of a list of allow and deny. Consecutive entries of a
+// kind become one guard.
 func (n *nginx) addresses(sc scope) (guards []guard) {
 	rules := sc.any("allow", "deny")
 	if sc.one("satisfy").Arg(0) == "any" {
-		return nil // see either; else all of it is refused
+		return nil // either converts it, or all of it is refused
 	}
 	for i, d := range rules {
 		net, ok := network(d.Arg(0))

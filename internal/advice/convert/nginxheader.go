@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// addHeaders converts add_header, for an answer with a status, or for those of
-// upstreams (0) and the errors of the proxy's own.
+// addHeaders converts add_header. status is that of a fixed answer, or 0 for answers of
+// upstreams and goodgate's own errors.
 func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[string]string) {
 	f.answer = true
 	for _, h := range sc.any("add_header") {
@@ -37,14 +37,14 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[str
 	return set, errors
 }
 
-// isField reports whether goodgate can set or remove a field.
+// isField reports whether goodgate can set or remove a header.
 func isField(name string) bool {
 	return isToken(name) &&
 		!slices.ContainsFunc([]string{"Host", "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length"},
 			func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-// isToken reports whether a text can be the name of a field.
+// isToken reports whether a text can be the name of a header.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) })
 }
@@ -53,14 +53,14 @@ func isValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f || r == 0xfffd })
 }
 
-// bySelf are fields that goodgate sends by itself.
+// bySelf reports whether goodgate always sends a header.
 func bySelf(name string) bool {
 	return slices.ContainsFunc([]string{"Connection", "Upgrade", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id", "Forwarded", "Content-Length", "Transfer-Encoding", "TE", "Keep-Alive", "Proxy-Connection"},
 		func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-// requestHeaders converts proxy_set_header. What goodgate sends by itself needs
-// nothing.
+// requestHeaders converts proxy_set_header, except for headers that goodgate always
+// sends.
 func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 	r.host = strings.TrimSuffix(l.Host, ":") // nginx sends $proxy_host
 	if strings.HasPrefix(l.Host, "unix:") {
@@ -76,7 +76,7 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 	}
 }
 
-// filling is what the texts of a location may have.
+// filling returns the variables that the texts of a location may have.
 func (n *nginx) filling(l *nginxconf.Location, r *route) filling {
 	return filling{server: serverName(l), groups: r.groups(), auth: r.forward, const_: func(text string) string { return n.constant(l, text) }}
 }
@@ -90,11 +90,11 @@ func (n *nginx) requestHeader(h *nginxconf.Directive, f filling, r *route) {
 	case bySelf(name) && strings.Contains(value, "$http_x_forwarded_"):
 		n.note(h.At(), "proxy_set_header "+name, "goodgate trusts this header only from trusted_proxies")
 	case bySelf(name) && (strings.Contains(value, "$") || !isField(name)):
-		// what goodgate sends says the same
+		// goodgate sends the same by itself
 	case !isField(name):
 		n.note(h.At(), "proxy_set_header "+name, "left out: goodgate cannot set this header")
 	case strings.EqualFold(value, "$http_"+strings.ReplaceAll(name, "-", "_")):
-		// the client's own, which passes
+		// the client's header, which passes unchanged
 	case value == "":
 		r.dropRequest = append(r.dropRequest, name)
 	case !ok || !isValue(filled):
@@ -121,7 +121,7 @@ func (n *nginx) hostHeader(h *nginxconf.Directive, value, standard, server strin
 	return value
 }
 
-// answers converts what is done to an upstream's answers.
+// answers converts the changes of an upstream's answers.
 func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
 	for _, d := range sc.any(l.Prefix() + "_hide_header") {
 		if isField(d.Arg(0)) {
@@ -135,12 +135,12 @@ func (n *nginx) answers(l *nginxconf.Location, sc scope, r *route) {
 	}
 	n.locations(l, sc, r)
 	n.cookies(l, sc.any("proxy_cookie_domain"), r, &r.cookieDomain)
-	n.flagged(sc.any("proxy_cookie_flags"), r) // the first that fits is used
+	n.flagged(sc.any("proxy_cookie_flags"), r) // nginx uses the first that matches
 	n.cookies(l, sc.any("proxy_cookie_path"), r, &r.cookiePath)
 }
 
-// locations converts proxy_redirect, and what nginx does without it: the address of
-// the upstream becomes the location's.
+// locations converts proxy_redirect and its default: the upstream's address becomes the
+// location's.
 func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 	list := sc.any("proxy_redirect")
 	if len(list) == 0 {
@@ -152,7 +152,7 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 		case from == "off":
 			return
 		case from == "default" && (strings.Contains(l.Pass.Arg(0), "$") || strings.HasPrefix(l.Modifier, "~")):
-			continue // nginx has none then
+			continue // nginx rewrites nothing then
 		case from == "default" && l.URI != "":
 			from, to = l.Pass.Arg(0), l.Path
 		case from == "default":
@@ -172,12 +172,12 @@ func (n *nginx) locations(l *nginxconf.Location, sc scope, r *route) {
 	}
 }
 
-// constant replaces the variables that are the same for all requests of a location:
-// the server's name, and what is set once, to plain text.
+// constant replaces variables that are the same for all requests of a location: the
+// server's name, and variables that are set once to plain text.
 func (n *nginx) constant(l *nginxconf.Location, text string) string {
 	known := map[string]string{"$proxy_host": l.Host}
 	if (scope{n.http, l.Server.Block}).one("ssl_verify_client").Arg(0) == "on" {
-		known["$ssl_client_verify"] = "SUCCESS" // no other client gets so far
+		known["$ssl_client_verify"] = "SUCCESS" // TLS has refused all other clients
 	}
 	if len(l.Server.Names) > 0 {
 		known["$server_name"] = l.Server.Names[0]

@@ -9,12 +9,12 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// vhost is a server under some of its names, at some of its addresses.
+// vhost is a server with some of its names and addresses.
 type vhost struct {
 	*nginxconf.Server
 	conditions
 	rank   int // how specific: exact names, wildcards, every name
-	length int // of a wildcard
+	length int // length of a wildcard
 }
 
 const (
@@ -25,8 +25,8 @@ const (
 	byDefault
 )
 
-// vhosts are the servers in nginx's order: by exact name, by the longest wildcard, and
-// an expression in the order of the file, and the default server of an address.
+// vhosts returns the servers in nginx's order: exact names, the longest wildcard,
+// expressions in the order of the file, and the default server of an address.
 func (n *nginx) vhosts() []vhost {
 	var all []vhost
 	for _, s := range n.Servers {
@@ -70,8 +70,8 @@ func (n *nginx) vhostsOf(s *nginxconf.Server) (all []vhost) {
 	return all
 }
 
-// isDefault reports whether a server takes the requests of an address that no name
-// matches: the default_server, or the first.
+// isDefault reports whether a server gets the requests of an address that no name
+// matches: it is the default_server, or the first.
 func (n *nginx) isDefault(s *nginxconf.Server, b binding) bool {
 	var first *nginxconf.Server
 	for _, o := range n.Servers {
@@ -90,7 +90,7 @@ func (n *nginx) isDefault(s *nginxconf.Server, b binding) bool {
 	return first == s
 }
 
-// names are those of a server that a route can have.
+// names returns the names of a server that a route can have.
 func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
 	for _, name := range s.Names {
 		switch rest, leading := strings.CutPrefix(name, "*."); {
@@ -103,7 +103,7 @@ func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
 			wild = append(wild, name)
 		case isName(name):
 			exact = append(exact, name)
-		case n.hostExpression(name) != "": // see byExpressions
+		case n.hostExpression(name) != "": // byExpressions converts it
 		default:
 			n.note(s.At(), "server_name "+name, "left out: goodgate has no equivalent. Write the names that it stands for (match.host)")
 		}
@@ -111,8 +111,8 @@ func (n *nginx) names(s *nginxconf.Server) (exact, wild []string) {
 	return exact, wild
 }
 
-// hostExpression is that of a name "~..." or "www.example.*", empty for others and for
-// what goodgate cannot read.
+// hostExpression returns the expression of a name "~..." or "www.example.*". It is
+// empty for other names, and if goodgate cannot read it.
 func (n *nginx) hostExpression(name string) string {
 	if text, ok := strings.CutPrefix(name, "~"); ok {
 		re, ok := expression(text, true) // nginx ignores the case of names
@@ -127,7 +127,7 @@ func (n *nginx) hostExpression(name string) string {
 	return ""
 }
 
-// byExpressions are a server's expressions for names.
+// byExpressions returns a vhost for each expression in a server's names.
 func (n *nginx) byExpressions(s *nginxconf.Server, addresses []string) (all []vhost) {
 	for _, name := range s.Names {
 		re := n.hostExpression(name)
@@ -144,8 +144,8 @@ func (n *nginx) byExpressions(s *nginxconf.Server, addresses []string) (all []vh
 	return all
 }
 
-// hasExpressions reports whether another server has an expression for names, so that a
-// default server's own have to stand before it.
+// hasExpressions reports whether another server has an expression for names. Then the
+// names of a default server must come before it.
 func (n *nginx) hasExpressions(s *nginxconf.Server) bool {
 	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
 		return o != s && slices.ContainsFunc(o.Names, func(name string) bool { return n.hostExpression(name) != "" })
@@ -165,7 +165,7 @@ func isName(s string) bool {
 	return true
 }
 
-// covers reports whether a server's wildcards stand for a name of another one.
+// covers reports whether a server's wildcards cover a name of another server.
 func (n *nginx) covers(s *nginxconf.Server, wild []string) bool {
 	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
 		return o != s && slices.ContainsFunc(o.Names, func(name string) bool {
@@ -174,7 +174,7 @@ func (n *nginx) covers(s *nginxconf.Server, wild []string) bool {
 	})
 }
 
-// isCovered reports whether a wildcard of another server stands for one of names.
+// isCovered reports whether a wildcard of another server covers one of names.
 func (n *nginx) isCovered(s *nginxconf.Server, names []string) bool {
 	return slices.ContainsFunc(n.Servers, func(o *nginxconf.Server) bool {
 		return o != s && slices.ContainsFunc(o.Names, func(w string) bool {
@@ -184,8 +184,8 @@ func (n *nginx) isCovered(s *nginxconf.Server, names []string) bool {
 	})
 }
 
-// at are the conditions of some names at some addresses. Addresses are told apart by
-// scheme where that says it, and not at all where there are no others.
+// at returns the conditions for some names at some addresses. Addresses become a scheme
+// if that separates them, and no condition if there are no others.
 func (r *Result) at(addresses, hosts []string) conditions {
 	var all, plain, secure []string
 	for _, l := range r.file.listeners {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// condition reads that of an "if".
+// condition reads the condition of an "if".
 func condition(args []string) (g guard, ok bool) {
 	if len(args) == 1 {
 		ok = isSet(args[0], &g)
@@ -29,7 +29,7 @@ func condition(args []string) (g guard, ok bool) {
 	return g, ok
 }
 
-// isSet asks for a value that is neither empty nor 0.
+// isSet adds the condition that a variable is neither empty nor 0.
 func isSet(variable string, g *guard) bool {
 	key, name, ok := valued(variable)
 	if ok {
@@ -38,8 +38,8 @@ func isSet(variable string, g *guard) bool {
 	return ok
 }
 
-// valued returns what a variable is the value of: the beginning of the key of match
-// with an expression, and a name.
+// valued returns the condition for a variable: the beginning of the key of match with
+// an expression, and a name.
 func valued(variable string) (key, name string, ok bool) {
 	if name, ok = strings.CutPrefix(variable, "$arg_"); ok {
 		return "query", name, isToken(name)
@@ -77,8 +77,8 @@ func equal(variable, value string, g *guard) bool {
 	return equalValue(variable, value, g)
 }
 
-// equalValue asks for a header, a parameter or a cookie; for nginx one that is not
-// there is empty.
+// equalValue adds the condition that a header, parameter or cookie has a value. For
+// nginx, an absent one is empty.
 func equalValue(variable, value string, g *guard) bool {
 	key, name, ok := valued(variable)
 	switch {
@@ -99,7 +99,7 @@ func equalValue(variable, value string, g *guard) bool {
 	return true
 }
 
-// exactly asks for one path.
+// exactly adds the condition on one path.
 func (c *conditions) exactly(path string) bool {
 	if !isPath(path) {
 		c.regexp = "^" + regexp.QuoteMeta(path) + "$"
@@ -109,7 +109,7 @@ func (c *conditions) exactly(path string) bool {
 	return true
 }
 
-// isPath reports whether match.path can say a path.
+// isPath reports whether match.path accepts a path.
 func isPath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("?#*", r) })
 }
@@ -136,7 +136,7 @@ func similar(variable, value string, anyCase bool, g *guard) bool {
 		return ok
 	case "$args", "$query_string":
 		return !anyCase && parameter(value, g)
-	case "$request_uri": // with the query, so that an end or a ? in it is about that
+	case "$request_uri": // it includes the query, so an end or a ? in the expression may refer to the query
 		re, ok := expression(value, anyCase)
 		g.regexp = re
 		return ok && strings.HasPrefix(value, "^/") && !strings.ContainsAny(value, "$?%=&|")
@@ -144,23 +144,24 @@ func similar(variable, value string, anyCase bool, g *guard) bool {
 	key, name, ok := valued(variable)
 	re, reads := expression(value, anyCase)
 	if !ok || !reads || regexp.MustCompile(re).MatchString("") && !g.not {
-		return false // it matches what is not there, too
+		return false // it also matches an absent parameter
 	}
 	g.ask(key+"_regexp", name, re)
 	return !regexp.MustCompile(re).MatchString("")
 }
 
-// oneParameter is an expression for one parameter of a query, with its value or any.
+// oneParameter matches an expression for one parameter of a query, with one value or
+// any.
 var oneParameter = regexp.MustCompile(`^(?:\(\^\|&\)|\((?:\?:)?(?:\^\|&|&\|\^)\))([\w-]+)=(?:([\w.-]+|\[[\w-]+\][+*]|\\[dw][+*])\((?:\?:)?(?:&\|\$|\$\|&)\))?$`)
 
-// parameter asks for what an expression finds in the whole query, if that is one
+// parameter adds the condition of an expression on the whole query, if it is about one
 // parameter.
 func parameter(text string, g *guard) bool {
 	m := oneParameter.FindStringSubmatch(text)
 	switch {
 	case m == nil:
 		return false
-	case m[2] == "": // nginx asks for a = behind the name, too
+	case m[2] == "": // nginx, too, requires = after the name
 		g.ask(askQuery, m[1], "*")
 		return !g.not
 	case strings.ContainsAny(m[2], `\[.`):
@@ -171,7 +172,8 @@ func parameter(text string, g *guard) bool {
 	return true
 }
 
-// expression is one of PCRE as RE2 has it; ok is false when it cannot be said.
+// expression returns a PCRE expression in RE2's syntax. ok is false if that is
+// impossible.
 func expression(text string, anyCase bool) (re string, ok bool) {
 	if anyCase {
 		text = "(?i)" + text

@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// limits converts limit_req and limit_conn where goodgate counts by the same. The guards
-// are for requests that a limit does not count.
+// limits converts limit_req and limit_conn if goodgate can count by the same key. The
+// guards are for requests that a limit does not count.
 func (n *nginx) limits(sc scope, r *route) (guards []guard) {
 	for _, d := range sc.any("limit_req") {
 		rate, cases, ok := n.rate(d, sc)
@@ -32,7 +32,7 @@ func (n *nginx) limits(sc scope, r *route) (guards []guard) {
 	return guards
 }
 
-// zone is the directive that defines a zone.
+// zone returns the directive that defines a zone.
 func (n *nginx) zone(kind, name string) *nginxconf.Directive {
 	for _, d := range named(n.http, kind) {
 		for _, a := range d.Args {
@@ -44,8 +44,8 @@ func (n *nginx) zone(kind, name string) *nginxconf.Directive {
 	return &nginxconf.Directive{}
 }
 
-// rate is a limit_req as an entry of limits.rates. nginx lets in burst more than one
-// at once; goodgate counts that one too.
+// rate returns a limit_req as an entry of limits.rates. nginx allows burst and one more
+// at once; goodgate's burst includes that one.
 func (n *nginx) rate(d *nginxconf.Directive, sc scope) (rate string, cases []valueCase, ok bool) {
 	params := map[string]string{}
 	for _, a := range d.Args {
@@ -87,7 +87,7 @@ func (n *nginx) rate(d *nginxconf.Directive, sc scope) (rate string, cases []val
 	return "", nil, false
 }
 
-// countedBy is what goodgate counts by where nginx counts by a key.
+// countedBy returns goodgate's key for nginx's key.
 func countedBy(key string) (string, bool) {
 	header, isHeader := strings.CutPrefix(key, "$http_")
 	cookie, isCookie := strings.CutPrefix(key, "$cookie_")

@@ -10,8 +10,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// address is a listen argument as goodgate has it: "80", "*:80", "[::]:80" and
-// ":80" are one.
+// address returns a listen argument in goodgate's form: "80", "*:80", "[::]:80" and
+// ":80" are the same.
 func address(arg string) string {
 	if strings.HasPrefix(arg, "unix:") {
 		return arg
@@ -29,7 +29,7 @@ func address(arg string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// network is an address or a network as goodgate writes it.
+// network returns an address or a network in goodgate's form.
 func network(text string) (string, bool) {
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
 		return a.String(), true
@@ -46,7 +46,7 @@ type binding struct {
 	at        *nginxconf.Directive
 }
 
-// bindings are the addresses of a server, each once.
+// bindings returns the addresses of a server, each once.
 func (n *nginx) bindings(s *nginxconf.Server) (all []binding) {
 	listens := named(s.Block, "listen")
 	if len(listens) == 0 {
@@ -66,7 +66,7 @@ func (n *nginx) bindings(s *nginxconf.Server) (all []binding) {
 	return all
 }
 
-// listeners converts the addresses of all servers, and what TLS does there.
+// listeners converts the addresses of all servers, with their TLS settings.
 func (n *nginx) listeners() {
 	for _, s := range n.Servers {
 		for _, b := range n.bindings(s) {
@@ -105,8 +105,8 @@ func (n *nginx) listener(b binding) *listener {
 	return l
 }
 
-// overlaps refuses an address beside all addresses of its port: nginx tells the
-// clients of the two apart, which goodgate does not.
+// overlaps refuses a server on one address beside a server on all addresses of the same
+// port. nginx tells their clients apart, and goodgate does not.
 func (n *nginx) overlaps() {
 	for _, s := range n.Servers {
 		for _, b := range n.bindings(s) {
@@ -121,8 +121,8 @@ func (n *nginx) overlaps() {
 	}
 }
 
-// believed are the networks whose PROXY protocol is believed. nginx reads it of
-// everybody, but takes the client's address from it only for set_real_ip_from.
+// believed returns the networks whose PROXY protocol goodgate trusts. nginx reads it
+// from everybody, but takes the client's address from it only for set_real_ip_from.
 func (n *nginx) believed(d *nginxconf.Directive) []string {
 	if networks := n.realIPFrom(); len(networks) > 0 {
 		return networks
@@ -157,12 +157,12 @@ func (n *nginx) listenerTLS(s *nginxconf.Server, l *listener) {
 	n.clientCerts(s, sc, l)
 }
 
-// clientCerts converts which clients need a certificate, if all servers of the
-// listener agree.
+// clientCerts converts the rules for client certificates, if all servers of the
+// listener have the same ones.
 func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 	verify, ca, crl := sc.one("ssl_verify_client"), sc.one("ssl_client_certificate"), sc.one("ssl_crl")
 	if verify.Name == "" || verify.Arg(0) == "off" {
-		n.use(ca, sc.one("ssl_verify_depth"), crl) // without an effect
+		n.use(ca, sc.one("ssl_verify_depth"), crl) // they have no effect
 		return
 	}
 	if verify.Arg(0) != "on" && verify.Arg(0) != "optional" || ca.Arg(0) == "" {
@@ -184,8 +184,8 @@ func (n *nginx) clientCerts(s *nginxconf.Server, sc scope, l *listener) {
 	n.note(verify.At(), verify.Name, "TLS refuses a client without a valid certificate; nginx answers 400")
 }
 
-// demanded reports whether each server of a listener turns everybody away who has no good
-// certificate, and so does what "on" does.
+// demanded reports whether each server of a listener rejects all requests without a
+// valid certificate, which is the effect of "on".
 func (n *nginx) demanded(l *listener) bool {
 	var demands []*nginxconf.Directive
 	for _, s := range n.Servers {
@@ -202,7 +202,8 @@ func (n *nginx) demanded(l *listener) bool {
 	return true
 }
 
-// refusesUnknown is for "if ($ssl_client_verify != SUCCESS) { return 403; }".
+// refusesUnknown reports whether a directive is "if ($ssl_client_verify != SUCCESS) {
+// return 403; }".
 func refusesUnknown(d *nginxconf.Directive) bool {
 	return d.Name == "if" && slices.Equal(d.Args, []string{"$ssl_client_verify", "!=", "SUCCESS"}) && len(d.Block) == 1 &&
 		d.Block[0].Name == "return" && len(d.Block[0].Args) == 1 && strings.HasPrefix(d.Block[0].Arg(0), "4")

@@ -8,13 +8,13 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// place is a location block with those in it.
+// place is a location block with the locations in it.
 type place struct {
 	*nginxconf.Directive
 	scope
 	modifier string // "", =, ^~, ~ or ~*
-	path     string // or expression
-	outer    *place // the location that it stands in
+	path     string // or the expression
+	outer    *place // the enclosing location
 	inner    []*place
 }
 
@@ -46,8 +46,9 @@ func places(sc scope, outer *place) (all []*place) {
 	return all
 }
 
-// expressions are those that nginx tries when a place is the longest prefix: of the
-// blocks within it, then of those around it, as long as no ^~ ends the search.
+// expressions returns the expressions that nginx tries when a place is the longest
+// prefix: those within it, then those of the blocks around it, until a ^~ ends the
+// search.
 func (p *place) expressions(top []*place) (all []*place) {
 	level := p.inner
 	for now := p; ; now = now.outer {
@@ -66,7 +67,7 @@ func (p *place) expressions(top []*place) (all []*place) {
 	}
 }
 
-// server converts a server under some names: what it does with every request, then its
+// server converts a server under some names: the directives for all requests, then its
 // locations.
 func (n *nginx) server(v vhost) {
 	sc := scope{n.http, v.Block}
@@ -106,8 +107,8 @@ func flatten(list []*place) (exact, prefixes []*place) {
 	return exact, prefixes
 }
 
-// ordered converts prefixes and expressions in the order in which nginx decides: the
-// longest prefix, unless an expression matches that its place lets try.
+// ordered converts prefixes and expressions in nginx's order: the longest prefix wins,
+// unless it permits expressions and one matches.
 func (n *nginx) ordered(v vhost, top, prefixes []*place, base route, guards []guard) {
 	all := slices.DeleteFunc(slices.Clone(top), func(q *place) bool { return !q.isRegexp() })
 	special := func(p *place) bool { return !slices.Equal(p.expressions(top), all) }
@@ -130,8 +131,8 @@ func (n *nginx) ordered(v vhost, top, prefixes []*place, base route, guards []gu
 	}
 }
 
-// place converts a location block. An expression may be for those paths only that
-// another place is the longest prefix of.
+// place converts a location block. If under is set, an expression is only for paths of
+// which under is the longest prefix.
 func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	if under != nil && apart(p.path, under.path) || !n.conditions(p, under, &r) {
 		return
@@ -161,7 +162,7 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	}
 	if l == nil {
 		if len(guards) > 0 && guards[len(guards)-1].answer != nil && guards[len(guards)-1].match() == "{}" {
-			n.guarded(r, guards) // nobody comes so far
+			n.guarded(r, guards) // no request gets past the guards
 			return
 		}
 		n.elsewhere(p, &r)
@@ -171,20 +172,20 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 	n.proxied(l, target, r, guards)
 }
 
-// apart reports whether no path with a prefix can match an expression, by what that
-// begins with.
+// apart reports whether no path with a prefix can match an expression, judging by the
+// beginning of the expression.
 func apart(expression, prefix string) bool {
 	literal, anchored := strings.CutPrefix(expression, "^")
 	if i := strings.IndexAny(literal, `\.+*?()|[]{}^$`); i >= 0 {
 		if strings.ContainsAny(literal[i:i+1], "*?{") {
-			i-- // what stands before it may be absent
+			i-- // the character before it may be absent
 		}
 		literal = literal[:max(i, 0)]
 	}
 	return anchored && !strings.Contains(expression, "|") && !strings.HasPrefix(literal, prefix) && !strings.HasPrefix(prefix, literal)
 }
 
-// conditions gives a route those of a place.
+// conditions sets the conditions of a place on a route.
 func (n *nginx) conditions(p, under *place, r *route) bool {
 	if under != nil {
 		r.pathAt(under.path, under.modifier != "=")
@@ -207,7 +208,7 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 	return true
 }
 
-// pathAt asks for a path, or for those that begin with it.
+// pathAt adds the condition on a path, or on all paths that begin with it.
 func (c *conditions) pathAt(path string, prefix bool) {
 	switch {
 	case prefix && isPath(path):
@@ -220,7 +221,8 @@ func (c *conditions) pathAt(path string, prefix bool) {
 	}
 }
 
-// located is what nginxconf has read of the proxy_pass or grpc_pass that stands in a block itself.
+// located returns the proxy_pass or grpc_pass of a block itself, as nginxconf has read
+// it.
 func (n *nginx) located(s *nginxconf.Server, d *nginxconf.Directive) *nginxconf.Location {
 	passes := named(d.Block, "proxy_pass", "grpc_pass")
 	for _, l := range n.Passes {
@@ -231,13 +233,12 @@ func (n *nginx) located(s *nginxconf.Server, d *nginxconf.Directive) *nginxconf.
 	return nil
 }
 
-// isPass reports whether a location is that of a proxy_pass; several may stand in one
-// line.
+// isPass reports whether a location belongs to a proxy_pass. One line may have several.
 func isPass(l *nginxconf.Location, pass *nginxconf.Directive) bool {
 	return l.Pass.File == pass.File && l.Pass.Line == pass.Line && slices.Equal(l.Pass.Args, pass.Args)
 }
 
-// passed is where an "if" of a location sends requests, if all that it has is a
+// passed returns the target of an "if" in a location whose block is nothing but a
 // proxy_pass.
 func (n *nginx) passed(v vhost, p *place, in *nginxconf.Directive) func(route, []guard) {
 	if len(in.Block) != 1 || in.Block[0].Name != "proxy_pass" {
@@ -253,7 +254,7 @@ func (n *nginx) passed(v vhost, p *place, in *nginxconf.Directive) func(route, [
 	return nil
 }
 
-// triedLast is the named location that try_files ends with.
+// triedLast returns the named location at the end of try_files.
 func (n *nginx) triedLast(v vhost, p *place) (*place, *nginxconf.Location) {
 	try := p.one("try_files")
 	if len(try.Args) < 1 {
@@ -268,7 +269,7 @@ func (n *nginx) triedLast(v vhost, p *place) (*place, *nginxconf.Location) {
 	return q, l
 }
 
-// elsewhere answers for a location that does not send requests on by HTTP.
+// elsewhere adds the answer for a location that does not forward requests by HTTP.
 func (n *nginx) elsewhere(p *place, r *route) {
 	r.answer = answer{respond: true, status: 404}
 	if n.isErrorPage(p) {
@@ -291,7 +292,7 @@ func (n *nginx) elsewhere(p *place, r *route) {
 // defaultMaxBody is nginx's client_max_body_size.
 const defaultMaxBody = 1 << 20
 
-// proxied converts a location that sends requests on.
+// proxied converts a location that forwards requests.
 func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard) {
 	if l.Host == "" {
 		if chosen, ok := n.mapped(l, p); ok {
@@ -316,7 +317,8 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 	n.reached(l, p, r, guards)
 }
 
-// reached converts what a location does with requests to its pool, and with their answers.
+// reached converts what a location changes in requests to its pool and in their
+// answers.
 func (n *nginx) reached(l *nginxconf.Location, p *place, r route, guards []guard) {
 	if slices.Contains(l.One(l.Prefix()+"_next_upstream").Args, "non_idempotent") {
 		r.retrySafe = true

@@ -10,15 +10,15 @@ import (
 	"github.com/goodgate/goodgate/internal/logging"
 )
 
-// accessLog is what is known of the log.
+// accessLog holds the settings of the log.
 type accessLog struct {
 	format, escape string
 	output         string // a server of syslog; files are left to the operator
 	facility, app  string
-	statuses       []string // that are logged; none = all
+	statuses       []string // statuses that are logged; empty = all
 }
 
-// empty reports whether goodgate's defaults do.
+// empty reports whether goodgate's defaults apply.
 func (l accessLog) empty() bool { return l.format+l.output == "" && len(l.statuses) == 0 }
 
 // isUnlogged reports whether requests of a block are not logged.
@@ -27,7 +27,7 @@ func isUnlogged(sc scope) bool {
 	return len(list) == 1 && list[0].Arg(0) == "off"
 }
 
-// loggedIf converts the condition of a log, if that is one on the status.
+// loggedIf converts the condition of a log, if it is about the status.
 func (n *nginx) loggedIf(d *nginxconf.Directive, l *accessLog) {
 	i := slices.IndexFunc(d.Args, func(s string) bool { return strings.HasPrefix(s, "if=") })
 	if i < 0 {
@@ -47,8 +47,8 @@ func (n *nginx) loggedIf(d *nginxconf.Directive, l *accessLog) {
 	n.note(d.At(), "access_log "+d.Args[i], "left out, and all requests are logged: goodgate has no such condition (see log.only, and log of a route)")
 }
 
-// loggedStatuses are the ranges of statuses for which a map has a value that is neither
-// empty nor 0.
+// loggedStatuses returns the ranges of statuses for which a map gives a value that is
+// neither empty nor 0.
 func loggedStatuses(m *nginxconf.Directive) (ranges []string, ok bool) {
 	value := func(status string) (string, bool) {
 		rest := ""
@@ -92,7 +92,7 @@ func loggedStatuses(m *nginxconf.Directive) (ranges []string, ok bool) {
 	return ranges, len(ranges) > 0
 }
 
-// accessLog converts the access log that all servers have.
+// accessLog converts the access log that all servers share.
 func (n *nginx) accessLog() {
 	logs := named(n.http, "access_log")
 	for _, d := range named(n.http, "server") {
@@ -122,7 +122,7 @@ func (n *nginx) accessLog() {
 	}
 }
 
-// logFormat finds the format of a log. It is false for one that cannot be had.
+// logFormat converts the format of a log. It returns false if goodgate cannot have it.
 func (n *nginx) logFormat(d *nginxconf.Directive, l *accessLog) bool {
 	name := d.Arg(1)
 	if name == "" || name == "combined" || strings.Contains(name, "=") {
@@ -164,7 +164,8 @@ func errOr(err error, text string) string {
 	return text
 }
 
-// syslog converts where messages go: server=HOST:PORT,facility=local7,tag=nginx.
+// syslog converts the target of syslog messages:
+// server=HOST:PORT,facility=local7,tag=nginx.
 func (n *nginx) syslog(d *nginxconf.Directive, settings string, l *accessLog) {
 	l.facility, l.app = "local7", "nginx"
 	for setting := range strings.SplitSeq(settings, ",") {

@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// mapped are the guards of a proxy_pass whose host a map chooses, the default last; ok
-// is false when a route cannot ask for what it goes by.
+// mapped returns the guards of a proxy_pass whose host a map chooses, the default last.
+// ok is false if a route cannot express the map's key.
 func (n *nginx) mapped(l *nginxconf.Location, p *place) (guards []guard, ok bool) {
 	scheme, rest, _ := strings.Cut(l.Pass.Arg(0), "://")
 	chosen, uri, _ := strings.Cut(rest, "$request_uri")
@@ -27,7 +27,7 @@ func (n *nginx) mapped(l *nginxconf.Location, p *place) (guards []guard, ok bool
 	return guards, true
 }
 
-// toHost is what becomes of requests for which a map has a host.
+// toHost returns what happens to requests for which a map gives a host.
 func (n *nginx) toHost(l *nginxconf.Location, p *place, scheme, host string) func(route, []guard) {
 	if host == "" {
 		return func(r route, _ []guard) { n.add(r.answering(answer{respond: true, status: 502})) }
@@ -41,7 +41,7 @@ func (n *nginx) toHost(l *nginxconf.Location, p *place, scheme, host string) fun
 	return func(r route, _ []guard) { n.proxied(&one, p, r, nil) }
 }
 
-// mapKey is what a map's key asks for.
+// mapKey returns the condition of a map's key.
 func mapKey(variable, key string) (guard, bool) {
 	g, ok := guard{}, false
 	if re, anyCase := strings.CutPrefix(key, "~*"); anyCase {
@@ -51,5 +51,5 @@ func mapKey(variable, key string) (guard, bool) {
 	} else {
 		g, ok = condition([]string{variable, "=", strings.TrimPrefix(key, `\`)})
 	}
-	return g, ok && !g.not // a guard that is for those that do not meet it has no place here
+	return g, ok && !g.not // a guard with not cannot be used here
 }

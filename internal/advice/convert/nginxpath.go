@@ -7,8 +7,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// joined gives a route the path that goes upstream, as nginx makes it: by a rewrite, or
-// by the URI of proxy_pass, which takes the place of the location's.
+// joined sets the path that goes upstream on a route: that of a rewrite, or the URI of
+// proxy_pass, which replaces the location's.
 func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	rewritten := false
 	for _, d := range named(p.Block, "rewrite") {
@@ -33,7 +33,7 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 		n.note(l.Pass.At(), "proxy_pass "+l.Pass.Arg(0), "goodgate cannot build this URI and sends the client's path instead (see rewrite_path)")
 		return
 	case uri == p.path:
-		return // it exchanges a path for itself
+		return // it replaces a path by itself
 	}
 	from, to := p.path, uri
 	switch {
@@ -51,8 +51,8 @@ func (n *nginx) joined(l *nginxconf.Location, p *place, r *route) {
 	}
 }
 
-// composed gives a route the path of a proxy_pass with variables: the client's, perhaps
-// behind another one, or of what the location's expression has matched.
+// composed sets the path of a proxy_pass with variables on a route: the client's,
+// perhaps with a prefix, or groups of the location's expression.
 func (n *nginx) composed(l *nginxconf.Location, uri string, r *route) bool {
 	uri = n.constant(l, uri)
 	path, takesQuery := uri, false
@@ -83,7 +83,7 @@ func (n *nginx) composed(l *nginxconf.Location, uri string, r *route) bool {
 	return true
 }
 
-// isPrefix reports whether strip_prefix and add_prefix can say a path.
+// isPrefix reports whether strip_prefix and add_prefix accept a path.
 func isPrefix(s string) bool { return isPath(s) && !strings.Contains(s, "$") }
 
 // rewriteOf converts "rewrite ^/a/(.*)$ /b/$1 break".

@@ -14,8 +14,8 @@ import (
 
 const nginxTimeout = 60 * time.Second // of connect, send and read
 
-// pool returns the name of the pool for what a location does with its upstreams:
-// locations with other timeouts have pools of their own.
+// pool returns the name of the pool for a location's upstreams and settings. Locations
+// with other timeouts have their own pools.
 func (n *nginx) pool(l *nginxconf.Location) string {
 	p := &pool{
 		dial:     l.Duration(l.Prefix()+"_connect_timeout", nginxTimeout),
@@ -64,8 +64,8 @@ func (n *nginx) pool(l *nginxconf.Location) string {
 	return p.name
 }
 
-// nextUpstream converts the statuses that nginx sends again. Without one, goodgate's
-// own stay.
+// nextUpstream converts the statuses on which nginx tries the next upstream. Without
+// any, goodgate's defaults apply.
 func (n *nginx) nextUpstream(l *nginxconf.Location, p *pool) {
 	d := l.One(l.Prefix() + "_next_upstream")
 	for _, word := range d.Args {
@@ -77,7 +77,7 @@ func (n *nginx) nextUpstream(l *nginxconf.Location, p *pool) {
 	}
 }
 
-// listening are the addresses of a server.
+// listening returns the addresses of a server.
 func (n *nginx) listening(s *nginxconf.Server) (all []string) {
 	for _, b := range n.bindings(s) {
 		all = append(all, b.address)
@@ -85,8 +85,8 @@ func (n *nginx) listening(s *nginxconf.Server) (all []string) {
 	return all
 }
 
-// usable leaves out the servers that goodgate cannot have: those without a good
-// address, and the listeners that the requests may have come by, as they would come
+// usable removes the servers that goodgate cannot use: those without a valid address,
+// and the listeners that the requests may come from, because the requests would come
 // back.
 func (r *Result) usable(p *pool, where string, by []string) {
 	p.servers = slices.DeleteFunc(p.servers, func(s server) bool {
@@ -98,7 +98,7 @@ func (r *Result) usable(p *pool, where string, by []string) {
 	})
 }
 
-// isOwn reports whether a URL leads to one of some addresses of listeners.
+// isOwn reports whether a URL leads to one of these listen addresses.
 func isOwn(addresses []string, url string) bool {
 	_, address, _ := strings.Cut(url, "://")
 	host, port, err := net.SplitHostPort(address)
@@ -112,7 +112,7 @@ func isOwn(addresses []string, url string) bool {
 	})
 }
 
-// isUpstream reports whether goodgate takes a URL for one of an upstream.
+// isUpstream reports whether goodgate accepts a URL as an upstream.
 func isUpstream(url string) bool {
 	if path, ok := strings.CutPrefix(url, "unix:"); ok {
 		return strings.HasPrefix(path, "/") && len(path) <= 107 && isPath(path)
@@ -127,7 +127,7 @@ func isUpstream(url string) bool {
 	return err == nil && number > 0 && number <= 65535 && (isName(host) || noAddress == nil)
 }
 
-// free makes a pool's name of a text, and one that is not taken.
+// free returns a pool name that is made from a text and not taken.
 func (n *nginx) free(text string) string {
 	return freeName(n.file.pools, text)
 }
@@ -173,7 +173,7 @@ func (n *nginx) poolTLS(l *nginxconf.Location, p *pool) {
 	}
 	name, _, _ := strings.Cut(one("name").Arg(0), ":")
 	if one("name").Name == "" && l.Group(n.Config) != nil && (!p.insecure || one("server_name").Arg(0) == "on") {
-		name = l.Host // nginx asks for what stands in the URL
+		name = l.Host // nginx uses the name in the URL
 	}
 	if isName(name) {
 		p.sni = name
@@ -276,7 +276,7 @@ func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
 	p.addServer(out)
 }
 
-// addServer adds a server; one that is there already gets its share as well.
+// addServer adds a server. A server that is already there gets its share as well.
 func (p *pool) addServer(s server) {
 	for i := range p.servers {
 		have := &p.servers[i]
@@ -287,7 +287,7 @@ func (p *pool) addServer(s server) {
 		if have.limit > 0 && s.limit > 0 {
 			have.limit += s.limit
 		} else {
-			have.limit = 0 // one of the two has none
+			have.limit = 0 // one of the two has no limit
 		}
 		have.backup = have.backup && s.backup
 		return

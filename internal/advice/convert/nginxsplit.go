@@ -11,7 +11,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// splitClients is the directive that defines a variable by shares, nil if there is none.
+// splitClients returns the split_clients directive that defines a variable, nil if
+// there is none.
 func (n *nginx) splitClients(name string) *nginxconf.Directive {
 	for _, d := range named(n.http, "split_clients") {
 		if len(d.Args) == 2 && d.Arg(1) == name {
@@ -21,8 +22,8 @@ func (n *nginx) splitClients(name string) *nginxconf.Directive {
 	return nil
 }
 
-// divided gives a route a split, for a proxy_pass whose host split_clients chooses. It
-// returns the location as that of the first pool.
+// divided sets a split on a route, for a proxy_pass whose host split_clients chooses.
+// It returns the location of the first pool.
 func (n *nginx) divided(l *nginxconf.Location, r *route) (*nginxconf.Location, bool) {
 	scheme, rest, _ := strings.Cut(l.Pass.Arg(0), "://")
 	d := n.splitClients(l.Variable)
@@ -46,7 +47,7 @@ func (n *nginx) divided(l *nginxconf.Location, r *route) (*nginxconf.Location, b
 			r.pool, first = pool, &one
 		}
 		if slices.Contains(r.pools, pool) {
-			return nil, false // two parts with one name are one pool, which a split has once
+			return nil, false // two parts with one name are one pool, and a split has each pool once
 		}
 		r.pools = append(r.pools, pool)
 		parts = append(parts, fmt.Sprintf("{pool: %s, weight: %d}", pool, s.weight))
@@ -60,14 +61,14 @@ func (n *nginx) divided(l *nginxconf.Location, r *route) (*nginxconf.Location, b
 	return first, true
 }
 
-// share is a value and how many of the requests get it.
+// share is a value and its share of the requests.
 type share struct {
 	value  string
 	weight int
 }
 
-// sharesOf are the entries of split_clients, the largest first: goodgate compares the
-// others with it.
+// sharesOf returns the entries of split_clients, the largest first, because goodgate
+// compares the others with it.
 func sharesOf(d *nginxconf.Directive) (all []share, ok bool) {
 	left := 10_000 // hundredths of a percent
 	for _, entry := range d.Block {
@@ -90,7 +91,7 @@ func sharesOf(d *nginxconf.Directive) (all []share, ok bool) {
 		all = append(all, share{entry.Arg(0), weight})
 	}
 	if len(all) < 2 || left != 0 {
-		return nil, false // what is left gets an empty value
+		return nil, false // the remaining requests get an empty value
 	}
 	slices.SortStableFunc(all, func(a, b share) int { return cmp.Compare(b.weight, a.weight) })
 	common := 0
@@ -105,7 +106,8 @@ func sharesOf(d *nginxconf.Directive) (all []share, ok bool) {
 	return all, true
 }
 
-// dividedBy is what tells clients apart, and whether it is all that the key has.
+// dividedBy returns what identifies clients. exact is false if the key has more than
+// that.
 func dividedBy(key string) (by string, exact bool) {
 	var found []string
 	for _, v := range variable.FindAllString(key, -1) {

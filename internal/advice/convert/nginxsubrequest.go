@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// inner is the location that nginx takes for a request of its own to a path, if that is
-// one of exactly this path that sends requests on by HTTP.
+// inner returns the location of an nginx subrequest to a path, if it is for exactly
+// this path and forwards requests by HTTP.
 func (n *nginx) inner(s *nginxconf.Server, path string) (*place, *nginxconf.Location) {
 	all := places(scope{n.http, s.Block}, nil)
 	var found *place
@@ -79,7 +79,7 @@ func (n *nginx) question(s *nginxconf.Server, p *place, d *nginxconf.Directive) 
 		return nil, "goodgate cannot use its server"
 	}
 	if body := named(q.Block, "proxy_pass_request_body"); len(named(q.Block, "internal")) > 0 {
-		n.use(body...) // goodgate sends none
+		n.use(body...) // goodgate sends no body
 	}
 	return f, ""
 }
@@ -95,7 +95,7 @@ func (n *nginx) questionFields(l *nginxconf.Location, q *place, f *forwardAuth) 
 		case strings.EqualFold(name, "Host") && value != "$proxy_host":
 			return "goodgate sends the service's own name as Host, not " + value + " (the client's is in X-Forwarded-Host)"
 		case strings.EqualFold(name, "Host"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type") && value == "":
-			// the question has its own, and no body
+			// the authentication request has its own, and no body
 		case !bySelf(name) && value != "" && (!ok || ofSubrequest.MatchString(value) || !isValue(filled) || !isField(name)):
 			return "goodgate cannot set the header " + name + " of the authentication request"
 		default:

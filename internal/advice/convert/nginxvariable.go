@@ -27,10 +27,10 @@ var nginxVariables = map[string]string{
 // filling says which variables a text may have.
 type filling struct {
 	server string   // its name
-	groups []string // names of the groups of the expression, with that of the whole first
-	answer bool     // it goes to the client, so that the upstream is known
+	groups []string // names of the expression's groups; the first stands for the whole match
+	answer bool     // the text goes to the client, when the upstream is known
 	const_ func(string) string
-	auth   *forwardAuth // that has answered; nil = none
+	auth   *forwardAuth // the service that has answered; nil = none
 }
 
 // fill writes nginx's variables as goodgate's; ok is false when there is one that it

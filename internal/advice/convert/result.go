@@ -10,7 +10,7 @@ import (
 
 // Note is something that the new configuration does not do, or does otherwise.
 type Note struct {
-	Where string // "nginx.conf:12"; "" = the whole
+	Where string // "nginx.conf:12"; "" = the whole configuration
 	What  string // the directive
 	Text  string
 }
@@ -23,17 +23,17 @@ func (n Note) String() string {
 // Result is a new configuration.
 type Result struct {
 	file  file
-	Notes []Note // what is different or left out
+	Notes []Note // what goodgate does differently or leaves out
 	// Refused is what restricts access, limits or hides something and would be lost:
 	// as long as there is any, the configuration must not be used. What is the
 	// directive's name, for [Result.Accept].
 	Refused []Note
 	steps   int
-	seen    map[string]bool   // conditions that a route has
-	users   map[string]string // files of users, by who is in them
+	seen    map[string]bool   // conditions of the routes so far
+	users   map[string]string // files of users, by their content
 }
 
-// Accept makes notes of what is refused by the name of its directive.
+// Accept turns refusals of the named directives into notes.
 func (r *Result) Accept(names []string) {
 	refused := r.Refused
 	r.Refused = nil
@@ -46,7 +46,7 @@ func (r *Result) Accept(names []string) {
 	}
 }
 
-// Carried says in a few words what the configuration has.
+// Carried describes the configuration in a few words.
 func (r *Result) Carried() string {
 	return counted(len(r.file.listeners), "listener") + ", " + counted(len(r.file.routes), "route") + ", " + counted(len(r.file.pools), "pool")
 }
@@ -58,7 +58,7 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// ownAddresses are those of all listeners.
+// ownAddresses returns the addresses of all listeners.
 func (r *Result) ownAddresses() (all []string) {
 	for _, l := range r.file.listeners {
 		all = append(all, l.address)
@@ -73,7 +73,7 @@ func (r *Result) note(where, what, format string, args ...any) {
 	}
 }
 
-// refuse says that something that protects would be lost.
+// refuse reports that a protection would be lost.
 func (r *Result) refuse(where, what, lost string) {
 	n := Note{where, what, lost}
 	if !slices.Contains(r.Refused, n) {
@@ -81,10 +81,11 @@ func (r *Result) refuse(where, what, lost string) {
 	}
 }
 
-// mostRoutes bounds what a small configuration can become.
+// mostRoutes bounds the size of the result.
 const mostRoutes = 5000
 
-// add adds a route, one for each scheme if its redirect keeps the client's.
+// add adds a route. A route whose redirect keeps the client's scheme becomes one route
+// for each scheme.
 func (r *Result) add(rt route) {
 	if len(r.file.routes) >= mostRoutes {
 		r.steps = mostSteps
@@ -104,7 +105,7 @@ func (r *Result) add(rt route) {
 	}
 }
 
-// append adds a route, unless one before it has all its requests.
+// append adds a route, unless an earlier one already matches all its requests.
 func (r *Result) append(rt route) {
 	match := rt.match()
 	if r.seen[match] || r.seen["{}"] {

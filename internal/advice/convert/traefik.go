@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Traefik converts a dynamic configuration of Traefik. What is needed of the static one
-// (entry points, certificate resolvers) is read from there if it is given.
+// Traefik converts a dynamic configuration of Traefik. If the static one is given,
+// entry points and certificate resolvers come from there.
 func Traefik(text []byte, file string, static []byte, staticFile string) (*Result, error) {
 	root, err := parseTree(text, file)
 	if err != nil {
@@ -30,7 +30,7 @@ type traefik struct {
 	pools        map[string]string
 }
 
-// entryPoint is where clients come in.
+// entryPoint is a listen address of Traefik.
 type entryPoint struct {
 	*tree
 	name string
@@ -54,8 +54,8 @@ func (t *traefik) convert() {
 	t.left()
 }
 
-// entryPoints are those of the static configuration. Without one, the two that Traefik's
-// manual has are taken.
+// entryPoints reads the entry points of the static configuration. Without one, it
+// assumes web and websecure, as in Traefik's manual.
 func (t *traefik) entryPoints(routers []*router) {
 	for _, name := range t.static.names("entryPoints") {
 		in := t.static.get("entryPoints", name)
@@ -107,7 +107,8 @@ func (t *traefik) point(name, at string, in *tree) {
 	t.points = append(t.points, &entryPoint{in, name, l})
 }
 
-// spoken decides which entry points speak TLS: Traefik's may speak both, goodgate's one.
+// spoken decides which entry points have TLS. Traefik's may accept requests with and
+// without it, goodgate's listeners only one of the two.
 func (t *traefik) spoken(routers []*router) {
 	for _, p := range t.points {
 		byName, plainByName, secure := false, false, false
@@ -129,7 +130,7 @@ func (t *traefik) spoken(routers []*router) {
 	}
 }
 
-// reached are the addresses of the entry points of a router that speak what it does.
+// reached returns the addresses of a router's entry points that match its use of TLS.
 func (t *traefik) reached(r *router) (all []string) {
 	names := r.strs("entryPoints")
 	defaults := slices.ContainsFunc(t.points, func(p *entryPoint) bool { return p.on("asDefault") })
@@ -142,7 +143,7 @@ func (t *traefik) reached(r *router) (all []string) {
 	return all
 }
 
-// certificates converts what TLS does.
+// certificates converts the TLS settings.
 func (t *traefik) certificates(routers []*router) {
 	tls := t.root.get("tls")
 	var pairs [][2]string
@@ -175,7 +176,7 @@ func (t *traefik) certificates(routers []*router) {
 	}
 }
 
-// ordered converts the certificates that resolvers order for the routers of an entry
+// ordered converts the certificates that resolvers obtain for the routers of an entry
 // point.
 func (t *traefik) ordered(p *entryPoint, routers []*router) {
 	for _, r := range routers {
@@ -219,8 +220,7 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 	}
 }
 
-// options converts the TLS options of the routers of an entry point, if they are the
-// same.
+// options converts the TLS options of the routers of an entry point, if they agree.
 func (t *traefik) options(p *entryPoint, routers []*router) {
 	var chosen []string
 	for _, r := range routers {
@@ -251,7 +251,7 @@ func (t *traefik) options(p *entryPoint, routers []*router) {
 	}
 }
 
-// forwarded converts who is believed about the client.
+// forwarded converts the trusted proxies.
 func (t *traefik) forwarded() {
 	for _, p := range t.points {
 		f := p.get("forwardedHeaders")
@@ -270,7 +270,7 @@ func (t *traefik) forwarded() {
 	}
 }
 
-// redirection converts an entry point that leads all requests to another one.
+// redirection converts an entry point that redirects all requests to another one.
 func (t *traefik) redirection(p *entryPoint) {
 	to := p.get("http", "redirections", "entryPoint")
 	if to == nil {
@@ -301,7 +301,7 @@ func (t *traefik) redirection(p *entryPoint) {
 	t.add(route{conditions: t.at([]string{p.listener.address}, nil), answer: answer{redirect: scheme + "://{host}" + port + "{path}{query}", status: status}})
 }
 
-// left notes what nobody has read.
+// left notes the parts that were not read.
 func (t *traefik) left() {
 	for _, key := range []string{"filePath", "format", "filters", "fields"} {
 		if in := t.static.get("accessLog", key); in != nil {
@@ -334,7 +334,7 @@ func (t *traefik) left() {
 		what := words[len(words)-1]
 		switch {
 		case slices.Contains([]string{"transport", "http2", "reusePort", "observability", "ruleSyntax", "asDefault", "udp", "serversTransport", "sniStrict", "curvePreferences", "cipherSuites", "alpnProtocols", "maxVersion", "preferServerCipherSuites", "address"}, what):
-			// about Traefik's sockets, its log, or TLS that is Go's here
+			// about Traefik's sockets or log, or TLS settings that Go chooses
 		case len(words) > 2 && words[0] == "http" && (words[1] == "middlewares" || words[1] == "services" || words[1] == "serversTransports"):
 			t.note(t.root.get("http", words[1], words[2]).place(), words[2], "left out: no router uses it")
 		case len(words) > 2 && words[0] == "http" && words[1] == "routers" && what == "service":

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// basicAuth converts the middleware of that name.
+// basicAuth converts the middleware basicAuth.
 func (t *traefik) basicAuth(m *tree, name string, d *draft) {
 	b := basicAuth{
 		file: m.str("usersFile"), realm: cmp.Or(m.str("realm"), "traefik"),
@@ -45,10 +45,11 @@ func (t *traefik) basicAuth(m *tree, name string, d *draft) {
 	t.note(m.at, "basicAuth", guessing)
 }
 
-// traefikAsked are the settings of forwardAuth that goodgate has, or that need nothing.
+// traefikAsked are the settings of forwardAuth that goodgate has, or that need no
+// equivalent.
 var traefikAsked = []string{"address", "tls", "trustForwardHeader", "authResponseHeaders", "addAuthCookiesToResponse", "maxResponseBodySize"}
 
-// forwardAuth converts the middleware of that name.
+// forwardAuth converts the middleware forwardAuth.
 func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 	lost := func(why string) {
 		t.refuse(m.at, "forwardAuth", "pages protected by an authorization service would be open to everybody: "+why+" (see access.forward)")
@@ -91,7 +92,7 @@ func (t *traefik) forwardAuth(m *tree, name string, d *draft) {
 	t.note(m.at, "forwardAuth", "clients get 503 if the service answers with 500 or more")
 }
 
-// authPool is the pool of a service that is asked for permission.
+// authPool returns the pool of an authorization service.
 func (t *traefik) authPool(m *tree, u *url.URL, name string) string {
 	s := server{url: u.Scheme + "://" + u.Host}
 	if u.Port() == "" {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// cors converts the accessControl settings of the headers middleware; false when they
-// name no origins, or say something that goodgate does not.
+// cors converts the accessControl settings of the headers middleware. It returns false
+// if they name no origins, or if goodgate cannot express them.
 func (t *traefik) cors(m *tree, d *draft) bool {
 	origins := m.strs("accessControlAllowOriginList")
 	credentials := m.on("accessControlAllowCredentials")
@@ -18,7 +18,7 @@ func (t *traefik) cors(m *tree, d *draft) bool {
 	methods, headers := m.strs("accessControlAllowMethods"), m.strs("accessControlAllowHeaders")
 	all := slices.Contains(methods, "*") || slices.Contains(headers, "*")
 	if credentials && all || len(headers) > 0 && !slices.Contains(methods, "POST") && !slices.Contains(methods, "*") {
-		return false // browsers take no * together with credentials; and goodgate would allow POST with these headers
+		return false // browsers reject * together with credentials; and goodgate would allow POST with these headers
 	}
 	parts := []string{"origins: " + list(origins)}
 	for _, kv := range []struct {
@@ -52,7 +52,7 @@ func (t *traefik) cors(m *tree, d *draft) bool {
 	return true
 }
 
-// isOrigin reports whether goodgate takes a text for an origin, or for all.
+// isOrigin reports whether goodgate accepts a text as an origin, or as all origins.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	return text == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Path == "" && isUpstream(text) && text == u.Scheme+"://"+strings.ToLower(u.Host)

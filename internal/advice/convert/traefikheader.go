@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// traefikFields are the settings of the headers middleware that are one field of
-// answers.
+// traefikFields are the settings of the headers middleware that set one response
+// header.
 var traefikFields = []struct{ key, field, value string }{
 	{"frameDeny", "X-Frame-Options", "DENY"},
 	{"customFrameOptionsValue", "X-Frame-Options", ""},
@@ -35,7 +35,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		low := strings.ToLower(key)
 		switch {
 		case shared && (strings.HasPrefix(low, "accesscontrol") || low == "addvaryheader"):
-			// it is in cors
+			// cors converts it
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
 			t.note(m.get(key).at, key, "left out: goodgate cannot use its origins. Set cors, or let the application answer these requests")
 		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):

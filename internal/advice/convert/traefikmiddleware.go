@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// traefikProtecting are middlewares that restrict access and have no equivalent, with
-// what happens without them.
+// traefikProtecting are middlewares without an equivalent that restrict access, with
+// what would be lost.
 var traefikProtecting = map[string]string{
 	"digestAuth": "password-protected pages would be open to everybody",
 	"plugin":     "it is not part of Traefik itself, so convert does not know what would be lost",
 }
 
-// traefikNoted are middlewares that restrict nothing and have no equivalent.
+// traefikNoted are middlewares without an equivalent that restrict nothing.
 var traefikNoted = []string{"contentType", "grpcWeb", "circuitBreaker"}
 
-// middlewares gives a draft to each middleware of a list in turn, and what none answers
-// to next.
+// middlewares applies the middlewares of a list to a draft in turn. Requests that none
+// of them answers go to next.
 func (t *traefik) middlewares(names []string, r *router, d draft, next func(draft)) {
 	if len(names) == 0 {
 		next(d)
@@ -108,7 +108,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 	next(d)
 }
 
-// errors converts error pages: goodgate's own take the place of the answers with these
+// errors converts error pages: goodgate's own pages replace the answers with these
 // statuses.
 func (t *traefik) errors(m *tree, d *draft) {
 	for _, text := range m.strs("status") {
@@ -125,7 +125,7 @@ func (t *traefik) errors(m *tree, d *draft) {
 	}
 }
 
-// stripPrefix takes off the first of some prefixes that the path has.
+// stripPrefix strips the first of some prefixes that the path has.
 func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(draft)) {
 	if len(prefixes) == 0 {
 		next(d)
@@ -142,7 +142,7 @@ func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(dra
 		t.stripPrefix(m, rest, d, next)
 		return
 	}
-	if d.regexp != "" && d.path == "" { // the prefix is taken off where it is
+	if d.regexp != "" && d.path == "" { // goodgate strips the prefix only where it is present
 		if !d.stripped(strings.TrimSuffix(prefix, "/")) || len(rest) > 0 {
 			t.note(m.at, "stripPrefix "+prefix, "left out: goodgate has no equivalent (see rewrite_path)")
 		}
@@ -157,7 +157,7 @@ func (t *traefik) stripPrefix(m *tree, prefixes []string, d draft, next func(dra
 	}, func(d draft) { t.stripPrefix(m, rest, d, next) })
 }
 
-// changed makes the changes of the path that an expression or a text says.
+// changed changes the path of a draft as a middleware says.
 func changed(kind string, m *tree, d *draft) bool {
 	switch kind {
 	case "addprefix":
@@ -191,7 +191,7 @@ func changed(kind string, m *tree, d *draft) bool {
 	return d.replaced(re+"(.*)$", to+last)
 }
 
-// allowList lets in the clients of some networks only.
+// allowList admits only clients of some networks.
 func (t *traefik) allowList(kind string, m *tree, d draft, next func(draft)) {
 	list := ranges(m.strs("sourceRange"))
 	strategy := m.get("ipStrategy")
@@ -215,7 +215,7 @@ func (t *traefik) answered(d draft, a answer) {
 	t.add(rt)
 }
 
-// redirects answers with a redirect; Traefik's status depends on the method.
+// redirects adds a redirect. Traefik's status depends on the method.
 func (t *traefik) redirects(to string, permanent bool, d draft) {
 	get, others := 302, 307
 	if permanent {
@@ -226,8 +226,8 @@ func (t *traefik) redirects(to string, permanent bool, d draft) {
 	}, func(d draft) { t.answered(d, answer{redirect: to, status: others}) })
 }
 
-// plain reports whether a draft is for requests without TLS only, and whether it is for
-// such with TLS only.
+// plain reports whether a draft is only for requests without TLS, and whether it is
+// only for requests with TLS.
 func (t *traefik) plain(d draft) (plain, secure bool) {
 	plain, secure = true, true
 	for _, l := range t.file.listeners {
@@ -258,7 +258,8 @@ func (t *traefik) redirectScheme(m *tree, d draft, next func(draft)) {
 	}
 }
 
-// countedByClient is what a limit counts by, "" when goodgate does not count by it.
+// countedByClient returns the key that a limit counts by, "" if goodgate cannot count
+// by it.
 func countedByClient(m *tree) string {
 	c := m.get("sourceCriterion")
 	name := c.str("requestHeaderName")

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// fromURL is an expression for a whole URL: a scheme, a host and what comes after it.
+// fromURL matches an expression for a whole URL: a scheme, a host and the rest.
 var fromURL = regexp.MustCompile(`^\^?(https\?|https|http|\(https\?\)|\(http\|https\))://(\(\[\^/\]\+\)|\[\^/\]\+|\(\?:www\\?\.\)\?|(?:[\w-]|\\\.|\.)+)((?:/.*)?\(\.[*+]\))\$?$`)
 
-// source is what the expression of a redirectRegex is for.
+// source holds the conditions in the expression of a redirectRegex.
 type source struct {
 	conditions
 	hasNot []conditions
-	groups []string // what stands for $1, $2 and so on in the redirect
+	groups []string // replacements for $1, $2 and so on in the redirect
 }
 
-// restOfPath stands for the path and the query behind their slash.
+// restOfPath stands for the rest of the path and the query after a slash.
 const restOfPath = "\x00rest"
 
-// redirectSource reads the expression of a redirectRegex; ok is false when a route cannot ask
-// for it.
+// redirectSource reads the expression of a redirectRegex. ok is false if a route cannot
+// express it.
 func redirectSource(re string) (s source, ok bool) {
 	m := fromURL.FindStringSubmatch(re)
 	if m == nil {
@@ -34,7 +34,7 @@ func redirectSource(re string) (s source, ok bool) {
 		s.scheme = ""
 	}
 	switch plain := strings.ReplaceAll(host, `\.`, "."); {
-	case plain == "(?:www.)?" && len(path) == len("(.*)"): // all names that do not begin so, as they lead to themselves
+	case plain == "(?:www.)?" && len(path) == len("(.*)"): // not the names that begin with www., which would redirect to themselves
 		s.hasNot = []conditions{{hostRe: `^www\.`}}
 		s.groups = append(s.groups, "{host}{path}{query}")
 		return s, true
@@ -52,8 +52,8 @@ func redirectSource(re string) (s source, ok bool) {
 	return s, s.pathAndQuery(strings.TrimSuffix(path[:len(path)-len("(.*)")], "?"))
 }
 
-// pathAndQuery asks for a path that begins with an expression; a last group has all that
-// follows, with the query.
+// pathAndQuery adds the condition on a path that begins with an expression. A last
+// group has all that follows, with the query.
 func (s *source) pathAndQuery(begin string) bool {
 	compiled, err := regexp.Compile("^" + begin)
 	switch {
@@ -76,7 +76,7 @@ func (s *source) pathAndQuery(begin string) bool {
 
 var redirectGroup = regexp.MustCompile(`\$(?:\{(\d)\}|(\d))`)
 
-// target is where a redirect leads. What has the query must be its end.
+// target returns the target of a redirect. A part with the query must be at its end.
 func (s source) target(to string) (string, bool) {
 	ok := true
 	to = redirectGroup.ReplaceAllStringFunc(to, func(v string) string {
@@ -92,7 +92,8 @@ func (s source) target(to string) (string, bool) {
 	return to, ok && !strings.ContainsAny(strings.ReplaceAll(to, schemeMark, ""), "$\x00") && (before == to || before+"{query}" == to)
 }
 
-// itself are the requests that a redirect leads to where they are: Traefik lets them pass.
+// itself excludes the requests that the redirect would send back to the same URL.
+// Traefik does not redirect them.
 func (s *source) itself(target string) {
 	for _, other := range [][2]string{{"https", "http"}, {"http", "https"}} {
 		if len(s.hosts) == 1 && s.scheme == "" && target == other[0]+"://"+s.hosts[0]+"{path}{query}" {
@@ -117,7 +118,7 @@ func (t *traefik) redirectRegex(m *tree, d draft, next func(draft)) {
 			next(d)
 			return
 		}
-		from.scheme = "" // all are
+		from.scheme = "" // all schemes match
 	}
 	t.split(d, []term{{from.conditions, from.hasNot}}, lost, func(d draft) { t.redirects(target, m.on("permanent"), d) }, next)
 }

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// router is a rule with what is done to its requests.
+// router is a rule with its entry points, middlewares and service.
 type router struct {
 	*tree
 	name     string
 	rule     string
 	priority int
-	names    []string // hosts of the rule
+	names    []string // hosts in the rule
 }
 
 // secure reports whether the router is for requests with TLS.
 func (r *router) secure() bool { return r.get("tls") != nil }
 
-// routers are those of the file, in the order in which Traefik tries them: by priority,
-// which is the length of the rule if none is given.
+// routers returns the routers of the file in Traefik's order: by priority, which
+// defaults to the length of the rule.
 func (t *traefik) routers() (all []*router) {
 	for _, name := range t.root.names("http", "routers") {
 		in := t.root.get("http", "routers", name)
@@ -35,7 +35,7 @@ func (t *traefik) routers() (all []*router) {
 	return all
 }
 
-// hosts are the names that a rule asks for.
+// hosts returns the names in a rule.
 func (r *rule) hosts() (names []string) {
 	if r.name == "Host" || r.name == "HostHeader" {
 		names = r.args
@@ -48,12 +48,12 @@ func (r *rule) hosts() (names []string) {
 	return names
 }
 
-// routed gives requests to the first router whose rule they meet.
+// routed passes requests to the first router whose rule they meet.
 func (t *traefik) routed(list []*router, d draft) {
 	if !t.step() {
 		return
 	}
-	if len(list) == 0 { // what a rule leaves out must not come to its own route
+	if len(list) == 0 { // requests that no rule matches must not reach a pool
 		t.answered(d, answer{respond: true, status: 404})
 		return
 	}
@@ -79,7 +79,7 @@ func (t *traefik) routed(list []*router, d draft) {
 		terms, ok = both([]term{{has: t.at(addresses, nil)}}, terms)
 	}
 	if len(t.file.trusted) > 0 && strings.Contains(r.rule, "ClientIP(") {
-		ok = false // Traefik asks for the address of the connection, goodgate for the client's
+		ok = false // Traefik compares the address of the connection, goodgate the client's
 	}
 	if !ok || !sayable(terms) {
 		t.refuse(r.at, "rule", "("+r.rule+") has a condition that a route cannot have, so its requests would go to another router")
@@ -91,7 +91,7 @@ func (t *traefik) routed(list []*router, d draft) {
 	t.split(d, terms, lost, func(d draft) { t.router(r, d) }, next)
 }
 
-// router converts what is done to the requests of a router.
+// router converts the middlewares and the service of a router.
 func (t *traefik) router(r *router, d draft) {
 	var names []string
 	for _, p := range t.points {
@@ -110,7 +110,7 @@ func (t *traefik) router(r *router, d draft) {
 	t.middlewares(names, r, d, func(d draft) { t.service(r, service, d) })
 }
 
-// bare is a name without its provider.
+// bare returns a name without its provider.
 func bare(name string) (string, bool) {
 	name, provider, has := strings.Cut(name, "@")
 	return name, !has || provider == "file"

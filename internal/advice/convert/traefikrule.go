@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// rule is an expression of Traefik's rule language: a matcher with its arguments, or
-// rules that are joined.
+// rule is an expression of Traefik's rule language: a matcher with its arguments, or an
+// operator with its operands.
 type rule struct {
 	op    byte // '&', '|', '!', or 0 for a matcher
 	parts []*rule
@@ -116,7 +116,7 @@ func (p *ruleParser) one(depth int) (*rule, error) {
 	return r, nil
 }
 
-// terms are those of a rule; ok is false when a route cannot ask for it.
+// terms returns the terms of a rule. ok is false if a route cannot express it.
 func (r *rule) terms() (out []term, ok bool) {
 	switch r.op {
 	case '!':
@@ -150,7 +150,7 @@ func (r *rule) terms() (out []term, ok bool) {
 }
 
 func (r *rule) matcher() ([]term, bool) {
-	if len(r.args) == 0 || slices.Contains(r.args, "") { // Traefik refuses it, too
+	if len(r.args) == 0 || slices.Contains(r.args, "") { // Traefik, too, refuses it
 		return nil, false
 	}
 	switch r.name {
@@ -179,7 +179,7 @@ func (r *rule) matcher() ([]term, bool) {
 	return nil, false
 }
 
-// variablePart is {name} or {name:expression} of version 2.
+// variablePart matches {name} or {name:expression} of version 2.
 var variablePart = regexp.MustCompile(`\{[\w-]*(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}`)
 
 func (r *rule) paths() (all []term, ok bool) {
@@ -190,7 +190,7 @@ func (r *rule) paths() (all []term, ok bool) {
 			if c.regexp, ok = expression(a, false); !ok {
 				return nil, false
 			}
-		case variablePart.MatchString(a): // of version 2
+		case variablePart.MatchString(a): // a pattern of version 2
 			text := filled(variablePart, a, "[^/]+", r.name == "Path")
 			if c.regexp, ok = expression(text, false); !ok {
 				return nil, false

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// service ends a router: its requests go to the pool of a service.
+// service ends a router: it sends the requests to the pool of a service.
 func (t *traefik) service(r *router, name string, d draft) {
 	name, here := bare(name)
 	s := t.root.get("http", "services", name)
@@ -46,7 +46,7 @@ func (t *traefik) service(r *router, name string, d draft) {
 	t.add(d.finished())
 }
 
-// reduce divides the weights by what they have in common.
+// reduce divides the weights by their greatest common divisor.
 func (p *pool) reduce() {
 	common := 0
 	for _, s := range p.servers {
@@ -59,7 +59,7 @@ func (p *pool) reduce() {
 	}
 }
 
-// pooled adds a pool, unless there is one that does the same.
+// pooled adds a pool, or returns an equal one.
 func (t *traefik) pooled(p *pool, name string) string {
 	w := &writer{}
 	one := *p
@@ -73,8 +73,8 @@ func (t *traefik) pooled(p *pool, name string) string {
 	return p.name
 }
 
-// gather adds the servers of a service to a pool, with a share of its weight. It reports
-// whether the client's Host is kept.
+// gather adds the servers of a service to a pool, with a share of its weight. It
+// reports whether goodgate keeps the client's Host.
 func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (keep bool) {
 	child := func(name string, weight int, backup bool) bool {
 		name, here := bare(name)
@@ -245,7 +245,7 @@ func (t *traefik) health(h *tree, p *pool) {
 	}
 }
 
-// healthTimes are the times of a check.
+// healthTimes returns the intervals and the timeout of a check.
 func healthTimes(h *tree) string {
 	interval := min(max(cmp.Or(h.span(time.Second, "interval"), 30*time.Second), 10*time.Millisecond), time.Hour)
 	timeout := min(max(cmp.Or(h.span(time.Second, "timeout"), 5*time.Second), time.Millisecond), 10*time.Minute)
@@ -256,7 +256,7 @@ func healthTimes(h *tree) string {
 	return text
 }
 
-// transport converts how servers are spoken to.
+// transport converts a serversTransport.
 func (t *traefik) transport(b *tree, p *pool) {
 	name, _ := bare(b.str("serversTransport"))
 	s := t.root.get("http", "serversTransports", name)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// divided gives a draft a split of the services of a weighted one, each with a pool of its
-// own. It does nothing where a part has no pool of its own, or wants another Host.
+// divided sets a split on a draft, with a pool for each service of a weighted one. It
+// does nothing if a part cannot have its own pool, or needs another Host.
 func (t *traefik) divided(w *tree, d *draft) bool {
 	type part struct {
 		pool   *pool

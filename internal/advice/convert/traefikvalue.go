@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// hostVariable is {name} or {name:expression} of version 2. Version 3 has plain
-// expressions, whose {2,3} counts.
+// hostVariable matches {name} or {name:expression} of version 2. Version 3 has plain
+// expressions, in which {2,3} is a count.
 var hostVariable = regexp.MustCompile(`\{[A-Za-z_][\w-]*(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}`)
 
-// hostPatterns are the terms of HostRegexp: whole subdomains as names with a wildcard,
-// which routes find faster, and all others as expressions.
+// hostPatterns returns the terms of HostRegexp. Whole subdomains become names with a
+// wildcard, which routes find faster; all others stay expressions.
 func hostPatterns(patterns []string) (all []term, ok bool) {
 	for _, a := range patterns {
 		switch name, plain := hostOf(a); {
@@ -34,8 +34,8 @@ func hostPatterns(patterns []string) (all []term, ok bool) {
 	return all, true
 }
 
-// hostOf is the name, perhaps with a wildcard, that an expression stands for; "*" for all
-// names. One that is not bound to the ends of the host stands for others, too.
+// hostOf returns the name, perhaps with a wildcard, that an expression stands for; "*"
+// for all names. An expression without anchors matches other names too.
 func hostOf(pattern string) (string, bool) {
 	text := filled(hostVariable, pattern, "[^.]+", true)
 	text, ends := strings.CutSuffix(text, "$")
@@ -53,7 +53,7 @@ func hostOf(pattern string) (string, bool) {
 	return map[bool]string{true: "*"}[wild] + name, true
 }
 
-// ofVersion2 makes expressions for hosts of texts that version 2 takes for names.
+// ofVersion2 turns version 2's patterns for hosts into expressions.
 func (r *rule) ofVersion2() {
 	for i, a := range r.args {
 		if r.name == "HostRegexp" && !hostVariable.MatchString(a) {
@@ -65,8 +65,8 @@ func (r *rule) ofVersion2() {
 	}
 }
 
-// filled is a pattern with the variables of version 2 as an expression. A whole one has
-// nothing behind it. A text without variables stays.
+// filled returns a pattern with version 2's variables as an expression. With whole, the
+// expression matches to the end. A text without variables stays as it is.
 func filled(variables *regexp.Regexp, pattern, standard string, whole bool) string {
 	found := variables.FindAllStringSubmatchIndex(pattern, -1)
 	if len(found) == 0 {
@@ -89,7 +89,7 @@ func filled(variables *regexp.Regexp, pattern, standard string, whole bool) stri
 	return text
 }
 
-// field are the terms of Header, Headers, HeaderRegexp and HeadersRegexp.
+// field returns the terms of Header, Headers, HeaderRegexp and HeadersRegexp.
 func (r *rule) field() ([]term, bool) {
 	if len(r.args) != 2 || !isToken(r.args[0]) || strings.EqualFold(r.args[0], "Host") {
 		return nil, false
@@ -107,8 +107,8 @@ func (r *rule) field() ([]term, bool) {
 	return []term{{has: c}}, ok && isValue(value)
 }
 
-// valued asks for a value of a header, a parameter or a cookie, whose expression has the
-// key. What a route takes for "any", or would trim, becomes an expression.
+// valued adds the condition on a value of a header, a parameter or a cookie. A value
+// that a route would trim, or take for "any", becomes an expression under key.
 func (c *conditions) valued(key, name, value string) {
 	switch {
 	case value == "" || value == "*" || strings.TrimSpace(value) != value || !isValue(value):
@@ -122,8 +122,9 @@ func (c *conditions) valued(key, name, value string) {
 	}
 }
 
-// parameters are the terms of Query and QueryRegexp: of version 3 a name and a value
-// (which is empty without one), of version 2 texts "name=value", which must all hold.
+// parameters returns the terms of Query and QueryRegexp. Version 3 has a name and a
+// value, which is empty if absent. Version 2 has texts "name=value", which must all
+// hold.
 func (r *rule) parameters() ([]term, bool) {
 	c := conditions{}
 	if !strings.Contains(r.args[0], "=") {
@@ -161,7 +162,8 @@ func (r *rule) parameters() ([]term, bool) {
 	return []term{{has: c}}, true
 }
 
-// isParameter reports whether a route can ask for a parameter of the query by this name.
+// isParameter reports whether a route can have a condition on a parameter with this
+// name.
 func isParameter(name string) bool {
 	return name != "" && isValue(name) && !strings.ContainsAny(name, " :/=&?#%+{}\t") && !strings.ContainsFunc(name, func(r rune) bool { return r > '~' })
 }

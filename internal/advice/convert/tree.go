@@ -15,14 +15,14 @@ import (
 )
 
 // tree is a value of a configuration in YAML, JSON or TOML, with its place. A nil tree
-// is one that is not there. Reading a part marks it, so that what nobody has read can be
-// noted in the end.
+// stands for an absent value. Reading a part marks it, so that unread parts can be
+// noted at the end.
 type tree struct {
 	at    string
-	text  string // of a scalar
+	text  string // text of a scalar
 	null  bool
 	items []*tree
-	keys  []string // in their order
+	keys  []string // in the order of the file
 	of    map[string]*tree
 	read  bool
 }
@@ -35,7 +35,8 @@ const (
 
 var errTooMuch = errors.New("has more values or levels than convert reads")
 
-// parseTree reads a text; file is where it is from. Nothing but TOML is TOML.
+// parseTree reads a text. file is the name of its source. It tries TOML first, because
+// no other text is valid TOML.
 func parseTree(text []byte, file string) (*tree, error) {
 	g := &grower{file: filepath.Base(file)}
 	var v map[string]any
@@ -48,7 +49,7 @@ func parseTree(text []byte, file string) (*tree, error) {
 	}
 	var n yaml.Node
 	err = yaml.Unmarshal(text, &n)
-	if err != nil && json.Valid(text) { // some JSON is no YAML
+	if err != nil && json.Valid(text) { // some JSON is not valid YAML
 		var v any
 		if err := json.Unmarshal(text, &v); err != nil {
 			return nil, err
@@ -64,7 +65,7 @@ func parseTree(text []byte, file string) (*tree, error) {
 	return g.node(n.Content[0], 0)
 }
 
-// grower makes trees of a file, within bounds.
+// grower builds trees from a file, within bounds.
 type grower struct {
 	file  string
 	count int
@@ -116,7 +117,7 @@ func (g *grower) node(n *yaml.Node, depth int) (*tree, error) {
 	return t, nil
 }
 
-// value is a decoded one, whose places are its keys.
+// value converts a decoded value. Its place is its keys.
 func (g *grower) value(v any, path string, depth int) (*tree, error) {
 	if err := g.grow(depth); err != nil {
 		return nil, err
@@ -169,8 +170,7 @@ func (t *tree) set(key string, v *tree) {
 	t.of[key] = v
 }
 
-// get returns what is at a path of keys, whose case does not matter, and marks it as
-// read.
+// get returns the value at a path of keys, ignoring case, and marks it as read.
 func (t *tree) get(path ...string) *tree {
 	for _, key := range path {
 		if t == nil {
@@ -190,7 +190,7 @@ func (t *tree) get(path ...string) *tree {
 	return t
 }
 
-// use marks all of a tree as read.
+// use marks a whole tree as read.
 func (t *tree) use() {
 	if t == nil || t.read && t.of == nil && t.items == nil {
 		return
@@ -211,7 +211,7 @@ func (t *tree) str(path ...string) string {
 	return t.text
 }
 
-// strs is a list of texts, or a single one.
+// strs returns a list of texts, or a single text as a list.
 func (t *tree) strs(path ...string) (list []string) {
 	if t = t.get(path...); t == nil || t.null {
 		return nil
@@ -228,7 +228,7 @@ func (t *tree) strs(path ...string) (list []string) {
 
 func (t *tree) on(path ...string) bool { return strings.EqualFold(t.str(path...), "true") }
 
-// num is 0 for what is no number.
+// num returns a number, 0 for other values.
 func (t *tree) num(path ...string) int {
 	n, err := strconv.Atoi(t.str(path...))
 	if err != nil {
@@ -237,7 +237,7 @@ func (t *tree) num(path ...string) int {
 	return n
 }
 
-// span is a duration: text with a unit, or a number of units.
+// span returns a duration: text with a unit, or a number of units.
 func (t *tree) span(unit time.Duration, path ...string) time.Duration {
 	text := t.str(path...)
 	if d, err := time.ParseDuration(text); err == nil {
@@ -260,7 +260,7 @@ func (t *tree) all(path ...string) []*tree {
 	return t.items
 }
 
-// names are the keys at a path.
+// names returns the keys at a path.
 func (t *tree) names(path ...string) []string {
 	if t = t.get(path...); t == nil {
 		return nil
@@ -268,7 +268,7 @@ func (t *tree) names(path ...string) []string {
 	return t.keys
 }
 
-// place is where a tree stands; a part that is not there stands where the whole does.
+// place returns the place of a tree. A part that is absent has the place of the whole.
 func (t *tree) place() string {
 	if t == nil {
 		return ""
@@ -276,8 +276,8 @@ func (t *tree) place() string {
 	return t.at
 }
 
-// unread calls say for each part that nobody has read, the outermost only, with the keys
-// that lead to it.
+// unread calls say for each unread part with the keys that lead to it, but not for
+// parts within an unread one.
 func (t *tree) unread(say func(path []string, t *tree)) { t.unreadBelow(nil, say) }
 
 func (t *tree) unreadBelow(path []string, say func([]string, *tree)) {
@@ -295,8 +295,8 @@ func (t *tree) unreadBelow(path []string, say func([]string, *tree)) {
 	}
 }
 
-// object makes a tree of pairs of a key and a value: a text, a list of texts, a tree or
-// a list of trees. Empty values are left out.
+// object builds a tree from pairs of a key and a value: a text, a list of texts, a tree
+// or a list of trees. It leaves empty values out.
 func object(at string, pairs ...any) *tree {
 	t := &tree{at: at, of: map[string]*tree{}}
 	for i := 0; i+1 < len(pairs); i += 2 {

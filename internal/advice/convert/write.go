@@ -12,7 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/printable"
 )
 
-// YAML returns the configuration as a file, the notes as comments before it.
+// YAML returns the configuration as a file that begins with the notes as comments.
 func (r *Result) YAML(from string) []byte {
 	w := &writer{}
 	w.line("# Made of %s by goodgate convert.", printable.Text(from))
@@ -273,7 +273,7 @@ func (p *pool) timeouts() string {
 	return strings.Join(parts, ", ")
 }
 
-// size writes bytes in the largest unit that needs no fraction.
+// size returns bytes in the largest unit that needs no fraction.
 func size(n int64) string {
 	for i, unit := range []string{"GiB", "MiB", "KiB"} {
 		if shift := 30 - 10*i; n%(1<<shift) == 0 {
@@ -283,7 +283,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%dB", n)
 }
 
-// quote writes a value so that YAML reads text, and goodgate no variable.
+// quote writes a value so that YAML reads it as text, and goodgate sees no variable.
 func quote(s string) string { return strconv.Quote(strings.ReplaceAll(s, "${", "$${")) }
 
 // word is quote for what is nearly always a plain word.

@@ -62,7 +62,7 @@ func edits(set, add map[string]string, remove []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// escaped keeps braces of other programs from being mistakes in variables.
+// escaped keeps goodgate from taking another program's braces for variables.
 func escaped(values map[string]string) map[string]string {
 	values = maps.Clone(values)
 	for name, v := range values {
@@ -71,7 +71,7 @@ func escaped(values map[string]string) map[string]string {
 	return values
 }
 
-// writeUpstream writes what is about requests that go upstream and their answers.
+// writeUpstream writes the settings for requests to upstreams and for their answers.
 func (r route) writeUpstream(w *writer) {
 	for _, kv := range [][2]string{{"strip_prefix", r.strip}, {"add_prefix", r.add}, {"host", r.host}} {
 		if kv[1] != "" {
@@ -178,7 +178,8 @@ func (c conditions) match() string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// written are the conditions as a route has them, whose paths are in their case.
+// written returns the conditions as a route can have them: a path regardless of case
+// becomes an expression.
 func (c conditions) written() conditions {
 	if !c.anyCase || c.regexp != "" || strings.ToUpper(c.path) == c.path {
 		return c
