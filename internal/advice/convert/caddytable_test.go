@@ -224,7 +224,7 @@ func TestCaddySites(t *testing.T) {
 	f("{\nservers {\ntrusted_proxies static 10.0.0.0/8\n}\n}\nhttp://:80 {\n@x remote_ip 10.0.0.1\nrespond @x 403\nrespond y\n}", "refused respond", "respond")
 }
 
-// What a Caddyfile says in any case of letters is kept out in any case.
+// A path that a Caddyfile restricts is restricted in upper and lower case.
 func TestCaddyPathsInAnyCase(t *testing.T) {
 	text := string(caddy(t, "http://:80 {\nhandle_path /Admin/* {\n@out not remote_ip 10.0.0.0/8\nrespond @out 403\nreverse_proxy 10.0.0.1:80\n}\nhandle /api/* {\n@b path *.bak\nrespond @b 403\nreverse_proxy 10.0.0.1:80\n}\n}").YAML("x"))
 	for _, want := range []string{

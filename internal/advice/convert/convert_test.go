@@ -24,8 +24,8 @@ func nginx(t *testing.T, http string) *convert.Result {
 	return convert.Nginx(c)
 }
 
-// TestNginx looks at single directives; whole configurations are run against
-// nginx end to end.
+// TestNginx checks single directives. End-to-end tests compare whole configurations
+// with nginx.
 func TestNginx(t *testing.T) {
 	f := func(http, want string) {
 		t.Helper()

@@ -15,8 +15,8 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// Whatever a configuration says stays a value or a comment of the one that is made
-// of it, and never becomes a key.
+// No text of a configuration becomes a key of the result: it stays a value or a
+// comment.
 func TestNothingBecomesConfiguration(t *testing.T) {
 	for _, end := range []string{"\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029", "\x00", "\x1b", "\t", "}, ", ": ", "# ", "- ", "&a ", "\"", "'", "${HOME}", "\\"} {
 		for _, what := range []string{"evil: 1" + end, "evil" + end + "evil: {a: b}" + end, "evil" + end + "admin: {address: \":1\"}" + end + "#"} {
@@ -97,7 +97,7 @@ func onlyKnown(t *testing.T, file []byte, what string) {
 	}
 }
 
-// Directives without their arguments are no reason to panic.
+// Directives without their arguments cause no panic.
 func TestConvertsNonsense(t *testing.T) {
 	words := []string{"server", "location", "listen", "server_name", "proxy_pass", "upstream u", "upstream", "server 10.0.0.1", "return", "return 301", "rewrite", "if", "error_page",
 		"error_page 502 /x", "root", "ssl_certificate", "add_header", "proxy_set_header", "map", "hash", "keepalive", "log_format", "log_format x escape=none", "access_log", "resolver", "limit_except", "location =", "location ^~", "location ~", "proxy_next_upstream",
@@ -126,10 +126,10 @@ func TestConvertsNonsense(t *testing.T) {
 	}
 }
 
-// leftOut selects three quarters of all pairs, which are tried with GOODGATE_LONG=1 only.
+// leftOut selects three quarters of all pairs, which run only with GOODGATE_LONG=1.
 func leftOut(i, j int) bool { return (i+j)%4 != 0 && os.Getenv("GOODGATE_LONG") == "" }
 
-// passes fails when the result has a mistake, other than that there is nothing to do.
+// passes fails if the result has a mistake other than an empty configuration.
 func passes(t *testing.T, from string, r *convert.Result) {
 	t.Helper()
 	text := r.YAML("x")
@@ -139,7 +139,7 @@ func passes(t *testing.T, from string, r *convert.Result) {
 	}
 }
 
-// What was made of any of these configurations passes goodgate check.
+// The result of each of these configurations passes goodgate check.
 func TestConversionsPassCheck(t *testing.T) {
 	files, _ := filepath.Glob("../../../e2e/testdata/convert/*")
 	if len(files) < 16 {

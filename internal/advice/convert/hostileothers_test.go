@@ -11,7 +11,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/convert"
 )
 
-// Whatever a Caddyfile or a configuration of Traefik says stays a value or a comment.
+// No text of a Caddyfile or of a configuration of Traefik becomes a key of the result.
 func TestNothingOfOthersBecomesConfiguration(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n", "\u0085", "\u2028", "\x00", "\x1b", "\t", "}, ", ": ", "# ", "- ", "&a ", "'", "${HOME}", "{$HOME}", "\\"} {
 		what := "evil" + end + "evil: {a: b}" + end + "admin: {address: \":1\"}"
@@ -47,7 +47,7 @@ func TestNothingOfOthersBecomesConfiguration(t *testing.T) {
 	}
 }
 
-// ofOthers converts a file of Caddy or Traefik, nil for another one.
+// ofOthers converts a file of Caddy or Traefik. It returns nil for other files.
 func ofOthers(t *testing.T, file, text string) (r *convert.Result) {
 	t.Helper()
 	var err error
@@ -76,7 +76,7 @@ func passesOthers(t *testing.T, from string, r *convert.Result) {
 	}
 }
 
-// Each directive without its arguments, within each other, is no reason to panic.
+// Each directive without its arguments, within each other one, causes no panic.
 func TestConvertsNonsenseOfOthers(t *testing.T) {
 	words := strings.Split("tls,bind,log,root,fs,header,redir,method,rewrite,uri,try_files,basic_auth,forward_auth,request_header,encode,intercept,invoke,handle,handle_path,route,abort,error,respond,reverse_proxy,"+
 		"php_fastcgi,file_server,import,@m,@m not,@m header,@m path_regexp,@m remote_ip,lb_policy,health_uri,header_up,transport,transport http,dynamic,to,request_body,vars,map,*,/,{block},uri strip_prefix,client_auth", ",")
@@ -97,7 +97,7 @@ func TestConvertsNonsenseOfOthers(t *testing.T) {
 	}
 }
 
-// What grows without end is refused, soon.
+// A configuration whose result would grow without bound is refused soon.
 func TestOthersAreBounded(t *testing.T) {
 	var b strings.Builder
 	for i := range 40 { // each header with a condition doubles the routes

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxconf"
 )
 
-// Every directive that is passed over has a reason, and none is both harmless and
+// Every directive that is skipped has a reason, and none is both harmless and
 // protecting.
 func TestKnownDirectives(t *testing.T) {
 	for name, why := range meaningless {
@@ -25,8 +25,7 @@ func TestKnownDirectives(t *testing.T) {
 	}
 }
 
-// Wherever a directive that protects stands, it ends the conversion when it cannot be
-// said.
+// A protecting directive without an equivalent ends the conversion, in every context.
 func TestProtectingDirectives(t *testing.T) {
 	for name := range protecting {
 		for _, where := range []string{

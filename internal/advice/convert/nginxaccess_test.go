@@ -45,7 +45,7 @@ func TestNginxAuthRequest(t *testing.T) {
 	f(ask, service("proxy_pass_request_headers off;"), "noted internal, refused auth_request, refused proxy_pass_request_headers", "pool: u")
 }
 
-// A list of users that one location can have and another cannot is refused for the other.
+// If one location can have a list of users and another cannot, the other is refused.
 func TestNginxUsersOfOneLocationOnly(t *testing.T) {
 	text := "server { listen 80; auth_basic x; auth_basic_user_file /f; location /a { proxy_pass http://10.0.0.1; } location / { auth_basic_user_file users; proxy_pass http://10.0.0.2; } }"
 	verdict(t, text, nginx(t, text), "noted auth_basic, refused auth_basic", `access: {basic: {file: "/f", realm: "x"}}`)

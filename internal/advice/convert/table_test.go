@@ -9,7 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// what describes what became of a directive: the names of what was noted and refused.
+// what lists the names of the directives that were noted and refused.
 func what(r *convert.Result) string {
 	var all []string
 	for _, n := range r.Notes {
@@ -21,8 +21,8 @@ func what(r *convert.Result) string {
 	return strings.Join(all, ", ")
 }
 
-// verdict checks what was made of a configuration: it passes goodgate check, has a
-// text, and nothing else was said than is expected.
+// verdict checks the result of a conversion: it passes goodgate check, contains a text,
+// and has exactly the expected notes and refusals.
 func verdict(t *testing.T, from string, r *convert.Result, said, has string) {
 	t.Helper()
 	text := r.YAML("x")
@@ -383,7 +383,7 @@ func TestHAProxyRules(t *testing.T) {
 	f("filter spoe engine x config /y", "refused filter spoe", "pool: b")
 }
 
-// A backend that two rules lead to asks for the same both times.
+// A backend that two rules use requires the same both times.
 func TestHAProxyBackendTwice(t *testing.T) {
 	text := "defaults\n mode http\nfrontend f\n bind :80\n use_backend b if { path /x }\n default_backend b\nbackend b\n http-request deny if !{ src 10.0.0.0/8 }\n server a 10.0.0.1:80 check\n"
 	c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")

@@ -274,7 +274,7 @@ func TestTraefikTOML(t *testing.T) {
 	}
 }
 
-// What a rule leaves out does not come to its route.
+// Requests that a rule excludes do not reach its route.
 func TestTraefikRuleWithout(t *testing.T) {
 	r := traefik(t, "http:\n  routers: {r: {rule: 'Host(`a`) && !PathPrefix(`/admin`)', service: s}}\n  services: {s: {loadBalancer: {servers: [{url: 'http://10.0.0.1:80'}]}}}\n", oneEntry)
 	verdict(t, "r", r, "", "- match: {host: [\"a\"], path: \"/admin*\"}\n    respond: {status: 404, body: \"\"}\n  - match: {host: [\"a\"]}\n    pool: s")
