@@ -95,7 +95,7 @@ func refused(report io.Writer, result *convert.Result) error {
 		}
 	}
 	slices.Sort(names)
-	return &exitError{exitFailed, fmt.Errorf("nothing written: %s that %s would be lost; let a proxy in front or the application do it, remove it, or accept the loss with --accept %q",
+	return &exitError{exitFailed, fmt.Errorf("nothing written: %s that %s would be lost. Move the protection to a proxy in front or into the application and remove the directive here, or accept the loss with --accept %q",
 		count(len(result.Refused), "directive"), map[bool]string{true: "protects something", false: "protect something"}[len(result.Refused) == 1], strings.Join(names, ","))}
 }
 

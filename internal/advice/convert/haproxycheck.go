@@ -75,7 +75,7 @@ func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 			value, first = own, false
 		}
 		if own != value {
-			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs between servers, but a pool has one value: goodgate uses %s for all", cmp.Or(value, "none"))
+			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs between servers, but a pool has one value: goodgate uses %s for all", cmp.Or(value, "its default"))
 			return value
 		}
 	}
