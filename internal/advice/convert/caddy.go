@@ -174,8 +174,8 @@ func portOf(address string) string {
 	return port
 }
 
-// listeners converts the addresses of a server. If the server has names, all addresses
-// but the one for HTTP get TLS, because Caddy obtains certificates for the names.
+// listeners converts the addresses of a server. If the server has names or TLS policies,
+// all addresses but the one for HTTP get TLS: Caddy obtains certificates for the names.
 func (c *caddy) listeners(s *tree, plain string) {
 	names := hostsOf(s)
 	policies := s.all("tls_connection_policies")
@@ -206,7 +206,7 @@ func (c *caddy) listeners(s *tree, plain string) {
 }
 
 // leadTo records that clients without TLS are redirected to an address. If several
-// ports have TLS, the redirect uses the standard one.
+// ports have TLS, the redirect uses the configured HTTPS port.
 func (c *caddy) leadTo(a string, names []string) {
 	port := ""
 	if p := portOf(a); p != c.port {

@@ -96,8 +96,8 @@ func (a *adapter) position(name string) int {
 	return -1 // unknown directives run first, so that convert does not take them for unreachable
 }
 
-// onePath returns the path of a route whose only condition is one path. asks reports
-// whether the route has any condition.
+// onePath returns the path of a route with one matcher set that has one path, else "".
+// asks reports whether the route has any condition.
 func onePath(r *tree) (path string, asks bool) {
 	m := r.of["match"]
 	if m == nil || len(m.items) == 0 {

@@ -87,7 +87,8 @@ func (c *caddy) handler(h *tree, kind string, d draft, next func(draft)) {
 	}
 }
 
-// passed notes that a handler without influence on requests is left out.
+// passed notes that a handler without an equivalent is left out. It refuses handlers of
+// plugins, whose effect is unknown.
 func (c *caddy) passed(h *tree, kind string) {
 	what := c.what([]*tree{h})
 	switch {
@@ -228,7 +229,7 @@ func protectsBrowser(name string) bool {
 		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Cross-Origin-Embedder-Policy", "X-Xss-Protection"}, http.CanonicalHeaderKey(name))
 }
 
-// withWord returns a list that has a word exactly once.
+// withWord adds a word to a list that does not have it yet.
 func withWord(list []string, word string) []string {
 	if slices.Contains(list, word) {
 		return list

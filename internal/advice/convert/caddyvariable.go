@@ -64,7 +64,8 @@ func (d *draft) variable(name string) (string, bool) {
 	return "", false
 }
 
-// captured returns a group of the last expression with a name, if it is the route's.
+// captured returns the variable for a group of a named expression, if the expression is
+// the one of the route.
 func (d *draft) captured(name, group string) (string, bool) {
 	groups := groupsOf(d.regexp)
 	if d.captures[name] != d.regexp || len(groups) == 0 {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// compressing enables compression on a route, in those of the encodings that goodgate
-// has. It returns false if there is none.
+// compressing enables compression on a route, with those of the encodings that goodgate
+// has. It returns false if there is none, or if goodgate cannot have the minimum size.
 func (r *route) compressing(encodings []string, least int) bool {
 	have := slices.DeleteFunc(slices.Clone(encodings), func(s string) bool { return s != "gzip" && s != "zstd" })
 	if len(have) == 0 || least < 0 || least > 1<<30 {

@@ -211,8 +211,8 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 	h.file.listeners = append(h.file.listeners, l)
 }
 
-// bindKnown and serverKnown are the parameters that are read, or need nothing here, with
-// how many words follow.
+// bindKnown and serverKnown are the parameters that are converted or need no equivalent,
+// with the number of words that follow each.
 var (
 	bindKnown = map[string]int{
 		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "proto": 1, "interface": 1, "namespace": 1,

@@ -84,7 +84,7 @@ func (h *fromHAProxy) changing(s *haproxy.Section, l haproxy.Line) []guard {
 	if !ok {
 		return nil // it is refused, or noted
 	}
-	return alternatives(terms, guard{lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") would change other requests"}, then: func(r route, rest []guard) {
+	return alternatives(terms, guard{lost: Note{l.At(), h.name(l), "(" + strings.Join(l.Words, " ") + ") would apply to other requests"}, then: func(r route, rest []guard) {
 		h.edit(l, &r, false)
 		h.guarded(r, rest)
 	}})

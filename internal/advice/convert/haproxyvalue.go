@@ -183,8 +183,8 @@ func hostTest(how, value string, anyCase bool) (c conditions, ok bool) {
 // logged matches a variable of a log format: %[sample], %ci, or a %.
 var logged = regexp.MustCompile(`%\[([^\[\]]*)\]|%%|%\w+|%`)
 
-// logVariables are HAProxy's with what goodgate has for each; of answers HAProxy has the
-// first only.
+// logVariables maps HAProxy's variables to goodgate's. Those in logRequest are available
+// only in rules for requests.
 var (
 	logVariables = map[string]string{
 		"src": "{client_ip}", "unique-id": "{request_id}", "capture.req.uri": "{uri}", "capture.req.method": "{method}", "method": "{method}",

@@ -309,7 +309,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 		return
 	}
 	if r.pool = n.pool(l); r.pool == "" {
-		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 503 there: no server is named")
+		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 503 there: it cannot use any of the servers")
 		r.answer = answer{respond: true, status: 503}
 		n.guarded(r, guards)
 		return

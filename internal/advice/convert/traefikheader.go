@@ -26,7 +26,7 @@ var traefikFields = []struct{ key, field, value string }{
 func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 	t.customHeaders(m, &d)
 	if m.on("isDevelopment") {
-		t.note(m.at, "isDevelopment", "with it, Traefik sends no security headers, so goodgate sends none either")
+		t.note(m.at, "isDevelopment", "goodgate sends none of this middleware's security headers. Traefik sends most of them: remove isDevelopment to convert them")
 	} else {
 		t.securityHeaders(m, &d)
 	}
