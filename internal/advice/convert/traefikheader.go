@@ -25,11 +25,11 @@ var traefikFields = []struct{ key, field, value string }{
 // headers converts the headers middleware.
 func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 	t.customHeaders(m, &d)
-	if m.on("isDevelopment") {
-		t.note(m.at, "isDevelopment", "goodgate sends none of this middleware's security headers. Traefik sends most of them: remove isDevelopment to convert them")
-	} else {
-		t.securityHeaders(m, &d)
+	develops := m.on("isDevelopment")
+	if develops {
+		t.note(m.at, "isDevelopment", "allowedHosts, the redirect to HTTPS and Strict-Transport-Security are left out, because Traefik ignores them too. Remove isDevelopment to convert them")
 	}
+	t.securityHeaders(m, &d, develops)
 	shared := t.cors(m, &d)
 	for _, key := range m.keys {
 		low := strings.ToLower(key)
@@ -38,7 +38,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 			// cors converts it
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
 			t.note(m.get(key).at, key, "left out: goodgate cannot use its origins. Set cors, or let the application answer these requests")
-		case low == "sslredirect" && m.on(key), low == "sslforcehost" && m.on(key):
+		case low == "sslredirect" && m.on(key) && !develops, low == "sslforcehost" && m.on(key):
 			if plain, _ := t.plain(d); plain {
 				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)
 				return
@@ -48,7 +48,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		}
 	}
 	hosts := m.strs("allowedHosts")
-	if len(hosts) == 0 {
+	if len(hosts) == 0 || develops {
 		next(d)
 		return
 	}
@@ -93,7 +93,8 @@ func (t *traefik) customHeaders(m *tree, d *draft) {
 	}
 }
 
-func (t *traefik) securityHeaders(m *tree, d *draft) {
+// securityHeaders converts the settings that set one response header each.
+func (t *traefik) securityHeaders(m *tree, d *draft, develops bool) {
 	for _, f := range traefikFields {
 		text := m.str(f.key)
 		value := f.value
@@ -109,7 +110,7 @@ func (t *traefik) securityHeaders(m *tree, d *draft) {
 		}
 	}
 	_, secure := t.plain(*d)
-	if seconds := m.num("stsSeconds"); seconds > 0 && (secure || m.on("forceSTSHeader")) {
+	if seconds := m.num("stsSeconds"); seconds > 0 && !develops && (secure || m.on("forceSTSHeader")) {
 		value := fmt.Sprintf("max-age=%d", seconds)
 		if m.on("stsIncludeSubdomains") {
 			value += "; includeSubDomains"
