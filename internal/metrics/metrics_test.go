@@ -116,6 +116,30 @@ func TestObserve(t *testing.T) {
 		`upstream_connections_opened_total{pool="app",upstream="a:1"} 0`)
 }
 
+// TestForwardAuth: the metrics count each question by its result, and its attempts with
+// those of the service's pool. A cached answer has no duration.
+func TestForwardAuth(t *testing.T) {
+	t.Parallel()
+	m := New(Build{})
+	for _, outcome := range []proxy.AskedOutcome{proxy.AskedAdmitted, proxy.AskedCache, proxy.AskedCache, proxy.AskedRefused, proxy.AskedFailed} {
+		r := plain()
+		r.Asked = &proxy.Asked{Pool: "auth", Took: 30 * time.Millisecond, Outcome: outcome}
+		if outcome != proxy.AskedCache {
+			r.Asked.Attempts = []proxy.Attempt{{Upstream: "s:1", Status: 200, Decision: reason.Answered}}
+		}
+		m.Observe(r)
+	}
+	expect(t, scrape(t, m, "forward", "attempts"),
+		`forward_auth_requests_total{outcome="admitted",pool="auth",route="all"} 1`,
+		`forward_auth_requests_total{outcome="cached",pool="auth",route="all"} 2`,
+		`forward_auth_requests_total{outcome="refused",pool="auth",route="all"} 1`,
+		`forward_auth_requests_total{outcome="failed",pool="auth",route="all"} 1`,
+		`forward_auth_duration_seconds_count{pool="auth",route="all"} 3`,
+		`forward_auth_duration_seconds_bucket{pool="auth",route="all",le="0.025"} 0`,
+		`attempts_total{decision="answered",pool="auth",reason="none",upstream="s:1"} 3`,
+		`attempts_total{decision="answered",pool="app",reason="none",upstream="a:1"} 5`)
+}
+
 func TestPools(t *testing.T) {
 	t.Parallel()
 	m := New(Build{})

@@ -93,13 +93,14 @@ func start(t *testing.T, o Options) *setup {
 	}
 	pool.Update([]balancer.Spec{{Addr: strings.TrimPrefix(gone.URL, "http://")}, {Addr: strings.TrimPrefix(app.URL, "http://")}})
 	t.Cleanup(func() { pool.Update(nil) })
+	guarded := proxy.Route{Name: "guarded", Match: proxy.Match{Path: "/guarded"}, Pool: pool, Access: proxy.Access{Forward: &proxy.ForwardAuth{Pool: pool, Path: "/auth"}}}
 	tracer, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tracer.Start()
 	p, err := proxy.New(proxy.Options{
-		Routes: []proxy.Route{{Name: "all", Pool: pool}}, Trace: tracer,
+		Routes: []proxy.Route{guarded, {Name: "all", Pool: pool}}, Trace: tracer,
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	if err != nil {
@@ -200,6 +201,42 @@ func TestSpans(t *testing.T) {
 	}
 	if rc.about["service.name"] != "gate" || rc.about["service.version"] != "1.2" || rc.keys[0] != "secret" {
 		t.Errorf("got %v, %v", rc.about, rc.keys)
+	}
+}
+
+// TestForwardAuth: the question about a request is a span below the request's, and its
+// attempts are spans below that one.
+func TestForwardAuth(t *testing.T) {
+	t.Parallel()
+	rc := newReceiver(t)
+	s := start(t, Options{Endpoint: rc.URL, Sample: 1, Service: "gate"})
+	s.get(t, "/guarded", "traceparent", traceparent)
+	s.stop()
+	below := map[string][]*otlp.Span{} // by the parent's ID
+	for _, span := range rc.spans {
+		below[hex.EncodeToString(span.ParentSpanId)] = append(below[hex.EncodeToString(span.ParentSpanId)], span)
+	}
+	roots := below[parentSpan]
+	if len(roots) != 1 || roots[0].Name != "GET guarded" {
+		t.Fatalf("below the client's span: %v", roots)
+	}
+	under := below[hex.EncodeToString(roots[0].SpanId)]
+	i := slices.IndexFunc(under, func(s *otlp.Span) bool { return s.Name == "forward auth" })
+	if i < 0 || len(under) != 3 {
+		t.Fatalf("below the request's span: %v, want the question and two attempts", under)
+	}
+	question := under[i]
+	if got := valueOf(question, "goodgate.auth.outcome") + valueOf(question, "goodgate.pool"); !strings.Contains(got, "admitted") || !strings.Contains(got, "app") {
+		t.Errorf("the question has %s", got)
+	}
+	tries := below[hex.EncodeToString(question.SpanId)]
+	if len(tries) != 2 {
+		t.Fatalf("below the question: %v, want two attempts", tries)
+	}
+	for _, span := range tries {
+		if span.StartTimeUnixNano < question.StartTimeUnixNano || span.EndTimeUnixNano > question.EndTimeUnixNano {
+			t.Error("an attempt lies outside the question")
+		}
 	}
 }
 
