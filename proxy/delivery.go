@@ -292,7 +292,8 @@ func (d *delivery) lost(a *attempt) {
 	if why == reason.ConnectRefused {
 		a.m.Refused()
 	}
-	if why == reason.StreamRefused && a.call.Sent() {
+	refused := why == reason.StreamRefused && a.call.Sent()
+	if refused {
 		d.refused++
 	}
 	if why.Free() && d.pool.opts.Unreachable != nil {
@@ -303,6 +304,10 @@ func (d *delivery) lost(a *attempt) {
 		d.crashed++
 	}
 	switch {
+	case refused: // d.refused bounds these
+		if d.refused > 1 || outcome != balancer.Ignored {
+			d.choice.Tried = append(d.choice.Tried, a.m.Upstream)
+		}
 	case outcome == balancer.Ignored: // the connection was at fault, not the upstream: try the upstream again
 		d.staleConns++
 		if d.staleConns > 1 { // its other idle connections may be closing as well

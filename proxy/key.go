@@ -39,9 +39,21 @@ func keyValue(p vars.Part, v6 int) func(*subject) string {
 			return addressText(s.client)
 		}
 	case "path":
-		return func(s *subject) string { return s.request.URL.Path }
+		return func(s *subject) string {
+			if u := s.request.URL; odd(u) {
+				path, _ := clean(u.Path)
+				return path
+			}
+			return s.request.URL.Path
+		}
 	case "host":
-		return func(s *subject) string { return strings.ToLower(s.request.Host) }
+		return func(s *subject) string {
+			host := strings.ToLower(s.request.Host)
+			if name, port, ok := strings.Cut(host, ".:"); ok {
+				return name + ":" + port
+			}
+			return strings.TrimSuffix(host, ".")
+		}
 	case "query:":
 		return func(s *subject) string {
 			for v := range message.QueryValues(s.request.URL.RawQuery, p.Parameter) {

@@ -37,6 +37,15 @@ func TestKeysOfSeveralParts(t *testing.T) {
 		{"another household", "{client_ip}", [2]string{"/", "/"}, [2]string{"", ""}, [2]string{"2001:db8::1", "2001:db8:0:1::1"}, false},
 		{"encoded parameter", "{query:key}", [2]string{"/?key=abc", "/?a=b&k%65y=%61bc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
 		{"encoded path", "{path}", [2]string{"/abc", "/%61bc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"path with dots", "{path}", [2]string{"/a/bc", "/a/./x/../bc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"path with slashes", "{path}", [2]string{"/a/bc", "//a//bc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"path with parameters", "{path}", [2]string{"/a/bc", "/a;1/bc;2"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"path with an encoded slash", "{path}", [2]string{"/a/bc", "/a%2fbc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"another path", "{path}", [2]string{"/a/b.c", "/a/bc"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.1"}, false},
+		{"host with a dot", "{host}", [2]string{"http://a.example:80/", "http://a.example.:80/"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"host with a dot and no port", "{host}", [2]string{"http://a.example/", "http://a.example./"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
+		{"another port", "{host}", [2]string{"http://a.example:80/", "http://a.example:81/"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, false},
+		{"hostname", "{hostname}", [2]string{"http://a.example:80/", "http://A.example./"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
 		{"host", "{host}", [2]string{"http://A.example/", "http://a.example/"}, [2]string{"", ""}, [2]string{"192.0.2.1", "192.0.2.2"}, true},
 	} {
 		for name, on := range map[string]proxy.RateKey{"one instance": proxy.RateBy(64, tc.text), "fleet": shared.By(64, tc.text)} {

@@ -183,6 +183,27 @@ func TestHTTP2UselessConnections(t *testing.T) {
 	})
 }
 
+// With one attempt allowed, a refused request still goes to another upstream, also once
+// the upstream has refused streams for so long that the breaker counts it.
+func TestHTTP2RefusedWithOneAttempt(t *testing.T) {
+	t.Parallel()
+	s := setup{pool: h2(proxy.PoolOptions{Retry: retries(1)}), upstreams: specs("bad:80", "good:80")}
+	s.balancer.Policy, s.balancer.Breaker.Enabled = "first", false
+	bubble(t, s, func(w *world) {
+		w.frames("bad:80", func(c *framed) {
+			for stream := c.request(); stream != 0; stream = c.request() {
+				c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+			}
+		})
+		w.h2app("good:80", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
+		for _, want := range []string{"200 bad:stream_refused:retried bad:stream_refused:retried good:200:answered", "200 bad:stream_refused:retried good:200:answered"} {
+			got := w.send("POST", "/", strings.NewReader("order"))
+			check(t, "what happened", fmt.Sprint(got.status, " ", decisions(w.record())), want)
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
+
 // A refused request is retried a bounded number of times, and never after a part of an
 // answer has arrived.
 func TestHTTP2RefusalsAreBounded(t *testing.T) {
@@ -207,7 +228,7 @@ func TestHTTP2RefusalsAreBounded(t *testing.T) {
 	}
 	refuse := func(c *framed, stream uint32) { c.WriteRSTStream(stream, http2.ErrCodeRefusedStream) }
 	f("again and again", 3, "503 stream_refused", 3, refuse)
-	f("with one attempt", 1, "503 stream_refused", 2, refuse)
+	f("with one attempt", 1, "503 stream_refused", 3, refuse)
 	f("with ten attempts", 10, "503 stream_refused", 10, refuse)
 	f("after a 103", 3, "502 closed_before_response", 1, func(c *framed, stream uint32) {
 		c.header(stream, false, ":status", "103", "link", "</a>")

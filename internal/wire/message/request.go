@@ -50,8 +50,14 @@ type Request struct {
 	lent bool          // HTTP has made and returned one
 }
 
-// FromHTTP returns a request from a server of net/http.
+// FromHTTP returns a request from a server of net/http or quic-go. It trims the values of
+// HTTP/2 and HTTP/3 fields: these servers accept spaces around a value, although RFC 9113,
+// section 8.2.1, forbids them, and an application behind HTTP/1.1 gets the value without
+// them.
 func FromHTTP(r *http.Request) *Request {
+	if r.ProtoMajor >= 2 {
+		trimValues(r.Header)
+	}
 	return &Request{
 		Method: r.Method, RequestURI: r.RequestURI, URL: r.URL, Host: r.Host,
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
@@ -60,6 +66,18 @@ func FromHTTP(r *http.Request) *Request {
 		ctx: r.Context(), std: r,
 	}
 }
+
+func trimValues(h http.Header) {
+	for _, values := range h {
+		for i, v := range values {
+			if v != "" && (isSpace(v[0]) || isSpace(v[len(v)-1])) {
+				values[i] = strings.Trim(v, " \t")
+			}
+		}
+	}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
 // ProtoAtLeast reports whether the request's HTTP version is at least major.minor.
 func (r *Request) ProtoAtLeast(major, minor int) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -130,6 +131,18 @@ func TestResponse(t *testing.T) {
 		edit(r).Set("X-A", "5")
 		if got := made.Header.Get("X-A"); got != "5" {
 			t.Errorf("%s: an edit after HTTP: got %q, want 5", name, got)
+		}
+	}
+}
+
+// Spaces around the value of an HTTP/2 or HTTP/3 field do not make another value of it.
+func TestFromHTTPTrims(t *testing.T) {
+	t.Parallel()
+	for major, want := range map[int]string{1: " k\t", 2: "k", 3: "k"} {
+		r := &http.Request{ProtoMajor: major, URL: &url.URL{Path: "/"}, Header: http.Header{"X-Key": {" k\t"}, "X-Empty": {"", " "}, "X-Inner": {"a b"}}}
+		got := FromHTTP(r)
+		if key, inner := got.Field("X-Key"), got.Field("X-Inner"); key != want || inner != "a b" {
+			t.Errorf("HTTP/%d: got %q and %q, want %q and %q", major, key, inner, want, "a b")
 		}
 	}
 }
