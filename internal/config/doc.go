@@ -33,7 +33,8 @@
 //	advise*.go                            what works, but hardly as meant
 //	errors.go, excerpt.go, texts.go       mistakes, their places and the lines shown
 //	syntax.go, repair.go                  finding the mistake in invalid YAML
-//	suggest.go, meanings.go, foreign.go   misspelt keys, words and files of other programs
+//	suggest.go, homes.go                  misspelt and misplaced keys
+//	meanings.go, foreign.go               words and files of other programs
 //	diff.go, dump.go, told.go, given.go   showing configurations without secrets
 //	schema.go, reference.go               the JSON Schema and the reference page
 //	canonical.go                          the canonical layout

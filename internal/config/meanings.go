@@ -1,9 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -37,6 +34,8 @@ var meanings = []meaning{
 	{"tls ssl certificates certificate certs cert ssl_certificate", "", "listeners[*].tls.certificates"},
 	{"acme letsencrypt certificatesresolvers certificates_resolvers", "", "listeners[*].tls.acme"},
 	{"health healthcheck health_check health_checks healthchecks probe probes", "", "pools.*.health"},
+	{"interval", "", "pools.*.health.interval"},
+	{"gzip compression", "", "routes[*].compress"},
 	{"upstreams servers targets", "", "pools.*.upstreams"},
 	{"retry retries", "", "pools.*.retry"},
 	{"balance policy lb_policy algorithm", "", "pools.*.policy"},
@@ -51,7 +50,7 @@ var meanings = []meaning{
 	{"timeout_connect proxy_connect_timeout connect_timeout", "", "pools.*.timeouts.dial"},
 	{"timeout_server proxy_read_timeout read_timeout", "", "pools.*.timeouts.response_header"},
 	{"timeout_client client_body_timeout", "", "listeners[*].timeouts.body_idle"},
-	{"client_max_body_size max_body_size", "", " set limits.max_body in a listener, a route or a pool"},
+	{"client_max_body_size max_body_size max_body", "", " set limits.max_body in a listener, a route or a pool"},
 	{"worker_connections maxconn", "", "listeners[*].max_connections"},
 	{"keepalive_timeout", "", "listeners[*].timeouts.keepalive"},
 	{"proxy_set_header add_header", "", " set request_headers and response_headers in a route"},
@@ -136,6 +135,7 @@ var meanings = []meaning{
 	{"healthy_threshold passes success_threshold", "pools.*.health", "pools.*.health.rise"},
 	{"status expect_status statuses expected_statuses match", "pools.*.health", "pools.*.health.expect.status"},
 	{"fastinter downinter no_traffic_interval unhealthy_interval", "pools.*.health", "pools.*.health.fast_interval"},
+	{"enabled disabled", "pools.*.health", " type: none turns checks off"},
 	{"period every", "pools.*.health", "pools.*.health.interval"},
 	{"protocol kind", "pools.*.health", "pools.*.health.type"},
 	{"agent_check agent_port", "pools.*.health", "pools.*.health.agent"},
@@ -162,6 +162,8 @@ var meanings = []meaning{
 	{"client_max_body_size max_body max_body_size buffering", inRoute, "routes[*].limits.max_body"},
 	{"retry retries retry_policy", inRoute, " set retry in the pool"},
 	{"passhostheader preserve_host", inRoute, "routes[*].host"},
+	{"gzip compression", inRoute, "routes[*].compress"},
+	{"tls ssl", inRoute, " set tls in a listener for clients, and in a pool for upstreams"},
 	{"middlewares filters", inRoute, " strip_prefix, rewrite_path, request_headers and limits stand in the route itself"},
 	{"server_name domains hostname hosts", "routes[*].match", "routes[*].match.host"},
 	{"prefix uri location path_prefix pathprefix url", "routes[*].match", "routes[*].match.path"},
@@ -200,6 +202,19 @@ var meanings = []meaning{
 	{"domains host", "listeners[*].tls.acme", "listeners[*].tls.acme.hosts"},
 	{"dnschallenge dns_challenge dns01 dns_01 provider", "listeners[*].tls.acme", "listeners[*].tls.acme.dns"},
 
+	// Rates and the like, which several sections have.
+	{"rate limit count max rps average requests_per_second", "listeners[*].limits.rates[*]", "listeners[*].limits.rates[*].requests"},
+	{"rate limit count max rps average requests_per_second", "routes[*].limits.rates[*]", "routes[*].limits.rates[*].requests"},
+	{"rate limit count max rps average requests_per_second", "pools.*.limits.rates[*]", "pools.*.limits.rates[*].requests"},
+	{"key by zone source", "listeners[*].limits.rates[*]", "listeners[*].limits.rates[*].on"},
+	{"key by zone source", "routes[*].limits.rates[*]", "routes[*].limits.rates[*].on"},
+	{"key by zone source", "pools.*.limits.rates[*]", "pools.*.limits.rates[*].on"},
+	{"period interval window time unit", "listeners[*].limits.rates[*]", "listeners[*].limits.rates[*].per"},
+	{"period interval window time unit", "routes[*].limits.rates[*]", "routes[*].limits.rates[*].per"},
+	{"period interval window time unit", "pools.*.limits.rates[*]", "pools.*.limits.rates[*].per"},
+	{"percent percentage ratio weight sample", "routes[*].mirror", "routes[*].mirror.share"},
+	{"name cookie_name", "pools.*.sticky", "pools.*.sticky.cookie"},
+
 	// The log.
 	{"file path filepath access_log destination", "log", "log.output"},
 }
@@ -220,6 +235,9 @@ var values = map[string]map[string]string{
 
 // meant returns the meaning of a word in a mapping at path; ok is false if the word is unknown.
 func meant(word, path string) (is string, ok bool) {
+	if rest, isDefaults := strings.CutPrefix(path, "defaults"); isDefaults {
+		path = "pools.NAME" + rest
+	}
 	for _, form := range []string{fold(word), fold(snake(word))} {
 		for _, m := range meanings {
 			if strings.Contains(" "+m.words+" ", " "+form+" ") && within(path, m.in) {
@@ -245,33 +263,6 @@ func snake(word string) string {
 	return b.String()
 }
 
-// elsewhere returns the paths of all keys with a name.
-func elsewhere(name string) (paths []string) {
-	var walk func(t reflect.Type, path string)
-	walk = func(t reflect.Type, path string) {
-		for _, f := range fieldsOf(t) {
-			at, e := join(path, f.key), f
-			if f.key == name {
-				paths = append(paths, at)
-			}
-			for !isScalar(e.typ) && e.typ.Kind() != reflect.Struct {
-				switch e.typ.Kind() {
-				case reflect.Slice:
-					at += "[N]"
-				case reflect.Map:
-					at += ".NAME"
-				}
-				e = e.element()
-			}
-			if !isScalar(e.typ) && !f.nested {
-				walk(e.typ, at)
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config](), "")
-	return paths
-}
-
 // within reports whether a path fits a pattern.
 func within(path, pattern string) bool {
 	want := strings.Split(pattern, ".")
@@ -290,58 +281,4 @@ func within(path, pattern string) bool {
 		}
 	}
 	return true
-}
-
-// hint says, for a message, which key a word probably means in a mapping at path with these fields. key is the field
-// through which the way leads, "" if it leads elsewhere.
-func hint(word, path string, fields []field) (text, key string) {
-	if name, _, lacksSpace := strings.Cut(word, ":"); lacksSpace && slices.Contains(keysOf(fields), name) {
-		return fmt.Sprintf("; a space is missing after the colon of %s", name), name
-	}
-	near := nearest(word, keysOf(fields))
-	is, known := meant(word, path)
-	switch {
-	case near != "" && (!known || fold(near) == fold(word)):
-		return fmt.Sprintf(" (did you mean %s?)", near), near
-	case known && strings.HasPrefix(is, " "):
-		return ";" + is, ""
-	case known:
-		if below, isBelow := belowOf(is, path); isBelow {
-			first, _, _ := strings.Cut(below, ".")
-			first, _, _ = strings.Cut(first, "[")
-			return fmt.Sprintf(" (did you mean %s?)", strings.ReplaceAll(below, "[*]", "[N]")), first
-		}
-		return fmt.Sprintf(" (did you mean %s?)", strings.NewReplacer("pools.*", "pools.NAME", "[*]", "[N]").Replace(is)), ""
-	}
-	var inside []string
-	for _, f := range fields {
-		if f.typ.Kind() == reflect.Struct && !isScalar(f.typ) {
-			for _, sub := range fieldsOf(f.typ) {
-				if sub.key == word {
-					inside = append(inside, f.key+"."+word)
-				}
-			}
-		}
-	}
-	if len(inside) > 0 && len(inside) <= 3 {
-		first, _, _ := strings.Cut(inside[0], ".")
-		return fmt.Sprintf(" (did you mean %s?)", strings.Join(inside, " or ")), first
-	}
-	if all := elsewhere(word); len(all) > 0 && len(all) <= 3 {
-		return fmt.Sprintf(" (did you mean %s?)", strings.Join(all, " or ")), ""
-	}
-	return "; known here: " + strings.Join(keysOf(fields), ", "), ""
-}
-
-// belowOf returns the rest of a key's path below the mapping at path.
-func belowOf(is, path string) (rest string, ok bool) {
-	if path == "" {
-		return is, true
-	}
-	parts := strings.Split(is, ".")
-	n := strings.Count(path, ".") + 1
-	if n >= len(parts) || !within(path, strings.Join(parts[:n], ".")) {
-		return "", false
-	}
-	return strings.Join(parts[n:], "."), true
 }
