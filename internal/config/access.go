@@ -7,7 +7,7 @@ import (
 // Access decides who may use a route.
 type Access struct {
 	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network, of allow and deny together, that contains the client's address decides."`
-	Deny    []netip.Prefix `yaml:"deny" opt:"single" help:"Networks to refuse."`
+	Deny    []netip.Prefix `yaml:"deny" opt:"single" example:"[192.0.2.0/24]" help:"Networks to refuse."`
 	Basic   *BasicAuth     `yaml:"basic" help:"Basic authentication: user and password (RFC 7617)."`
 	Forward *ForwardAuth   `yaml:"forward" help:"Forward auth: another service decides about each request."`
 	Satisfy string         `yaml:"satisfy" default:"all" enum:"all|any" help:"Whether a request must pass all of the given checks (networks, basic, forward) or any one of them."`
@@ -29,8 +29,8 @@ type ForwardAuth struct {
 	URL     []string   `yaml:"url" oneof:"service" opt:"single" format:"serviceurl" example:"[\"http://127.0.0.1:9091/api/authz/forward-auth\"]" help:"URL of the authentication service, instead of a pool. Its path is the path of the authentication request. Several URLs with the same path are several instances."`
 	Path    string     `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the authentication request: a GET with the client's headers, X-Forwarded-Method and X-Forwarded-Uri. With url, the URL's path is used instead."`
 	Host    string     `yaml:"host" default:"upstream" format:"sendhost" help:"Host header of the authentication request: upstream (the service's own), keep (the client's) or a name."`
-	TLS     TLS        `yaml:"tls" help:"TLS with the service of an https url."`
-	Headers HeaderEdit `yaml:"request_headers" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
+	TLS     TLS        `yaml:"tls" examples:"server_name=auth.example.com" help:"TLS with the service of an https url."`
+	Headers HeaderEdit `yaml:"request_headers" examples:"set={X-Original-Uri: \"{uri}\"}; add={X-Asked-By: goodgate}; remove=[X-Debug]; replace.header=Cookie; replace.regexp=track=[^;]*; replace.to=track=0" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
 	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" example:"[X-User, X-Groups]" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
 	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" example:"[Set-Cookie]" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`
 	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"For the authentication request, with attempts and waiting; then the client gets 503 (auth_unavailable)."`

@@ -24,7 +24,7 @@ type RFC2136 struct {
 	Server    string   `yaml:"server" opt:"required" format:"nameserver" example:"10.0.0.53" help:"The zone's primary name server."`
 	Zone      string   `yaml:"zone" default:"" format:"dnsname" example:"example.com" help:"The zone; empty means the one that the server has for the name."`
 	KeyName   string   `yaml:"key_name" default:"" format:"dnsname" example:"goodgate" help:"Name of the TSIG key; empty sends updates without a signature."`
-	KeySecret Secret   `yaml:"key_secret" default:"" help:"The TSIG key, in base64."`
+	KeySecret Secret   `yaml:"key_secret" default:"" example:"\"${TSIG_SECRET}\"" help:"The TSIG key, in base64."`
 	Algorithm string   `yaml:"algorithm" default:"hmac-sha256" enum:"hmac-sha224|hmac-sha256|hmac-sha384|hmac-sha512" help:"Algorithm of the TSIG key."`
 	TTL       Duration `yaml:"ttl" default:"1m" min:"1s" max:"24h" help:"Time to live of the record."`
 }

@@ -53,7 +53,7 @@ func (c *Config) Errorf(path, format string, args ...any) Error {
 // Listener is one address that accepts clients.
 type Listener struct {
 	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" example:"\":8080\"" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
-	Name      string           `yaml:"name" default:"" format:"name" help:"Unique name for match.listener, which takes the address too."`
+	Name      string           `yaml:"name" default:"" format:"name" example:"public" help:"Unique name for match.listener, which takes the address too."`
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file of a unix socket."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"Timeouts for clients."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
@@ -108,7 +108,7 @@ type ACME struct {
 // EAB identifies an existing account at an authority (RFC 8555 section 7.3.4).
 type EAB struct {
 	KID     string `yaml:"kid" default:"" example:"kid-1" help:"Key identifier from the authority; empty binds no account."`
-	HMACKey Secret `yaml:"hmac_key" default:"" help:"Key from the authority, in base64url."`
+	HMACKey Secret `yaml:"hmac_key" default:"" example:"\"${EAB_HMAC_KEY}\"" help:"Key from the authority, in base64url."`
 }
 
 // MAC returns the bytes of the key; nil if it is invalid.
@@ -158,16 +158,16 @@ type ListenerTimeouts struct {
 // Admin is the operator's API.
 type Admin struct {
 	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty opens no listener. An address that other machines reach needs a token."`
-	Token   Secret   `yaml:"token" default:"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
+	Token   Secret   `yaml:"token" default:"" example:"\"${ADMIN_TOKEN}\"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
 	Tokens  []Token  `yaml:"tokens" help:"More tokens, each with a name. The log and the status show this name with changes."`
-	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" help:"Host names that requests to the API may use, besides addresses and localhost."`
+	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" example:"[gate.example.com]" help:"Host names that requests to the API may use, besides addresses and localhost."`
 	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution trace stays in memory for /debug/flight (Go's flight recorder)."`
 }
 
 // Token authenticates its bearer.
 type Token struct {
 	Name  string `yaml:"name" opt:"required" format:"name" example:"ci" help:"Name of the token's owner, such as ci; admin and local are reserved."`
-	Token Secret `yaml:"token" opt:"required" example:"${CI_TOKEN}" help:"Token that requests send (Authorization: Bearer), at least 16 bytes."`
+	Token Secret `yaml:"token" opt:"required" example:"\"${CI_TOKEN}\"" help:"Token that requests send (Authorization: Bearer), at least 16 bytes."`
 }
 
 // Secured reports whether requests need a token.
@@ -193,7 +193,7 @@ type Metrics struct {
 	Compression string   `yaml:"compression" default:"gzip" enum:"gzip|none" help:"Compression of what goodgate sends."`
 	Service     string   `yaml:"service" default:"" opt:"public" help:"Service name of the metrics; empty means tracing.service."`
 	Instance    string   `yaml:"instance" default:"" opt:"public" help:"Name of this instance in the metrics (service.instance.id); empty means the host's name."`
-	TLS         TLS      `yaml:"tls" help:"TLS with the endpoint."`
+	TLS         TLS      `yaml:"tls" examples:"server_name=otel.example.com" help:"TLS with the endpoint."`
 }
 
 // Events configures the notifications about events of pools.
@@ -204,7 +204,7 @@ type Events struct {
 // Webhook is a server that receives events; without a URL, none does.
 type Webhook struct {
 	URL     string   `yaml:"url" default:"" format:"endpoint" example:"https://ops.example.com/goodgate" help:"URL that receives events by POST; empty sends none."`
-	Secret  Secret   `yaml:"secret" default:"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
+	Secret  Secret   `yaml:"secret" default:"" example:"\"${WEBHOOK_SECRET}\"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
 	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: one went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
 	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one attempt; goodgate sends an event up to seven times."`

@@ -71,7 +71,7 @@ func (d *decoder) note(path string, e entry) {
 }
 
 func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value, f field) {
-	fields := fieldsOf(v.Type())
+	fields := f.fieldsOf(v.Type())
 	if i := slices.IndexFunc(fields, func(f field) bool { return f.shorthand }); i >= 0 && (n.Kind == fields[i].shorthandKind() || fields[i].single && n.Kind == yaml.ScalarNode) {
 		child := join(path, fields[i].key)
 		d.note(child, entry{value: n})

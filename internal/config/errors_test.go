@@ -76,7 +76,7 @@ func TestErrors(t *testing.T) {
 		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
 	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: write the text to replace`,
 		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,
-		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: https://www.example.com/`)
+		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: /`)
 	http3 := func(listener string) string {
 		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
 	}

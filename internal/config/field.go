@@ -20,6 +20,7 @@ type field struct {
 	typ              reflect.Type
 	key, help        string
 	example          string
+	examples         map[string]string // by key, for the fields of the struct: they replace those of the type
 	def              string
 	hasDefault       bool
 	min, max, zero   string
@@ -30,6 +31,32 @@ type field struct {
 	file, public     bool
 	nested           bool // a list of a struct that contains the list: descriptions do not descend
 	partial          bool // for a struct: required keys may be missing
+}
+
+// fieldsOf returns the fields of a struct type, which is that of f, in order.
+func (f field) fieldsOf(t reflect.Type) []field {
+	fields := fieldsOf(t)
+	if f.examples == nil {
+		return fields
+	}
+	for i := range fields {
+		sub := &fields[i]
+		for path, text := range f.examples {
+			if path == sub.key {
+				sub.example = text
+			} else if below, ok := strings.CutPrefix(path, sub.key+"."); ok {
+				sub.addExample(below, text)
+			}
+		}
+	}
+	return fields
+}
+
+func (f *field) addExample(path, text string) {
+	if f.examples == nil {
+		f.examples = map[string]string{}
+	}
+	f.examples[path] = text
 }
 
 // fieldsOf returns the fields of a struct type in order.
@@ -51,6 +78,11 @@ func fieldsOf(t reflect.Type) []field {
 			nested: slices.Contains(opts, "nested"),
 		}
 		f.def, f.hasDefault = sf.Tag.Lookup("default")
+		for text := range strings.SplitSeq(sf.Tag.Get("examples"), "; ") {
+			if path, value, ok := strings.Cut(text, "="); ok {
+				f.addExample(path, value)
+			}
+		}
 		if enum := sf.Tag.Get("enum"); enum != "" {
 			f.enum = strings.Split(enum, "|")
 		}

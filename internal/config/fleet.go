@@ -12,18 +12,18 @@ type Fleet struct {
 	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"Prefix of all keys and channels in the store, before the fleet's name."`
 	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Database number; a cluster has only 0."`
 	Username  string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the store (ACL); empty means its default user."`
-	Password  Secret   `yaml:"password" default:"" help:"Password for the store; empty sends none."`
+	Password  Secret   `yaml:"password" default:"" example:"\"${REDIS_PASSWORD}\"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
 	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
 	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"How instances divide the health checks. shared: two instances check each upstream, and send the results to the others. own: each instance checks all upstreams. auto: shared from four instances on, if instances times upstreams is 1000 or more; otherwise own."`
-	TLS       *TLS     `yaml:"tls" help:"TLS with the store; {} trusts the system's authorities."`
+	TLS       *TLS     `yaml:"tls" examples:"server_name=redis.example.com" help:"TLS with the store; {} trusts the system's authorities."`
 }
 
 // Sentinel configures the sentinels that locate the store.
 type Sentinel struct {
 	Master   string `yaml:"master" default:"" format:"name" example:"mymaster" help:"Name of the primary that sentinels watch; empty uses no sentinels."`
 	Username string `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the sentinels; empty means their default user."`
-	Password Secret `yaml:"password" default:"" help:"Password for the sentinels; empty sends none."`
+	Password Secret `yaml:"password" default:"" example:"\"${SENTINEL_PASSWORD}\"" help:"Password for the sentinels; empty sends none."`
 }
 
 const noFleet = "found \"fleet\": fleet.addresses is missing: set it to the store that the instances share"

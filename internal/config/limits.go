@@ -12,7 +12,7 @@ type Limits struct {
 
 // Rate limits the rate of requests with the same key.
 type Rate struct {
-	Name       string   `yaml:"name" format:"name" help:"Name in the RateLimit header and the log; rate-N when absent."`
+	Name       string   `yaml:"name" format:"name" example:"per-client" help:"Name in the RateLimit header and the log; rate-N when absent."`
 	On         []string `yaml:"on" default:"[client_ip]" opt:"single" format:"ratekey" example:"[client_ip, \"header:X-Tenant\"]" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key), cookie:NAME, or text with variables such as {client_ip}{query:user}. A list counts each combination. Requests with no part of the key are not limited."`
 	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests in each period (per); more get 429 (rate_limited)."`
 	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"Period for requests."`

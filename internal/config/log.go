@@ -24,13 +24,13 @@ type Log struct {
 	Rotate  LogRotate   `yaml:"rotate" help:"Log rotation by size, for a file that logrotate does not handle."`
 	Syslog  LogSyslog   `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
 	OTLP    LogOTLP     `yaml:"otlp" help:"Records to an OTLP endpoint."`
-	TLS     TLS         `yaml:"tls" help:"TLS with the server of syslog+tls and otlp+https."`
+	TLS     TLS         `yaml:"tls" examples:"server_name=logs.example.com" help:"TLS with the server of syslog+tls and otlp+https."`
 	Outputs []LogOutput `yaml:"outputs" help:"Further outputs, each with its own format, conditions and file."`
 }
 
 // LogOutput is one more output of the log.
 type LogOutput struct {
-	Name    string    `yaml:"name" format:"name" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
+	Name    string    `yaml:"name" format:"name" example:"failures" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
 	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
@@ -44,7 +44,7 @@ type LogOutput struct {
 	Rotate  LogRotate `yaml:"rotate" help:"Log rotation by size, for a file that logrotate does not handle."`
 	Syslog  LogSyslog `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
 	OTLP    LogOTLP   `yaml:"otlp" help:"Records to an OTLP endpoint."`
-	TLS     TLS       `yaml:"tls" help:"TLS with the server of syslog+tls and otlp+https."`
+	TLS     TLS       `yaml:"tls" examples:"server_name=logs.example.com" help:"TLS with the server of syslog+tls and otlp+https."`
 }
 
 // LogRotate configures when goodgate begins a new file.

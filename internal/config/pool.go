@@ -41,7 +41,7 @@ type Maintenance struct {
 	Page         string         `yaml:"page" default:"" opt:"file" example:"/etc/goodgate/maintenance.html" help:"HTML file for clients, 256 KiB at most; empty uses the error page."`
 	RetryAfter   Duration       `yaml:"retry_after" default:"5m" min:"1s" max:"168h" help:"Value of Retry-After."`
 	Allow        []netip.Prefix `yaml:"allow" default:"[]" opt:"single" help:"Networks of testers."`
-	AllowHeaders Headers        `yaml:"allow_headers" format:"header" help:"Headers of testers; a request with one of them and its value passes."`
+	AllowHeaders Headers        `yaml:"allow_headers" format:"header" example:"{X-Tester: let-me-in}" help:"Headers of testers; a request with one of them and its value passes."`
 }
 
 // Hash configures the key of policy hash.
@@ -53,7 +53,7 @@ type Hash struct {
 // Sticky is the cookie of policy sticky.
 type Sticky struct {
 	Cookie   string   `yaml:"cookie" default:"goodgate" format:"token" help:"Name of the cookie."`
-	Secret   Secret   `yaml:"secret" default:"" help:"Key that encrypts the cookie, at least 16 bytes. Without it, goodgate creates a random key at each start, and clients may move to other upstreams."`
+	Secret   Secret   `yaml:"secret" default:"" example:"\"${STICKY_SECRET}\"" help:"Key that encrypts the cookie, at least 16 bytes. Without it, goodgate creates a random key at each start, and clients may move to other upstreams."`
 	TTL      Duration `yaml:"ttl" default:"0s" min:"1s" max:"8760h" zero:"until the browser closes" help:"How long the browser keeps the cookie."`
 	Secure   string   `yaml:"secure" default:"auto" enum:"auto|always|never" help:"The Secure attribute; auto sets it when the client uses https."`
 	SameSite string   `yaml:"same_site" default:"lax" enum:"lax|strict|none" help:"The SameSite attribute."`

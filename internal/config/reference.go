@@ -38,7 +38,7 @@ func Reference() []byte {
 	var b strings.Builder
 	b.WriteString(referenceHead)
 	writeParts(&b)
-	writeGroup(&b, "", "## Top level", reflect.TypeFor[Config]())
+	writeGroup(&b, "", "## Top level", field{typ: reflect.TypeFor[Config]()})
 	return append([]byte(strings.TrimSpace(b.String())), '\n')
 }
 
@@ -56,9 +56,9 @@ func writeParts(b *strings.Builder) {
 }
 
 // writeGroup writes the table of a struct, and then those of the structs in it.
-func writeGroup(b *strings.Builder, path, title string, t reflect.Type) {
+func writeGroup(b *strings.Builder, path, title string, group field) {
 	fmt.Fprintf(b, "%s\n\n", title)
-	fields := fieldsOf(t)
+	fields := group.fieldsOf(groupType(group.typ))
 	writeForms(b, fields)
 	b.WriteString("| key | meaning | default | values | example |\n|---|---|---|---|---|\n")
 	for _, f := range fields {
@@ -75,7 +75,7 @@ func writeGroup(b *strings.Builder, path, title string, t reflect.Type) {
 			if path == "" {
 				level = "##"
 			}
-			writeGroup(b, at, level+" "+at, groupType(f.typ))
+			writeGroup(b, at, level+" "+at, f)
 		}
 	}
 }

@@ -14,9 +14,14 @@ import (
 func TestReferenceExamples(t *testing.T) {
 	t.Parallel()
 	keys := map[string]*exampleKey{}
-	collectKeys(reflect.TypeFor[Config](), "", keys)
+	collectKeys(field{typ: reflect.TypeFor[Config]()}, "", keys)
 	tried := 0
 	for path, k := range keys {
+		for below := range k.f.examples { // those that replace the examples of a shared type
+			if at := join(general(path, k.f.typ), strings.ReplaceAll(below, "replace.", "replace[].")); keys[at] == nil {
+				t.Errorf("%s: examples name %s, which is no key", path, at)
+			}
+		}
 		text := k.f.exampleText()
 		if text == "" || strings.Contains(text, "${") || k.f.isGroup() {
 			continue

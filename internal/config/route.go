@@ -9,13 +9,13 @@ type Route struct {
 	Mirror          *Mirror        `yaml:"mirror" help:"Mirror a share of the requests to another pool, and compare the answers."`
 	Redirect        *Redirect      `yaml:"redirect" oneof:"target" help:"Answer with a redirect."`
 	Respond         *Respond       `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
-	RequestHeaders  HeaderEdit     `yaml:"request_headers" help:"Changes to the headers of requests to upstreams. Values may have variables, such as {client_ip}, {host}, {uri}, {header:NAME}, {query:NAME}, {cookie:NAME}, {request_id}, {pool}, {tls.version} and {tls.client.subject}; {1} to {9} are groups of match.path_regexp, or without it of match.host_regexp. docs/routing.md lists all."`
-	ResponseHeaders HeaderEdit     `yaml:"response_headers" help:"Changes to the headers of answers. Values may have the variables of request_headers, {upstream} and {upstreams}."`
+	RequestHeaders  HeaderEdit     `yaml:"request_headers" examples:"set={X-Peer: \"{client_ip}\"}; add={X-Team: shop}; remove=[X-Debug]; replace.header=User-Agent; replace.regexp=^curl/.*; replace.to=curl" help:"Changes to the headers of requests to upstreams. Values may have variables, such as {client_ip}, {host}, {uri}, {header:NAME}, {query:NAME}, {cookie:NAME}, {request_id}, {pool}, {tls.version} and {tls.client.subject}; {1} to {9} are groups of match.path_regexp, or without it of match.host_regexp. docs/routing.md lists all."`
+	ResponseHeaders HeaderEdit     `yaml:"response_headers" examples:"set={X-Frame-Options: DENY}" help:"Changes to the headers of answers. Values may have the variables of request_headers, {upstream} and {upstreams}."`
 	ResponseRules   []ResponseRule `yaml:"response_rules" help:"Changes to upstreams' answers by their status, after response_headers. Every rule for the status applies, in order. They do not apply to errors that goodgate answers itself."`
-	ErrorHeaders    HeaderEdit     `yaml:"error_headers" help:"Changes to the headers of errors that goodgate answers itself on this route. Values may have the variables of request_headers."`
+	ErrorHeaders    HeaderEdit     `yaml:"error_headers" examples:"set={X-Request: \"{request_id}\"}; add={X-Team: edge}; remove=[Proxy-Status]; replace.header=Cache-Control; replace.regexp=no-store; replace.to=no-cache" help:"Changes to the headers of errors that goodgate answers itself on this route. Values may have the variables of request_headers."`
 	Rewrites        Rewrites       `yaml:"response_rewrites" help:"Changes to redirects and cookies, for an application that does not know its public address."`
 	StripPrefix     string         `yaml:"strip_prefix" default:"" format:"prefix" help:"Prefix to remove from the path of requests to upstreams. X-Forwarded-Prefix contains it."`
-	AddPrefix       string         `yaml:"add_prefix" default:"" format:"prefix" help:"Prefix to add to the path of requests to upstreams, after strip_prefix."`
+	AddPrefix       string         `yaml:"add_prefix" default:"" format:"prefix" example:"/internal" help:"Prefix to add to the path of requests to upstreams, after strip_prefix."`
 	RewritePath     *RewritePath   `yaml:"rewrite_path" help:"Rewrites the path by a regular expression, after strip_prefix and add_prefix."`
 	RequestQuery    QueryEdit      `yaml:"request_query" help:"Changes to the query of requests to upstreams, after rewrite_path. Values may have the variables of request_headers."`
 	Host            string         `yaml:"host" default:"keep" format:"sendhost" help:"Host header of requests to upstreams: keep (the client's), upstream (the upstream's own) or a name."`
@@ -24,7 +24,7 @@ type Route struct {
 	RetrySafe       bool           `yaml:"retry_safe" default:"false" help:"The application can execute every request of this route twice without harm, whatever its method."`
 	IdempotencyKey  bool           `yaml:"idempotency_key" default:"false" help:"The application executes requests with the same Idempotency-Key header once, so goodgate may retry them."`
 	Limits          Limits         `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
-	Log             []string       `yaml:"log" default:"[]" opt:"single" format:"name" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent those with default: true."`
+	Log             []string       `yaml:"log" default:"[]" opt:"single" format:"name" example:"[failures]" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent those with default: true."`
 	Priority        string         `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Precedence in the pool's queue."`
 
 	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the client's certificate in Client-Cert; with chain, also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
@@ -32,7 +32,7 @@ type Route struct {
 	CORS          *CORS          `yaml:"cors" help:"Pages of other origins that may read answers (CORS); when absent the upstreams decide."`
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from cross-site request forgery (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
-	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" help:"Statuses of upstreams to replace by an error page."`
+	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" example:"[404, 500-599]" help:"Statuses of upstreams to replace by an error page."`
 	Faults        []Fault        `yaml:"faults" help:"Fault injection, to test clients. They count against no upstream."`
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
@@ -40,9 +40,9 @@ type Route struct {
 
 // Rewrites change the URLs in an upstream's responses. In each list the first matching entry applies.
 type Rewrites struct {
-	Location     []Rewrite     `yaml:"location" help:"Rewrites the start of the URL in Location and Refresh."`
-	CookieDomain []Rewrite     `yaml:"cookie_domain" help:"Rewrites the Domain of cookies."`
-	CookiePath   []Rewrite     `yaml:"cookie_path" help:"Rewrites the start of the Path of cookies."`
+	Location     []Rewrite     `yaml:"location" examples:"from=\"http://app:8080/\"; regexp=^http://app-[0-9]+/$; to=/" help:"Rewrites the start of the URL in Location and Refresh."`
+	CookieDomain []Rewrite     `yaml:"cookie_domain" examples:"from=app.internal; regexp=^app-[0-9]+\\.internal$; to=example.com" help:"Rewrites the Domain of cookies."`
+	CookiePath   []Rewrite     `yaml:"cookie_path" examples:"from=/app/; regexp=^/v[0-9]+/; to=/" help:"Rewrites the start of the Path of cookies."`
 	CookieFlags  []CookieFlags `yaml:"cookie_flags" help:"Sets and removes flags of cookies."`
 
 	RestorePrefix bool `yaml:"restore_prefix" default:"false" help:"Undo strip_prefix and add_prefix in Location, Refresh and the Path of cookies, where no entry of the lists matches and the prefix is not there already."`

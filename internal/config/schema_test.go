@@ -104,7 +104,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := map[string]*exampleKey{}
-	collectKeys(reflect.TypeFor[Config](), "", keys)
+	collectKeys(field{typ: reflect.TypeFor[Config]()}, "", keys)
 	walkExample(t, root, reflect.TypeFor[Config](), "", keys)
 	for path, k := range keys {
 		if !k.showsIt {
@@ -142,12 +142,12 @@ func general(path string, t reflect.Type) string {
 	return path
 }
 
-func collectKeys(t reflect.Type, path string, keys map[string]*exampleKey) {
-	for _, f := range fieldsOf(t) {
+func collectKeys(group field, path string, keys map[string]*exampleKey) {
+	for _, f := range group.fieldsOf(element(group.typ)) {
 		child := join(path, f.key)
 		keys[child] = &exampleKey{f: f}
 		if e := element(f.typ); !isScalar(e) && !f.nested {
-			collectKeys(e, general(child, f.typ), keys)
+			collectKeys(f, general(child, f.typ), keys)
 		}
 	}
 }
@@ -214,7 +214,7 @@ func checkDefault(t *testing.T, value *yaml.Node, k *exampleKey) {
 func TestTags(t *testing.T) {
 	t.Parallel()
 	keys := map[string]*exampleKey{}
-	collectKeys(reflect.TypeFor[Config](), "", keys)
+	collectKeys(field{typ: reflect.TypeFor[Config]()}, "", keys)
 	for path, k := range keys {
 		f := k.f
 		if f.key == "" || !strings.HasSuffix(f.help, ".") {

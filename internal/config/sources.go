@@ -9,13 +9,13 @@ import (
 // HTTPSource is a list of upstreams from an HTTP server.
 type HTTPSource struct {
 	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"URL of the list."`
-	Headers   Headers  `yaml:"headers" format:"header" help:"More headers for each request."`
-	Token     Secret   `yaml:"token" default:"" help:"Sent as Authorization: Bearer."`
+	Headers   Headers  `yaml:"headers" format:"header" example:"{X-Team: shop}" help:"More headers for each request."`
+	Token     Secret   `yaml:"token" default:"" example:"\"${INVENTORY_TOKEN}\"" help:"Sent as Authorization: Bearer."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Interval  Duration `yaml:"interval" default:"10s" min:"1s" max:"1h" help:"Time from an answer to the next request."`
 	Wait      Duration `yaml:"wait" default:"0s" min:"1s" max:"10m" zero:"not used" help:"How long the server may hold a request until the list changes (Prefer: wait, RFC 7240)."`
 	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
-	TLS       TLS      `yaml:"tls" help:"TLS with an https server."`
+	TLS       TLS      `yaml:"tls" examples:"server_name=inventory.example.com" help:"TLS with an https server."`
 }
 
 // DockerSource selects the containers of a Docker or Podman by a label.
@@ -26,7 +26,7 @@ type DockerSource struct {
 	Network string   `yaml:"network" default:"" opt:"public" example:"backend" help:"Network with the container's address; empty means its only network. The label goodgate.network takes precedence."`
 	Reach   string   `yaml:"reach" default:"container" enum:"container|published" help:"Connect to the container's own address, or to the port published on the host."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
-	TLS     TLS      `yaml:"tls" help:"TLS with an https API."`
+	TLS     TLS      `yaml:"tls" examples:"server_name=docker.example.com" help:"TLS with an https API."`
 }
 
 // ConsulSource selects the instances of a service in Consul.
@@ -37,11 +37,11 @@ type ConsulSource struct {
 	Datacenter string   `yaml:"datacenter" default:"" opt:"public" example:"eu-west" help:"Data centre of the instances; empty means the agent's."`
 	Namespace  string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of Consul Enterprise."`
 	Partition  string   `yaml:"partition" default:"" opt:"public" example:"shop" help:"Admin partition of Consul Enterprise."`
-	Token      Secret   `yaml:"token" default:"" help:"ACL token."`
+	Token      Secret   `yaml:"token" default:"" example:"\"${CONSUL_TOKEN}\"" help:"ACL token."`
 	TokenFile  string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait       Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
-	TLS        TLS      `yaml:"tls" help:"TLS with an https agent."`
+	TLS        TLS      `yaml:"tls" examples:"server_name=consul.example.com" help:"TLS with an https agent."`
 }
 
 // NomadSource selects the instances of a service that Nomad itself registers.
@@ -51,11 +51,11 @@ type NomadSource struct {
 	Tags      []string `yaml:"tags" default:"[]" opt:"single,public" example:"[production]" help:"Tags; an instance must have all of them."`
 	Namespace string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of the job; empty means default."`
 	Region    string   `yaml:"region" default:"" opt:"public" example:"eu" help:"Region of the job; empty means the agent's."`
-	Token     Secret   `yaml:"token" default:"" help:"ACL token."`
+	Token     Secret   `yaml:"token" default:"" example:"\"${NOMAD_TOKEN}\"" help:"ACL token."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait      Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
-	TLS       TLS      `yaml:"tls" help:"TLS with an https agent."`
+	TLS       TLS      `yaml:"tls" examples:"server_name=nomad.example.com" help:"TLS with an https agent."`
 }
 
 // EtcdSource selects the keys under a prefix in etcd; each contains an upstream.
@@ -63,11 +63,11 @@ type EtcdSource struct {
 	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"Prefix of the keys. The value of each is a URL, or a JSON object as in a list of upstreams."`
 	Endpoints    []string `yaml:"endpoints" default:"[http://127.0.0.1:2379]" opt:"single" format:"url" help:"Members of the cluster; goodgate tries the next when one does not answer."`
 	Username     string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User, if etcd requires one."`
-	Password     Secret   `yaml:"password" default:"" help:"The user's password."`
+	Password     Secret   `yaml:"password" default:"" example:"\"${ETCD_PASSWORD}\"" help:"The user's password."`
 	PasswordFile string   `yaml:"password_file" default:"" opt:"file" example:"/run/secrets/etcd-password" help:"File with the password, read at each login."`
 	Wait         Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"Duration of a watch; then goodgate reads the keys again."`
 	Timeout      Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
-	TLS          TLS      `yaml:"tls" help:"TLS with https members."`
+	TLS          TLS      `yaml:"tls" examples:"server_name=etcd.example.com" help:"TLS with https members."`
 }
 
 // KubernetesSource selects the endpoints of a Service, from its EndpointSlices.
