@@ -31,8 +31,8 @@ func TestAnswersAndAccess(t *testing.T) {
 	for route, want := range map[string]string{
 		`cors: "app.example.com"`:                                                 "write https://app.example.com",
 		`cors: "https://app.example.com/"`:                                        "an origin has no path: write https://app.example.com",
-		`cors: "https://app.example.com:443"`:                                     "leave the scheme's own port out: write https://app.example.com",
-		`cors: "https://a.*.example.com"`:                                         "a * may only stand for the first labels",
+		`cors: "https://app.example.com:443"`:                                     "leave out the default port of the scheme: write https://app.example.com",
+		`cors: "https://a.*.example.com"`:                                         "a * must be the whole first label",
 		`cors: {origins: "*", credentials: true}`:                                 "name the origins",
 		`access: {allow: 10.0.0.0/8, deny: 10.0.0.0/8}`:                           "access.allow has it too",
 		`access: {forward: apq}`:                                                  "no such pool (did you mean app?)",
@@ -45,15 +45,15 @@ func TestAnswersAndAccess(t *testing.T) {
 		`access: {forward: {url: "10.0.0.3:9091/v"}}`:                             "expected http://host:port/path",
 		`access: {forward: {url: "http://a:b@10.0.0.3/v"}}`:                       "takes no user and password",
 		`access: {forward: {url: "unix:/run/auth.sock"}}`:                         "for a unix socket name a pool",
-		`access: {forward: {url: "http://10.0.0.3/v#x"}}`:                         "a fragment cannot be given",
+		`access: {forward: {url: "http://10.0.0.3/v#x"}}`:                         "a URL takes no fragment here",
 		`access: {forward: {pool: app, tls: {insecure: true}}}`:                   "applies to url only",
-		`access: {forward: {url: "https://10.0.0.3/", tls: {cert: /x.pem}}}`:      "cert and key go together",
+		`access: {forward: {url: "https://10.0.0.3/", tls: {cert: /x.pem}}}`:      "cert and key go together: set both, or neither",
 		`access: {basic: {realm: x}}`:                                             "file is missing",
 		`access: {satisfy: some}`:                                                 "must be one of all, any",
 		`cross_origin: no`:                                                        "must be one of allow, deny",
 		`compress: {types: html}`:                                                 "expected a media type",
 		`compress: {encodings: br}`:                                               "must be one of zstd, gzip",
-		`intercept: 200`:                                                          "only statuses from 400",
+		`intercept: 200`:                                                          "only statuses of 400 and above",
 	} {
 		if _, _, err := one(route, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", route, err, want)

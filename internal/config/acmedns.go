@@ -71,7 +71,7 @@ func (v *validator) acmeDNS(path string, a ACME) {
 	}
 	switch {
 	case (r.KeyName == "") != (r.KeySecret == ""):
-		v.errorf(path, "key_name and key_secret go together")
+		v.errorf(path, "key_name and key_secret go together: set both, or neither")
 	case r.KeyName != "" && len(r.Key()) == 0:
 		v.errorf(path+".key_secret", "expected base64, as tsig-keygen writes it")
 	}

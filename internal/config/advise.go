@@ -94,7 +94,7 @@ func (a *advisor) policy(path string, p Pool) {
 		a.warnf(path+".sticky."+key, "has no effect with policy %s: set policy: sticky, or leave sticky out", p.Policy)
 	}
 	if p.Policy == "sticky" && p.Sticky.Secret == "" {
-		a.warnf(path+".sticky.secret", "not set: cookies will not be understood after a restart, or by another instance; set at least 16 random bytes")
+		a.warnf(path+".sticky.secret", "not set: goodgate cannot read its cookies after a restart, or on another instance; set at least 16 random bytes")
 	}
 }
 
@@ -104,7 +104,7 @@ func (a *advisor) upstreams(path string, p Pool) {
 		at := index(path+".upstreams", i)
 		https = https || strings.HasPrefix(u.URL, "https://") || !u.hasScheme() && u.Scheme == "https" || u.File != "" || u.HTTP != nil || u.Etcd != nil
 		if key, ok := a.at.ownAny(at, "weight", "tier", "max_in_flight"); ok && u.File != "" {
-			a.warnf(join(at, key), "has no effect with file: its entries have their own")
+			a.warnf(join(at, key), "has no effect with file: set it for the upstreams in the file")
 		}
 	}
 	if key, ok := a.at.ownAny(path+".tls", "ca", "server_name", "insecure"); ok && !https {
@@ -143,7 +143,7 @@ func (a *advisor) health(path string, h Health) {
 		return
 	}
 	if h.Timeout > h.Interval {
-		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout at most the interval",
+		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout the interval at most",
 			formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
 	if h.FastInterval > h.Interval {
@@ -168,7 +168,7 @@ func (a *advisor) breaker(path string, b Breaker) {
 		a.warnf(path+".window", "%s is too short to count enough requests: use 1s or more", formatDuration(b.Window))
 	}
 	if b.MaxEjected >= 1 {
-		a.warnf(path+".max_ejected", "an error of every upstream would eject all but one: use about 50%%")
+		a.warnf(path+".max_ejected", "a failure that all upstreams share would eject all but one: use about 50%%")
 	}
 	if !b.Enabled {
 		return

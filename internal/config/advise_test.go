@@ -88,7 +88,7 @@ func TestWarningsOfPools(t *testing.T) {
 	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 
 	pool("breaker: {window: 500ms}", "breaker.window: 500ms is too short")
-	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: an error of every upstream")
+	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: a failure that all upstreams share")
 	pool("breaker: {consecutive: 0, failure_ratio: 0}", "breaker: without consecutive and failure_ratio")
 	pool("policy: sticky", "sticky.secret: not set")
 	pool("sticky: {cookie: x}", "sticky.cookie: has no effect with policy peak_ewma")

@@ -57,7 +57,7 @@ func (a *advisor) requestTimeout(at, name string, request Duration) {
 			formatDuration(p.Hold.For), at, formatDuration(request))
 	}
 	if grace := a.config.Shutdown.Grace; grace < request {
-		a.warnf(a.either("", "shutdown.grace", at), "shutdown.grace %s is shorter than %s %s: a shutdown cuts such requests off; make the grace longer",
+		a.warnf(a.either("", "shutdown.grace", at), "shutdown.grace %s is shorter than %s %s: a shutdown cuts off requests that need longer; make shutdown.grace longer",
 			formatDuration(grace), at, formatDuration(request))
 	}
 }

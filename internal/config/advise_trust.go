@@ -59,7 +59,7 @@ func (a *advisor) arrives(path, name string) {
 	switch claim := len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix); {
 	case in(a.config.TrustedHeaders):
 		if len(a.config.TrustedProxies) == 0 && !slices.ContainsFunc(a.config.Listeners, isUnix) {
-			a.warnf(path, "%s never arrives: goodgate accepts it only from trusted_proxies, and there are none: add the proxies that set it", name)
+			a.warnf(path, "%s never arrives: goodgate accepts it only from trusted_proxies, and there are none; add the proxies that set it", name)
 		}
 	case claim || in([]string{"Forwarded", "X-Real-Ip", "X-Request-Id", "Goodgate-Drain"}) || in(a.config.DropHeaders):
 		a.warnf(path, "%s never arrives: goodgate drops it from every request; if the proxies in front set it, add it to trusted_headers", name)

@@ -134,8 +134,8 @@ func TestEnvironment(t *testing.T) {
 	f("${EMPTY}", "")
 	f("$${PORT} $PORT $", "${PORT} $PORT $")
 	f("${NONE}", "error: environment variable NONE is not set: set it, or write ${NONE:-default}")
-	f("${no good}", "error: broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves")
-	f("${PORT", "error: broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves")
+	f("${no good}", "error: invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}; write $${ for a plain ${")
+	f("${PORT", "error: invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}; write $${ for a plain ${")
 
 	c, _, err := Parse("x", []byte(strings.Replace(minimal, ":8080", ":${PORT}", 1)+"via: ${EMPTY}\nerrors: {html: '${YAML}'}\n"), env)
 	if err != nil {

@@ -33,10 +33,11 @@ func (d *decoder) errorf(n *yaml.Node, path, format string, args ...any) {
 func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value, f field) {
 	n = resolve(n)
 	if tag := n.ShortTag(); n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(tag, "!!") {
+		what := "tag " + tag
 		if f.holdsSecrets() {
-			tag = "that begins with ! and" // it may be a password without quotes
+			what = "a tag" // it may be a password without quotes
 		}
-		d.errorf(n, path, "tag %s is not supported", tag)
+		d.errorf(n, path, "%s is not supported: put text that begins with ! in quotes", what)
 		return
 	}
 	t := v.Type()
@@ -175,7 +176,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 			continue
 		}
 		if v.MapIndex(reflect.ValueOf(key)).IsValid() {
-			d.errorf(e.key, child, "given twice, as %s", key)
+			d.errorf(e.key, child, "duplicate key: the same as %s", key)
 			continue
 		}
 		ev := reflect.New(v.Type().Elem()).Elem()
@@ -253,7 +254,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 			what = "bad value"
 		}
 		if line := d.continued(n); line > 0 {
-			n, what = &yaml.Node{Line: line, Column: indentOf(d.texts.lines[line-1]) + 1}, fmt.Sprintf("this line continues the value of %s: check its indentation", d.texts.tell(n.Line, line))
+			n, what = &yaml.Node{Line: line, Column: indentOf(d.texts.lines[line-1]) + 1}, fmt.Sprintf("this line continues the value in %s: check its indentation", d.texts.tell(n.Line, line))
 		}
 		d.errorf(n, path, "%s: %v", what, err)
 		return
@@ -315,7 +316,7 @@ func (d *decoder) entries(n *yaml.Node, path string, f field) []entry {
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case twice:
-			d.errorf(key, join(path, keyTold(key.Value)), "given twice, first in %s", d.texts.tell(line, n.Content[i].Line))
+			d.errorf(key, join(path, keyTold(key.Value)), "duplicate key: the first one is in %s", d.texts.tell(line, n.Content[i].Line))
 		default:
 			seen[key.Value] = n.Content[i].Line
 			own = append(own, entry{key, value})

@@ -34,7 +34,7 @@ func expand(text string, env func(string) (string, bool), file func(string) (str
 			}
 			return value
 		case name == "":
-			errs = append(errs, errors.New("broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for the characters themselves"))
+			errs = append(errs, errors.New("invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}; write $${ for a plain ${"))
 			return ""
 		}
 		value, set := env(name)

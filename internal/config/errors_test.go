@@ -65,7 +65,7 @@ func TestErrors(t *testing.T) {
 		`g.yaml:2:46: listeners[3].address: found "unix:/a": listeners[2] ("unix:/a") has this address already`)
 	two := strings.Replace(minimal, `":8080"`, `{address: ":1", name: a}, {address: ":2", name: NAME}`, 1) + "routes: [{match: {listener: REF}, pool: app}]"
 	named := func(name, ref string) string { return strings.NewReplacer("NAME", name, "REF", ref).Replace(two) }
-	f(named("a", `":1"`), `g.yaml:2:61: listeners[1].name: found "a": listeners[0] has this name`)
+	f(named("a", `":1"`), `g.yaml:2:61: listeners[1].name: found "a": listeners[0] has this name already`)
 	f(named("b", `[a, ":2", ":3", c]`), `g.yaml:5:39: routes[0].match.listener[2]: found ":3": no such listener; defined: a, b`,
 		`g.yaml:5:45: routes[0].match.listener[3]: found "c": no such listener; defined: a, b`)
 	f(named("b", `["http://x"]`), `g.yaml:5:30: routes[0].match.listener[0]: found "http://x": expected the name or the address of a listener`)
@@ -75,7 +75,7 @@ func TestErrors(t *testing.T) {
 	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a valid RE2 regular expression: missing closing ): "("`,
 		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
 	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: write the text to replace`,
-		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value has no line breaks or control characters`,
+		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value must not have line breaks or control characters`,
 		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: /`)
 	http3 := func(listener string) string {
 		return strings.Replace(minimal, `":8080"`, "{address: "+listener+", http3: {enabled: true}}", 1)
@@ -84,10 +84,10 @@ func TestErrors(t *testing.T) {
 	f(http3(`":8080"`), `g.yaml:2:49: listeners[0].http3.enabled: HTTP/3 needs TLS: tls is missing`)
 	f(http3(`"unix:/a", `+certs), `g.yaml:2:93: listeners[0].http3.enabled: HTTP/3 needs a UDP port at the listener's address, and "unix:/a" has none`)
 	f(http3(`":8080", proxy_protocol: [10.0.0.0/8], `+certs), `g.yaml:2:121: listeners[0].http3.enabled: `+
-		`HTTP/3 has no PROXY protocol: a proxy in front would hide the clients, and anybody could bypass it; remove one of them`)
-	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported")
+		`HTTP/3 has no PROXY protocol, so clients could bypass the proxy in front: remove http3 or proxy_protocol`)
+	f(withPool("policy: !custom hash"), "g.yaml:4:80: pools.app.policy: tag !custom is not supported: put text that begins with ! in quotes")
 	f(withPool("retry: {<<: 3}"), "g.yaml:4:84: pools.app.retry: found \"3\" after <<: expected a mapping, or a list of mappings")
-	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: must not be shorter than min_ttl (500ms apart)")
+	f(withPool("dns: {max_ttl: 500ms}"), "g.yaml:4:87: pools.app.dns.max_ttl: found 500ms: must not be shorter than min_ttl (1s)")
 	f(withPool("health: {path: /, drain_status: 503, expect: {status: [200, 5xx]}}"),
 		`g.yaml:4:104: pools.app.health.drain_status: found 503: expect.status has it too, and one status cannot both pass and drain`)
 	f(withPool("fallback: other"), `g.yaml:4:82: pools.app.fallback.pool: found "other": no such pool; defined: app`)

@@ -44,7 +44,7 @@ func (v *validator) fleet() {
 			case r.Scope == "fleet" && f == nil:
 				v.errorf(at+".scope", noFleet)
 			case r.Exact && r.Scope != "fleet":
-				v.errorf(at+".exact", "applies to scope: fleet only: the rate of a single instance is always exact")
+				v.errorf(at+".exact", "needs scope: fleet; the rate of a single instance is always exact")
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func (v *validator) fleet() {
 		return
 	}
 	if n := len(f.Secret); n > 0 && n < minToken {
-		v.errorf("fleet.secret", "has %d bytes: at least %d are needed", n, minToken)
+		v.errorf("fleet.secret", "has %d bytes: the minimum is %d", n, minToken)
 	}
 	switch {
 	case f.Cluster && f.Sentinel.Master != "":
@@ -73,7 +73,7 @@ func (v *validator) fleet() {
 		v.errorf("fleet.sentinel", "master is missing: set it to the name of the primary that the sentinels watch")
 	}
 	if t := f.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		v.errorf("fleet.tls", "cert and key go together")
+		v.errorf("fleet.tls", "cert and key go together: set both, or neither")
 	}
 }
 

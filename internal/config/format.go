@@ -121,9 +121,9 @@ func hostPattern(s string) (string, error) {
 	case s == "*":
 		return "", errors.New("leave host out to match every host")
 	case strings.Contains(name, "*"):
-		return "", errors.New("a * may only stand for the first labels, as in *.example.com")
+		return "", errors.New("a * must be the whole first label, as in *.example.com")
 	case !isHost(name) && isHost(strings.Split(name, ":")[0]):
-		return "", errors.New("host is matched without port")
+		return "", errors.New("a host has no port here: use match.port")
 	case !isHost(name):
 		return "", errors.New("expected a host name such as example.com or *.example.com")
 	}
@@ -149,7 +149,7 @@ func isPort(s string, low int) bool {
 func unixPath(path string) error {
 	// sun_path has 108 bytes on Linux, the terminating zero included.
 	if !strings.HasPrefix(path, "/") || len(path) > 107 || printable.Text(path) != path {
-		return errors.New("a unix socket is unix:/path, absolute and of at most 107 printable bytes")
+		return errors.New("expected unix:/path, with an absolute path of at most 107 printable bytes")
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func upstreamURL(s string) (string, error) {
 	case u.Path != "" && u.Path != "/":
 		return "", fmt.Errorf("a URL takes no path here: set add_prefix: %s in the route", u.EscapedPath())
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		return "", errors.New("a query or fragment cannot be given")
+		return "", errors.New("a URL takes no query and no fragment here")
 	case !isHost(u.Hostname()):
 		return "", errors.New("the host must be a name or an address")
 	case !isPort(port, 1):
@@ -296,7 +296,7 @@ func headerName(s string) (string, error) {
 
 func headerValue(s string) (string, error) {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-		return "", errors.New("a header value has no line breaks or control characters")
+		return "", errors.New("a header value must not have line breaks or control characters")
 	}
 	return strings.TrimSpace(s), nil
 }

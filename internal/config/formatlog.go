@@ -70,7 +70,7 @@ func otlpServer(s string) error {
 	case err != nil || !isHost(u.Hostname()) || u.Port() != "" && !isPort(u.Port(), 1):
 		return errors.New("expected a host and perhaps a port and a path, as in otlp+http://127.0.0.1:4318")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("the URL must have no user and no query: put keys into otlp.headers")
+		return errors.New("the URL must have no user and no query: put API keys into otlp.headers")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func corsOrigin(s string) (string, error) {
 	}
 	if _, err := exactOrigin(plain); err != nil {
 		if strings.Contains(strings.TrimPrefix(rest, "*."), "*") {
-			return "", errors.New("a * may only stand for the first labels, as in https://*.example.com")
+			return "", errors.New("a * must be the whole first label, as in https://*.example.com")
 		}
 		return "", err
 	}
@@ -40,7 +40,7 @@ func exactOrigin(s string) (string, error) {
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return "", fmt.Errorf("an origin is a scheme, a host and perhaps a port: write %s://%s", u.Scheme, u.Host)
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
-		return "", fmt.Errorf("browsers leave the scheme's own port out: write %s://%s", u.Scheme, u.Hostname())
+		return "", fmt.Errorf("browsers leave out the default port of the scheme: write %s://%s", u.Scheme, u.Hostname())
 	}
 	return strings.ToLower(s), nil
 }

@@ -23,7 +23,7 @@ func matchPath(s string) (string, error) {
 	case !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "*"):
 		return "", errors.New("a path starts with /")
 	case strings.ContainsAny(s, "?#"):
-		return "", errors.New("a path is matched without query or fragment")
+		return "", errors.New("a path has no query or fragment here: use match.query")
 	case !plainPath("/" + s):
 		return "", errors.New("a path has no spaces or control characters")
 	case strings.Contains(s, "**"):
@@ -65,13 +65,13 @@ func rewriteTarget(s string) (string, error) {
 	for _, p := range parts {
 		switch {
 		case strings.ContainsAny(p.Plain, "#") || strings.ContainsFunc(p.Plain, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-			return "", errors.New("a target has no #, spaces or control characters")
+			return "", errors.New("the new path must not have #, spaces or control characters")
 		case p.Name == "header:" || p.Name == "cookie:":
 			if wrong := variableError("{"+p.Name+p.Parameter+"}", vars.Forward); wrong != "" {
 				return "", errors.New(wrong)
 			}
 		case p.Since > vars.Forward:
-			return "", fmt.Errorf("{%s} has no value yet here; known: %s", p.Name, inBraces(vars.Names(vars.Forward)))
+			return "", fmt.Errorf("{%s} has no value at this point; known: %s", p.Name, inBraces(vars.Names(vars.Forward)))
 		case !inQuery && (p.Name == "args" || p.Name == "query" || p.Name == "uri"):
 			return "", fmt.Errorf("{%s} has the query, so it belongs after the ?, as in ?{args}", p.Name)
 		}

@@ -43,7 +43,7 @@ func (v *validator) healthFrom(path, pool string, h Health) {
 		return
 	}
 	if key, ok := v.at.ownAny(path, checkKeys()...); ok {
-		v.errorf(join(path, key), "excludes from: pool %q makes the checks; remove one of them", h.From)
+		v.errorf(join(path, key), "excludes health.from, which takes the checks of pool %q: remove one of them", h.From)
 	}
 	seen := []string{pool}
 	for at := h.From; at != ""; at = v.config.Pools[at].Health.From {
@@ -86,9 +86,9 @@ func (a *advisor) healthFrom(pool string, p Pool) {
 		switch {
 		case u.URL == "" || checked[address] > 0 || checked[host] == 1:
 		case checked[host] > 1:
-			a.warnf(at, "pool %q, which makes the checks (health.from), has %d upstreams on this host and none with this port: goodgate cannot tell which one counts, and only connects to it", from, checked[host])
+			a.warnf(at, "pool %q, which makes the checks (health.from), has %d upstreams on this host and none with this port: goodgate cannot tell which one counts, and only checks that a connection opens", from, checked[host])
 		default:
-			a.warnf(at, "pool %q, which makes the checks (health.from), has no upstream with this address or host: goodgate only connects to it", from)
+			a.warnf(at, "pool %q, which makes the checks (health.from), has no upstream with this address or host: goodgate only checks that a connection opens", from)
 		}
 	}
 }

@@ -42,9 +42,9 @@ func TestHealthFrom(t *testing.T) {
 	f(two("path: /h", same+"{from: other}"), "a pool cannot take its checks from itself")
 	f(two("from: other", same+"{from: app}"), `pools.app.health.from: found "other": a cycle, in which no pool makes checks: app -> other -> app`)
 	f(two("type: none", same+"{from: app}"), "this pool has no health check (pools.app.health.type is none)")
-	f(two("path: /h", same+"{from: app, path: /x}"), `pools.other.health.path: excludes from: pool "app" makes the checks`)
-	f(two("path: /h", same+"{from: app, expect: {status: 200}}"), "pools.other.health.expect: excludes from")
-	f(two("path: /h", same+"{from: app, agent: 9999}"), "pools.other.health.agent: excludes from")
+	f(two("path: /h", same+"{from: app, path: /x}"), `pools.other.health.path: excludes health.from, which takes the checks of pool "app"`)
+	f(two("path: /h", same+"{from: app, expect: {status: 200}}"), "pools.other.health.expect: excludes health.from")
+	f(two("path: /h", same+"{from: app, agent: 9999}"), "pools.other.health.agent: excludes health.from")
 	f("pools:\n  app: {upstreams: [\"http://10.0.0.1:1\"], health: {path: /h}}\n  other: {upstreams: [\"http://10.0.0.1:1\"], health: {from: third}}\n  third: {upstreams: [\"http://10.0.0.1:1\"], health: {from: app}}\n", "")
 	// A default of all pools: the pool that it names, and those with checks of their own, keep their checks.
 	f("defaults: {health: {from: app, interval: 5s}}\n"+two("path: /h", same+"{path: /x}"), "")

@@ -20,7 +20,7 @@ func parseService(s string) (service, error) {
 	case u.User != nil:
 		return service{}, errors.New("a URL takes no user and password here: set an Authorization header in request_headers")
 	case u.Fragment != "" || strings.HasSuffix(s, "#"):
-		return service{}, errors.New("a fragment cannot be given")
+		return service{}, errors.New("a URL takes no fragment here")
 	}
 	origin, err := upstreamURL(u.Scheme + "://" + u.Host)
 	if err != nil {

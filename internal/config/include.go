@@ -153,7 +153,7 @@ func (g *gatherer) include(whole, part *yaml.Node, file string, level int) {
 		}
 		path := index(f.key, i)
 		if level > maxLevel {
-			g.errorf(at, path, "files include files on more levels than the limit of %d", maxLevel)
+			g.errorf(at, path, "too many levels of included files: the limit is %d", maxLevel)
 			return
 		}
 		if !filepath.IsAbs(pattern) {
@@ -176,7 +176,7 @@ func (g *gatherer) names(at *yaml.Node, path, pattern string) []string {
 	g.folders = append(g.folders, foldersOf(pattern)...)
 	names, err := g.from.match(pattern)
 	if err != nil {
-		g.errorf(at, path, "found %s: not a pattern: a [ needs its ]", found(pattern))
+		g.errorf(at, path, "found %s: not a valid pattern: the ] is missing", found(pattern))
 		return nil
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return isHidden(name, pattern) })
@@ -263,7 +263,7 @@ func (d *decoder) take(n *yaml.Node, key string) (value *yaml.Node) {
 			first, value = k, n.Content[at]
 			d.note(key, entry{k, value})
 		} else {
-			d.errorf(k, key, "given twice, first in %s", d.texts.tell(first.Line, k.Line))
+			d.errorf(k, key, "duplicate key: the first one is in %s", d.texts.tell(first.Line, k.Line))
 		}
 		n.Content = slices.Delete(n.Content, at-1, at+1)
 	}

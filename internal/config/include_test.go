@@ -95,21 +95,21 @@ func TestIncludeMistakes(t *testing.T) {
 	one := func(text string) map[string]string { return map[string]string{"p.yaml": text} }
 	f("nothing matches", main, nil, "main.yaml:1:10: include[0]: no file matches conf.d/*.yaml")
 	f("no file", strings.Replace(main, "conf.d/*.yaml", "[none.yaml]", 1), nil, "main.yaml:1:11: include[0]: stat none.yaml: no such file or directory")
-	f("no pattern", strings.Replace(main, "conf.d/*.yaml", "\"conf.d/[x\"", 1), nil, "main.yaml:1:10: include[0]: found \"conf.d/[x\": not a pattern: a [ needs its ]")
+	f("no pattern", strings.Replace(main, "conf.d/*.yaml", "\"conf.d/[x\"", 1), nil, "main.yaml:1:10: include[0]: found \"conf.d/[x\": not a valid pattern: the ] is missing")
 	f("no list", strings.Replace(main, "conf.d/*.yaml", "{a: b}", 1), nil, "main.yaml:1:10: include: found a mapping: expected a list: begin each entry with -")
-	f("pool twice", main, one("\n\npools:\n  a: {upstreams: [\"http://127.0.0.1:2\"]}\n"), "conf.d/p.yaml:4:3: pools.a: given twice, first in main.yaml:4")
+	f("pool twice", main, one("\n\npools:\n  a: {upstreams: [\"http://127.0.0.1:2\"]}\n"), "conf.d/p.yaml:4:3: pools.a: duplicate key: the first one is in main.yaml:4")
 	f("pool twice in parts", main, map[string]string{"p.yaml": "routes: [{pool: a}]\npools:\n  b: {upstreams: [\"http://127.0.0.1:2\"]}\n", "q.yaml": "pools: {b: {}}\n"},
-		"conf.d/q.yaml:1:9: pools.b: given twice, first in conf.d/p.yaml:3")
-	f("route twice", main+"routes: [{name: x, pool: a}]\n", one("routes: [{name: x, match: {path: /x}, pool: a}]\n"), "conf.d/p.yaml:1:17: routes[1].name: found \"x\": routes[0] has this name")
-	f("key twice", main+"via: x\n", one("via: y\n"), "conf.d/p.yaml:1:1: via: given twice, first in main.yaml:5")
-	f("defaults twice", main+"defaults: {hold: {for: 1s}}\n", one("defaults: {}\n"), "conf.d/p.yaml:1:1: defaults: given twice, first in main.yaml:5")
-	f("include twice", main+"include: x\n", nil, "main.yaml:5:1: include: given twice, first in line 1")
+		"conf.d/q.yaml:1:9: pools.b: duplicate key: the first one is in conf.d/p.yaml:3")
+	f("route twice", main+"routes: [{name: x, pool: a}]\n", one("routes: [{name: x, match: {path: /x}, pool: a}]\n"), "conf.d/p.yaml:1:17: routes[1].name: found \"x\": routes[0] has this name already")
+	f("key twice", main+"via: x\n", one("via: y\n"), "conf.d/p.yaml:1:1: via: duplicate key: the first one is in main.yaml:5")
+	f("defaults twice", main+"defaults: {hold: {for: 1s}}\n", one("defaults: {}\n"), "conf.d/p.yaml:1:1: defaults: duplicate key: the first one is in main.yaml:5")
+	f("include twice", main+"include: x\n", nil, "main.yaml:5:1: include: duplicate key: the first one is in line 1")
 	f("unknown key", main, one("\npolls:\n  b: {}\n"), "conf.d/p.yaml:2:1: polls: unknown key (did you mean pools?)")
 	f("bad value", main, one("pools:\n  b:\n    upstreams: [\"http://127.0.0.1:2\"]\n    retry: {attempts: 99}\nroutes: [{pool: b}]"), "conf.d/p.yaml:4:23: pools.b.retry.attempts: found \"99\": must be from 1 to 10")
 	f("no YAML", main, one("pools:\n  b: {upstreams: [\"http://127.0.0.1:2\"}\n"), "conf.d/p.yaml:2:18: not valid YAML: the [ is not closed")
 	f("a list", main, one("- a\n"), "conf.d/p.yaml:1:1: found a list: expected a mapping with keys such as routes and pools")
 	f("pools are a list", main, one("pools: [a]\n"), "conf.d/p.yaml:1:8: pools: found a list: expected a mapping")
-	f("goes on", main, one("via: x\n  y z:1\n"), "conf.d/p.yaml:2:3: via: this line continues the value of line 1: check its indentation: expected a word of letters, digits, - and _")
+	f("goes on", main, one("via: x\n  y z:1\n"), "conf.d/p.yaml:2:3: via: this line continues the value in line 1: check its indentation: expected a word of letters, digits, - and _")
 }
 
 // TestIncludeBounds: files that include each other end, and so do many levels.
@@ -119,7 +119,7 @@ func TestIncludeBounds(t *testing.T) {
 	for i := range 12 {
 		files[fmt.Sprintf("%d.yaml", i+1)] = fmt.Sprintf("include: [%d.yaml, main.yaml, 1.yaml]\n", i+2)
 	}
-	if _, got := loadText(t, files); got != "8.yaml:1:11: include[0]: files include files on more levels than the limit of 8" {
+	if _, got := loadText(t, files); got != "8.yaml:1:11: include[0]: too many levels of included files: the limit is 8" {
 		t.Errorf("got %s", got)
 	}
 	files = map[string]string{"main.yaml": minimal + "include: parts/*\n"}
@@ -156,7 +156,7 @@ func TestSecretFiles(t *testing.T) {
 	f(with("${file:none}"), "pools.app.sticky.secret: there is no file none")
 	f(with("${file:sub}"), "sub is not a regular file")
 	f(with("${file:big}"), "big is larger than 64KiB")
-	f(with("${file:}"), "broken reference: write ${NAME}, ${NAME:-default} or ${file:PATH}")
+	f(with("${file:}"), "invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}")
 	f(with("${file:key}"), "pools.app.sticky.secret: has 4 bytes")
 	f(strings.Replace(with("x"), ":8080", "${file:two}", 1), "listeners[0].address: found the value of \"${file:two}\"")
 }

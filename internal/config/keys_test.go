@@ -15,7 +15,7 @@ func TestKeys(t *testing.T) {
 		`[all, client_ip]`:                            "all excludes the other parts",
 		`[]`:                                          "empty: name a key to count requests by",
 		`"{clientip}"`:                                `found "{clientip}": unknown variable {clientip} (did you mean {client_ip}?)`,
-		`"{route}"`:                                   `found "{route}": {route} has no value yet here`,
+		`"{route}"`:                                   `found "{route}": {route} has no value at this point`,
 		`"{1}"`:                                       `found "{1}": {1} has no value here`,
 		`"{}"`:                                        `found "{}": has no variable`,
 		`"{header:a b}"`:                              `found "{header:a b}": {header:a b}: "a b" is not a name`,

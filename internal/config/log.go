@@ -147,7 +147,7 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 		*f = LogFormat(s)
 		return nil
 	case strings.ContainsAny(s, "{}%"):
-		return errors.New("a format of your own has nginx's variables, such as $remote_addr and $status")
+		return errors.New("a format of your own needs nginx's variables, such as $remote_addr and $status")
 	}
 	hint := didYouMean(s, known)
 	if ours := values["format"][fold(s)]; ours != "" {
@@ -185,12 +185,12 @@ func secretName(s string) (string, error) {
 // log reports settings without effect together, and missing outputs.
 func (v *validator) log(l Log) {
 	v.logOutput("log", l.Main())
-	names := map[string]string{MainOutput: "log itself", NoOutput: "no output"}
+	names := map[string]string{MainOutput: "", NoOutput: ""}
 	for i, o := range l.Outputs {
 		path := index("log.outputs", i)
 		v.logOutput(path, o)
 		if first, taken := names[o.Name]; taken {
-			v.errorf(path+".name", "found %q: this is the name of %s", o.Name, first)
+			v.errorf(path+".name", "found %q: %s", o.Name, takenBy(first))
 		}
 		names[o.Name] = path
 	}
@@ -199,7 +199,7 @@ func (v *validator) log(l Log) {
 		path := index("routes", i) + ".log"
 		for k, name := range r.Log {
 			if _, ok := names[name]; !ok {
-				v.errorf(index(path, k), "found %q: no such output of the log%s; there are %s", name, didYouMean(name, known), strings.Join(known, ", "))
+				v.errorf(index(path, k), "found %q: no such output of the log%s; defined: %s", name, didYouMean(name, known), strings.Join(known, ", "))
 			}
 		}
 		if len(r.Log) > 1 && slices.Contains(r.Log, NoOutput) {
@@ -213,14 +213,14 @@ func (v *validator) logOutput(path string, l LogOutput) {
 		v.errorf(path+".fields", "applies to the formats json, text and human only: %s", ownFields(l.Format))
 	}
 	if (l.IsOTLP() || l.isJournald()) && l.Format != "auto" {
-		v.errorf(path+".format", "found %s: records to an OTLP endpoint and to journald have fields and no format; fields changes them", l.Format)
+		v.errorf(path+".format", "found %s: an OTLP endpoint and journald get fields, without a format; use fields to change them", l.Format)
 		return
 	}
 	if l.Escape != "default" && !l.Format.HasVariables() {
-		v.errorf(path+".escape", "goes with a format that has variables, such as '$remote_addr $status'")
+		v.errorf(path+".escape", "needs a format with variables, such as '$remote_addr $status'")
 	}
 	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together")
+		v.errorf(path+".tls", "cert and key go together: set both, or neither")
 	}
 	if l.Rotate.Size > 0 && !l.IsFile() {
 		v.errorf(path+".rotate.size", "output %s is not a file", l.Output)

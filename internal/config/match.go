@@ -130,7 +130,7 @@ func (a *advisor) contradictions(path string, c Conditions) {
 	} {
 		for _, name := range of.absent {
 			if slices.ContainsFunc(of.given, func(m map[string]string) bool { _, is := m[name]; return is }) {
-				a.warnf(path+"."+of.key, "never holds: another condition needs %s", name)
+				a.warnf(path+"."+of.key, "never holds: another condition requires %s", name)
 			}
 		}
 	}
@@ -154,5 +154,5 @@ func (a *advisor) conditions(path string, m Match) {
 			return
 		}
 	}
-	a.warnf(path, "the route never matches: no listener has such connections (port, sni, scheme, listener)")
+	a.warnf(path, "the route never matches: no listener fits port, sni, scheme and listener")
 }

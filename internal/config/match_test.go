@@ -14,10 +14,10 @@ func TestConditions(t *testing.T) {
 		`path: "a/*"`:                           `path: found "a/*": a path starts with /`,
 		`path: "/a/**"`:                         `path: found "/a/**": write one *`,
 		`path: "*"`:                             `path: found "*": leave path out`,
-		`path: "*?x"`:                           `path: found "*?x": a path is matched without query`,
+		`path: "*?x"`:                           `path: found "*?x": a path has no query`,
 		`port: 0`:                               `port[0]: found "0": must be from 1 to 65535`,
 		`port: [80, 443], sni: "*.example.com"`: "",
-		`sni: "a.*.com"`:                        `sni[0]: found "a.*.com": a * may only stand for the first labels`,
+		`sni: "a.*.com"`:                        `sni[0]: found "a.*.com": a * must be the whole first label`,
 		`any: [{}]`:                             `any[0]: has no conditions`,
 		`not: [{}]`:                             `not[0]: has no conditions`,
 		`not: [{methods: [GET], path: /a}], any: [{query: {a: "*"}}]`: "",
@@ -49,11 +49,11 @@ func TestConditions(t *testing.T) {
 		t.Helper()
 		checkWarnings(t, minimal+"routes: [{match: {"+match+"}, pool: app}]", want)
 	}
-	route("port: 81", "routes[0].match: the route never matches: no listener has such connections")
-	route("sni: a.example", "routes[0].match: the route never matches: no listener has such connections")
+	route("port: 81", "routes[0].match: the route never matches: no listener fits port, sni, scheme and listener")
+	route("sni: a.example", "routes[0].match: the route never matches: no listener fits port, sni, scheme and listener")
 	route(`path: /a/b, not: [{path: "/a/*"}]`, "routes[0].match.not[0]: the route never matches")
-	route(`any: [{path: /a}], header_absent: X-A, headers: {X-A: "1"}`, "routes[0].match.header_absent: never holds: another condition needs X-A")
-	route(`any: [{query_absent: a, query_prefix: {a: "1"}}]`, "routes[0].match.any[0].query_absent: never holds: another condition needs a")
+	route(`any: [{path: /a}], header_absent: X-A, headers: {X-A: "1"}`, "routes[0].match.header_absent: never holds: another condition requires X-A")
+	route(`any: [{query_absent: a, query_prefix: {a: "1"}}]`, "routes[0].match.any[0].query_absent: never holds: another condition requires a")
 	route(`any: [{not: [{header_absent: X-Real-IP}]}]`, "routes[0].match.any[0].not[0].header_absent: X-Real-Ip never arrives")
 	route(`not: [{headers: {X-Real-IP: "1"}}]`, "routes[0].match.not[0].headers: X-Real-Ip never arrives")
 	checkWarnings(t, minimal+`routes: [{match: {port: 8080, not: [{path: /a}]}, pool: app}]`)

@@ -141,7 +141,7 @@ func TestSuggestions(t *testing.T) {
 		{"listeners: [\":8080\"]\npools: {app: {upstreams: \"http://127.0.0.1:3000\"}}\n", "expected a list: write [\"http://127.0.0.1:3000\"]"},
 		{route(`match: {host: "http://x.com"}`), "a host has no scheme: write host: x.com, and scheme: http if it matters"},
 		{route(`match: {host: "https://*.x.com/a"}`), "write host: *.x.com, and scheme: https if it matters"},
-		{route(`match: {host: "x.com:80"}`), "host is matched without port"},
+		{route(`match: {host: "x.com:80"}`), "a host has no port here: use match.port"},
 		{strings.Replace(around[""], "listeners", "listener", 1), "listener: unknown key (did you mean listeners?)"},
 		{strings.Replace(around[inRoute], "pools", "pool", 1), "pool: unknown key (did you mean pools?)"},
 		{strings.Replace(around[inPool], "upstreams", "upstreems", 1), "upstreems: unknown key (did you mean upstreams?)"},

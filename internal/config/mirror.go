@@ -39,7 +39,7 @@ func (v *validator) mirror(path string, r Route) {
 func (a *advisor) mirror(path string, r Route) {
 	m := r.Mirror
 	if m.Share == 0 {
-		a.warnf(path+".share", "0%%: nothing is mirrored")
+		a.warnf(path+".share", "0%%: goodgate mirrors nothing")
 	}
 	for i, method := range m.Methods {
 		if !slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, method) {
@@ -48,7 +48,7 @@ func (a *advisor) mirror(path string, r Route) {
 	}
 	for _, name := range r.Pools() {
 		if p := a.config.Pools[name]; a.uses(path, "max_body") && m.MaxBody > p.Retry.MaxBody {
-			a.warnf(path+".max_body", "%s is more than retry.max_body %s of pool %s: larger bodies are not in memory, and are not mirrored", m.MaxBody, p.Retry.MaxBody, name)
+			a.warnf(path+".max_body", "%s is more than retry.max_body %s of pool %s: goodgate does not mirror larger bodies, because it does not keep them", m.MaxBody, p.Retry.MaxBody, name)
 		}
 	}
 }

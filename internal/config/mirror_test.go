@@ -30,7 +30,7 @@ func TestMirror(t *testing.T) {
 	}
 	f := func(keys string, want ...string) { t.Helper(); checkWarnings(t, splitFile(keys), want...) }
 	f("pool: v1, mirror: v2")
-	f("pool: v1, mirror: {pool: v2, share: 0%}", "routes[0].mirror.share: 0%: nothing is mirrored")
+	f("pool: v1, mirror: {pool: v2, share: 0%}", "routes[0].mirror.share: 0%: goodgate mirrors nothing")
 	f("pool: v1, mirror: {pool: v2, methods: [GET, POST]}", "routes[0].mirror.methods[1]: pool v2 executes each mirrored POST as well")
 	f("pool: v1, mirror: {pool: v2, max_body: 1MiB}", "routes[0].mirror.max_body: 1MiB is more than retry.max_body 64KiB of pool v1")
 }

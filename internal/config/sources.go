@@ -206,18 +206,18 @@ func (v *validator) registry(at string, u Upstream) {
 		v.errorf(join(at, r.Secret+"_file"), "excludes %s: keep one", r.Secret)
 	}
 	if (r.TLS.Cert == "") != (r.TLS.Key == "") {
-		v.errorf(join(at, "tls"), "cert and key go together")
+		v.errorf(join(at, "tls"), "cert and key go together: set both, or neither")
 	}
 	if t := r.TLS; (t.CA+t.ServerName+t.Cert+t.Key != "" || t.Insecure || len(t.Pins) > 0) && !strings.HasPrefix(r.address, "https:") {
-		v.errorf(join(at, "tls"), "goes with https only")
+		v.errorf(join(at, "tls"), "needs an https address")
 	}
 	if u.HTTP != nil && u.HTTP.Headers["Authorization"] != "" && (r.given || r.SecretFile != "") {
 		v.errorf(join(at, "headers"), "has Authorization, which token and token_file set: keep one")
 	}
 	if k := u.Kubernetes; k != nil && k.Context != "" && k.Kubeconfig == "" {
-		v.errorf(join(at, "context"), "goes with kubeconfig only")
+		v.errorf(join(at, "context"), "needs kubeconfig")
 	}
 	if u.Etcd != nil && (u.Etcd.Username != "") != (r.given || r.SecretFile != "") {
-		v.errorf(at, "username and password (or password_file) go together")
+		v.errorf(at, "username and password (or password_file) go together: set both, or neither")
 	}
 }

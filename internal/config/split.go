@@ -83,7 +83,7 @@ func (v *validator) split(path string, r Route) {
 	}
 	for i, by := range s.By {
 		if last := len(s.By) - 1; by == "cookie" && i < last || by == "request" && last > 0 {
-			v.errorf(index(path+".by", i), "found %q: every request has one, so it must stand %s", by, map[string]string{"cookie": "last", "request": "alone"}[by])
+			v.errorf(index(path+".by", i), "found %q: it applies to every request, so it must %s", by, map[string]string{"cookie": "come last", "request": "be the only entry"}[by])
 		}
 	}
 	for i, step := range s.Schedule {

@@ -50,7 +50,7 @@ func (v *validator) validate() {
 	for i, r := range v.config.Routes {
 		path := index("routes", i)
 		if first, taken := names[r.Name]; taken {
-			v.errorf(path+".name", "found %q: %s has this name", r.Name, first)
+			v.errorf(path+".name", "found %q: %s has this name already", r.Name, first)
 		}
 		names[r.Name] = path
 		v.route(path, r)
@@ -94,7 +94,7 @@ func (v *validator) listenerTLS(path string, l Listener) {
 	case l.TLS == nil && v.at.given(path+".http2.enabled") && l.HTTP2.Enabled && !l.HTTP2.Cleartext:
 		v.errorf(path+".http2.enabled", "the listener has no TLS: set http2.cleartext for HTTP/2")
 	case l.TLS != nil && l.HTTP2.Cleartext:
-		v.errorf(path+".http2.cleartext", "the listener has TLS")
+		v.errorf(path+".http2.cleartext", "cleartext is for listeners without TLS: remove cleartext or tls")
 	case l.TLS != nil && l.TLS.ClientCA == "" && v.at.given(path+".tls.client_auth"):
 		v.errorf(path+".tls.client_auth", "needs client_ca, the authorities of the clients' certificates")
 	case l.TLS != nil && l.TLS.ClientCA == "" && len(l.TLS.ClientCRL) > 0:
@@ -122,7 +122,7 @@ func (v *validator) listenerHTTP3(path string, l Listener) {
 		v.errorf(path, "HTTP/3 needs a UDP port at the listener's address, and %q has none", l.Address)
 	}
 	if len(l.Proxied) > 0 {
-		v.errorf(path, "HTTP/3 has no PROXY protocol: a proxy in front would hide the clients, and anybody could bypass it; remove one of them")
+		v.errorf(path, "HTTP/3 has no PROXY protocol, so clients could bypass the proxy in front: remove http3 or proxy_protocol")
 	}
 }
 
@@ -133,10 +133,10 @@ const minToken = 16
 func (v *validator) admin() {
 	a := v.config.Admin
 	if n := len(a.Token); n > 0 && n < minToken {
-		v.errorf("admin.token", "has %d bytes: at least %d are needed", n, minToken)
+		v.errorf("admin.token", "has %d bytes: the minimum is %d", n, minToken)
 	}
 	if n := len(v.config.Events.Webhook.Secret); n > 0 && n < minToken {
-		v.errorf("events.webhook.secret", "has %d bytes: at least %d are needed", n, minToken)
+		v.errorf("events.webhook.secret", "has %d bytes: the minimum is %d", n, minToken)
 	}
 	if network, address := a.Network(); a.Address != "" && network == "tcp" && !a.Secured() && !isLoopback(address) {
 		v.errorf("admin.address", "found %q: other machines can reach it: set admin.token", a.Address)
@@ -149,19 +149,27 @@ func (v *validator) admin() {
 	}
 }
 
+// takenBy says why a name is not free: first has it, or nobody may use it.
+func takenBy(first string) string {
+	if first == "" {
+		return "this name is reserved"
+	}
+	return first + " has this name already"
+}
+
 // tokens reports equal tokens, and names that are reserved.
 func (v *validator) tokens(a Admin) {
-	names, texts := map[string]string{"admin": "admin.token", "local": "who asks without a token"}, map[Secret]string{}
+	names, texts := map[string]string{"admin": "", "local": ""}, map[Secret]string{}
 	if a.Token != "" {
 		texts[a.Token] = "admin.token"
 	}
 	for i, t := range a.Tokens {
 		path := index("admin.tokens", i)
 		if n := len(t.Token); n > 0 && n < minToken {
-			v.errorf(path+".token", "has %d bytes: at least %d are needed", n, minToken)
+			v.errorf(path+".token", "has %d bytes: the minimum is %d", n, minToken)
 		}
 		if of, taken := names[t.Name]; taken && t.Name != "" {
-			v.errorf(path+".name", "found %q: %s has this name", t.Name, of)
+			v.errorf(path+".name", "found %q: %s", t.Name, takenBy(of))
 		}
 		if of, taken := texts[t.Token]; taken && t.Token != "" {
 			v.errorf(path+".token", "is the same as %s: give each its own token", of)
@@ -193,15 +201,15 @@ func (v *validator) pool(path string, p Pool) {
 	v.rateKeys(path, p.Limits)
 	v.upstreams(path, p)
 	v.fallback(path+".fallback", p.Fallback, []string{strings.TrimPrefix(path, "pools.")})
-	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL-p.DNS.MaxTTL)
-	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor-p.Breaker.MaxOpenFor)
-	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff-p.Retry.MaxBackoff)
+	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL, p.DNS.MaxTTL)
+	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor, p.Breaker.MaxOpenFor)
+	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff, p.Retry.MaxBackoff)
 	if n := len(p.Sticky.Secret); n > 0 && n < 16 {
-		v.errorf(path+".sticky.secret", "has %d bytes: at least 16 are needed", n)
+		v.errorf(path+".sticky.secret", "has %d bytes: the minimum is 16", n)
 	}
 	v.sticky(path+".sticky", p.Sticky)
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together")
+		v.errorf(path+".tls", "cert and key go together: set both, or neither")
 	}
 	if p.Retry.Statuses.overlaps(100, 399) {
 		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
@@ -210,16 +218,17 @@ func (v *validator) pool(path string, p Pool) {
 	v.healthFrom(path+".health", strings.TrimPrefix(path, "pools."), p.Health)
 }
 
-// ordered reports a pair of keys whose first exceeds the second: difference is first - second.
-func (v *validator) ordered(path, first, second string, difference Duration) {
-	if difference <= 0 {
+// ordered reports a pair of keys whose first exceeds the second.
+func (v *validator) ordered(path, first, second string, low, high Duration) {
+	if low <= high {
 		return
 	}
-	at, other, word := first, second, "must not be longer than"
+	at, other, word := first, second, "longer"
 	if !v.at.given(join(path, first)) {
-		at, other, word = second, first, "must not be shorter than"
+		at, other, word = second, first, "shorter"
+		low, high = high, low
 	}
-	v.errorf(join(path, at), "%s %s (%s apart)", word, other[strings.LastIndexByte(other, '.')+1:], formatDuration(difference))
+	v.errorf(join(path, at), "found %s: must not be %s than %s (%s)", formatDuration(low), word, other[strings.LastIndexByte(other, '.')+1:], formatDuration(high))
 }
 
 func (v *validator) upstreams(path string, p Pool) {
@@ -344,9 +353,9 @@ func (v *validator) headerAllowed(path, name string, isRequest bool) {
 	switch name {
 	case "Host":
 		if isRequest {
-			v.errorf(path, "is set by the key host of the route")
+			v.errorf(path, "use host of the route for this header")
 		}
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length":
-		v.errorf(path, "belongs to the connection: it cannot be changed")
+		v.errorf(path, "belongs to the connection: goodgate sets it itself")
 	}
 }

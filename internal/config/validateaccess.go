@@ -25,7 +25,7 @@ func (v *validator) access(path string, r Route) {
 	}
 	for i, s := range r.Intercept {
 		if s.From > 0 && s.From < 400 { // 0 = reported already
-			v.errorf(index(path+".intercept", i), "found %s: only statuses from 400 have pages", s)
+			v.errorf(index(path+".intercept", i), "found %s: only statuses of 400 and above have error pages", s)
 		}
 	}
 	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
@@ -53,7 +53,7 @@ func (v *validator) forward(path string, f *ForwardAuth) {
 		v.errorf(path+".path", "excludes url, which has the path")
 	}
 	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together")
+		v.errorf(path+".tls", "cert and key go together: set both, or neither")
 	}
 	first, err := parseService(f.URL[0])
 	for i, text := range f.URL {
@@ -82,7 +82,7 @@ func (a *advisor) access(path string, r Route) {
 		a.warnf(at+".satisfy", "has no effect with fewer than two of networks (allow, deny), basic and forward")
 	}
 	if r.Access.Satisfy == "any" && len(r.Access.Allow) == 0 && len(r.Access.Deny) > 0 && parts > 1 {
-		a.warnf(at+".satisfy", "with any, clients outside deny need no password: add the networks that need none to allow")
+		a.warnf(at+".satisfy", "with any, every client outside deny needs no password; list the networks that need none in allow")
 	}
 	for i, p := range r.Access.Deny {
 		if len(r.Access.Allow) > 0 && !slices.ContainsFunc(r.Access.Allow, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) }) {

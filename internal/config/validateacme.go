@@ -28,7 +28,7 @@ func (v *validator) acme(path string, a ACME) {
 	}
 	switch e := a.EAB; {
 	case (e.KID == "") != (e.HMACKey == ""):
-		v.errorf(path+".eab", "kid and hmac_key go together")
+		v.errorf(path+".eab", "kid and hmac_key go together: set both, or neither")
 	case e.KID != "" && len(e.MAC()) == 0:
 		v.errorf(path+".eab.hmac_key", "expected base64url, as the authority writes it")
 	}

@@ -22,7 +22,7 @@ func (v *validator) listenerNames() {
 	for i, l := range v.config.Listeners {
 		first := slices.IndexFunc(v.config.Listeners, func(o Listener) bool { return o.Name == l.Name })
 		if l.Name != "" && first < i {
-			v.errorf(index("listeners", i)+".name", "found %q: %s has this name", l.Name, index("listeners", first))
+			v.errorf(index("listeners", i)+".name", "found %q: %s has this name already", l.Name, index("listeners", first))
 		}
 	}
 }

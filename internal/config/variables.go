@@ -26,7 +26,7 @@ func variableError(text string, at vars.Place) string {
 		case p.Group > 0:
 			return fmt.Sprintf("{%d} has no value here; it belongs to redirects and headers of a route", p.Group)
 		default:
-			return fmt.Sprintf("{%s%s} has no value yet here; known: %s", p.Name, p.Parameter, inBraces(vars.Names(at)))
+			return fmt.Sprintf("{%s%s} has no value at this point; known: %s", p.Name, p.Parameter, inBraces(vars.Names(at)))
 		}
 	}
 	return ""
