@@ -17,7 +17,7 @@ type Access struct {
 type BasicAuth struct {
 	File       string   `yaml:"file" opt:"shorthand,file,required" example:"/etc/goodgate/users" help:"File of users and bcrypt or argon2 hashes, as from htpasswd -B. goodgate reads it again on change."`
 	Realm      string   `yaml:"realm" default:"Restricted" opt:"public" format:"headervalue" help:"Realm that the browser shows when it asks for the password."`
-	Failures   int      `yaml:"failures" default:"10" min:"1" max:"1000000" zero:"no limit" help:"Wrong passwords of one client (IPv6: one /64) in each period (per); more get 429."`
+	Failures   int      `yaml:"failures" default:"10" min:"1" max:"1000000" zero:"no limit" help:"Wrong passwords of one client (IPv6: one /64) in each period (per); further ones get 429."`
 	Per        Duration `yaml:"per" default:"1m" min:"1s" max:"24h" help:"Period for failures."`
 	UserHeader string   `yaml:"user_header" default:"" format:"header" example:"X-User" help:"Header with the user's name for upstreams; clients cannot set it. Empty sends none."`
 	Hide       bool     `yaml:"hide" default:"false" help:"Remove Authorization from requests to upstreams."`
@@ -33,7 +33,7 @@ type ForwardAuth struct {
 	Headers HeaderEdit `yaml:"request_headers" examples:"set={X-Original-Uri: \"{uri}\"}; add={X-Asked-By: goodgate}; remove=[X-Debug]; replace.header=Cookie; replace.regexp=track=[^;]*; replace.to=track=0" help:"Changes to the headers of the authentication request. Values may have the variables of a route's request_headers."`
 	Copy    []string   `yaml:"copy_headers" default:"[]" opt:"single" format:"header" example:"[X-User, X-Groups]" help:"Headers of a 2xx answer to send upstream; clients cannot set them."`
 	Return  []string   `yaml:"return_headers" default:"[]" opt:"single" format:"header" example:"[Set-Cookie]" help:"Headers of a 2xx answer to send to the client, such as Set-Cookie."`
-	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"For the authentication request, with attempts and waiting; then the client gets 503 (auth_unavailable)."`
+	Timeout Duration   `yaml:"timeout" default:"5s" min:"10ms" max:"10m" help:"Longest time for the authentication request, with retries and waiting; after it the client gets 503 (auth_unavailable)."`
 	Cache   Duration   `yaml:"cache" default:"0s" min:"100ms" max:"1h" zero:"off" help:"How long to reuse a 2xx answer for requests with the same host, URL, client and headers."`
 }
 

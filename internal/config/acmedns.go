@@ -16,7 +16,7 @@ type ACMEDNS struct {
 	Propagation Duration `yaml:"propagation" default:"2m" min:"1s" max:"30m" zero:"no check" help:"How long goodgate waits until all name servers of the zone have the record. Only then does it ask the authority to look."`
 	Servers     []string `yaml:"servers" default:"[]" opt:"single" format:"nameserver" example:"[10.0.0.53]" help:"Name servers that must have the record; empty means those of the zone."`
 	Resolvers   []string `yaml:"resolvers" default:"[]" opt:"single" format:"nameserver" example:"[9.9.9.9]" help:"Resolvers that find the zone and its name servers; empty means the system's."`
-	FollowCNAME bool     `yaml:"follow_cname" default:"true" help:"Create the record where a CNAME record of _acme-challenge leads."`
+	FollowCNAME bool     `yaml:"follow_cname" default:"true" help:"If _acme-challenge is a CNAME record, create the record at its target."`
 }
 
 // RFC2136 configures dynamic updates.

@@ -12,19 +12,19 @@ import (
 // [Sidecar].
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" example:"[\":8080\"]" help:"Addresses that accept clients."`
-	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front of goodgate. goodgate believes their trusted_headers."`
+	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front of goodgate. goodgate accepts trusted_headers from them."`
 	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first header with an address gives the client's address."`
-	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Original-Uri, X-Original-Method, X-Rewrite-Url, X-Original-Host, X-Host, X-Http-Host-Override, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests besides Forwarded, X-Forwarded-* and X-Real-IP, unless trusted_headers has them. Some applications trust them as if a proxy had set them."`
+	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Original-Uri, X-Original-Method, X-Rewrite-Url, X-Original-Host, X-Host, X-Http-Host-Override, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests, in addition to Forwarded, X-Forwarded-* and X-Real-IP. Some applications trust them as if a proxy had set them. Headers in trusted_headers stay."`
 	Admin          Admin           `yaml:"admin" help:"The admin API for operators."`
 	Log            Log             `yaml:"log" help:"The log: a record for each request, and events of upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
 	Metrics        Metrics         `yaml:"metrics" help:"Where goodgate sends its metrics. /metrics of the admin listener has the same."`
-	Events         Events          `yaml:"events" help:"Where goodgate reports events of pools at once."`
+	Events         Events          `yaml:"events" help:"Where goodgate reports events of pools."`
 	Zone           Zone            `yaml:"zone" help:"Location of this goodgate: requests stay in its zone."`
 	State          State           `yaml:"state" help:"Storage for the changes that operators make while goodgate runs."`
 	Fleet          *Fleet          `yaml:"fleet" help:"Several instances that serve the same traffic; absent means a single instance."`
 	Shutdown       Shutdown        `yaml:"shutdown" help:"The end of the process: connection draining."`
-	Errors         ErrorPages      `yaml:"errors" help:"Pages for errors that goodgate answers itself."`
+	Errors         ErrorPages      `yaml:"errors" help:"Pages for goodgate's own errors."`
 	Via            string          `yaml:"via" default:"goodgate" format:"via" help:"Name in the Via header (RFC 9110 section 7.6.3); empty sends no Via header."`
 	Routes         []Route         `yaml:"routes" help:"Rules that lead requests to pools; the first match wins. With one pool and no routes, all requests go to that pool."`
 	Pools          map[string]Pool `yaml:"pools" format:"name" help:"Groups of upstreams that serve the same application, by name."`
@@ -53,7 +53,7 @@ func (c *Config) Errorf(path, format string, args ...any) Error {
 // Listener is one address that accepts clients.
 type Listener struct {
 	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" example:"\":8080\"" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
-	Name      string           `yaml:"name" default:"" format:"name" example:"public" help:"Unique name for match.listener, which takes the address too."`
+	Name      string           `yaml:"name" default:"" format:"name" example:"public" help:"Unique name for match.listener, which also accepts the address."`
 	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file of a unix socket."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"Timeouts for clients."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
@@ -64,9 +64,9 @@ type Listener struct {
 	HTTP3     ListenerHTTP3    `yaml:"http3" help:"HTTP/3 with clients that use TLS."`
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from elsewhere must not."`
 
-	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; more wait until one ends."`
+	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; further ones wait until one ends."`
 	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection (HTTP/1.1 or HTTP/2). After these, goodgate closes the connection when its current requests end."`
-	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate closes more."`
+	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate closes further ones."`
 }
 
 // Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix; or "fd" and
@@ -87,7 +87,7 @@ type ListenerTLS struct {
 	ACME         *ACME         `yaml:"acme" help:"Certificates that goodgate obtains and renews by ACME (RFC 8555), for names that no file in certificates has."`
 	OCSPStapling bool          `yaml:"ocsp_stapling" default:"true" help:"Get OCSP responses for the certificates from their issuers, and send them in handshakes. This applies to certificates that name an OCSP responder and have no file in ocsp."`
 	MinVersion   string        `yaml:"min_version" default:"1.2" enum:"1.2|1.3" help:"Oldest version of TLS."`
-	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; absent requests none."`
+	ClientCA     string        `yaml:"client_ca" opt:"file" example:"/etc/goodgate/clients.pem" help:"PEM file with the authorities of client certificates; when absent, goodgate requests none."`
 	ClientCRL    []string      `yaml:"client_crl" default:"[]" opt:"file,single" example:"[/etc/goodgate/clients.crl]" help:"Files with certificate revocation lists of client_ca's authorities, in PEM or DER. goodgate refuses revoked certificates, and those whose issuer has no current list. It reads the files again on change."`
 	ClientAuth   string        `yaml:"client_auth" default:"required" enum:"required|optional" help:"Whether a client must send a certificate. A certificate that a client sends must be valid."`
 }
@@ -124,7 +124,7 @@ func (e EAB) MAC() []byte {
 type Certificate struct {
 	Cert string `yaml:"cert" opt:"file,required" example:"/etc/goodgate/www.example.com.pem" help:"PEM file with the certificate and its chain."`
 	Key  string `yaml:"key" opt:"file,required" example:"/etc/goodgate/www.example.com.key" help:"PEM file with the key of cert."`
-	OCSP string `yaml:"ocsp" default:"" opt:"file" example:"/etc/goodgate/www.example.com.der" help:"DER file with an OCSP response to staple; empty staples none."`
+	OCSP string `yaml:"ocsp" default:"" opt:"file" example:"/etc/goodgate/www.example.com.der" help:"DER file with an OCSP response to staple, instead of one from the issuer (ocsp_stapling)."`
 }
 
 // ListenerHTTP2 configures HTTP/2 for clients.
@@ -148,11 +148,11 @@ type ListenerHTTP3 struct {
 
 // ListenerTimeouts are the timeouts for clients.
 type ListenerTimeouts struct {
-	Header    Duration `yaml:"header" default:"10s" min:"10ms" max:"10m" help:"For the whole request header."`
+	Header    Duration `yaml:"header" default:"10s" min:"10ms" max:"10m" help:"Longest time for the whole request header."`
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
-	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest time until the client takes the next part of a response."`
-	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Should be longer than in the proxy in front (nginx: 60s)."`
-	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection (HTTP/1.1 or HTTP/2), less a random part of up to a tenth. Then goodgate closes it when its current requests end, so a TCP load balancer in front can spread clients anew."`
+	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest wait until the client takes more of a response."`
+	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Set more than the proxy in front has (nginx: 60s)."`
+	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection (HTTP/1.1 or HTTP/2), less a random part of up to a tenth. Then goodgate closes it when its current requests end, so that a TCP load balancer in front can distribute clients anew."`
 }
 
 // Admin is the operator's API.
@@ -179,7 +179,7 @@ func (a Admin) Network() (network, address string) { return Listener{Address: a.
 // Tracing configures the destination of traces. Without an endpoint goodgate traces nothing, and passes on a client's
 // trace headers.
 type Tracing struct {
-	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; without a path it gets /v1/traces; empty turns tracing off."`
+	Endpoint string  `yaml:"endpoint" default:"" format:"endpoint" help:"OTLP endpoint over HTTP, such as http://127.0.0.1:4318/v1/traces. goodgate adds /v1/traces to a URL without a path. Empty turns tracing off."`
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
 	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Service name in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
@@ -187,8 +187,8 @@ type Tracing struct {
 
 // Metrics configures the destination of metrics. Without an endpoint goodgate sends none.
 type Metrics struct {
-	Endpoint    string   `yaml:"endpoint" default:"" format:"endpoint" example:"\"http://127.0.0.1:4318/v1/metrics\"" help:"URL that takes OTLP over HTTP, such as http://127.0.0.1:4318/v1/metrics; without a path it gets /v1/metrics; empty sends none."`
-	Interval    Duration `yaml:"interval" default:"1m" min:"1s" max:"1h" help:"Time between two messages."`
+	Endpoint    string   `yaml:"endpoint" default:"" format:"endpoint" example:"\"http://127.0.0.1:4318/v1/metrics\"" help:"OTLP endpoint over HTTP, such as http://127.0.0.1:4318/v1/metrics. goodgate adds /v1/metrics to a URL without a path. Empty sends no metrics."`
+	Interval    Duration `yaml:"interval" default:"1m" min:"1s" max:"1h" help:"Time between two exports."`
 	Headers     Headers  `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
 	Compression string   `yaml:"compression" default:"gzip" enum:"gzip|none" help:"Compression of what goodgate sends."`
 	Service     string   `yaml:"service" default:"" opt:"public" help:"Service name of the metrics; empty means tracing.service."`
@@ -205,8 +205,8 @@ type Events struct {
 type Webhook struct {
 	URL     string   `yaml:"url" default:"" format:"endpoint" example:"https://ops.example.com/goodgate" help:"URL that receives events by POST; empty sends none."`
 	Secret  Secret   `yaml:"secret" default:"" example:"\"${WEBHOOK_SECRET}\"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
-	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: one went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
-	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available."`
+	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: an upstream went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
+	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available; below it goodgate sends the event floor."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one attempt; goodgate sends an event up to seven times."`
 }
 

@@ -15,7 +15,7 @@ type Fleet struct {
 	Password  Secret   `yaml:"password" default:"" example:"\"${REDIS_PASSWORD}\"" help:"Password for the store; empty sends none."`
 	Cluster   bool     `yaml:"cluster" default:"false" help:"The store is a Redis Cluster."`
 	Sentinel  Sentinel `yaml:"sentinel" help:"Redis Sentinel, which gives the address of the store."`
-	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"How instances divide the health checks. shared: two instances check each upstream, and send the results to the others. own: each instance checks all upstreams. auto: shared from four instances on, if instances times upstreams is 1000 or more; otherwise own."`
+	Probes    string   `yaml:"probes" default:"auto" enum:"auto|shared|own" help:"How instances divide the health checks. shared: two instances check each upstream, and send the results to the others. own: each instance checks all upstreams. auto: shared with four or more instances, if instances times upstreams is 1000 or more; otherwise own."`
 	TLS       *TLS     `yaml:"tls" examples:"server_name=redis.example.com" help:"TLS with the store; {} trusts the system's authorities."`
 }
 

@@ -15,9 +15,9 @@ import (
 type Expect struct {
 	Status       Statuses    `yaml:"status" default:"[200-399]" opt:"single" help:"Statuses that pass: 200, 200-399 or 2xx."`
 	Headers      Headers     `yaml:"headers" format:"header" example:"{X-Ready: \"1\"}" help:"Headers that the answer must have with this value; an empty value or * matches any."`
-	HeaderRegexp Expressions `yaml:"header_regexp" format:"header" example:"{X-Version: \"^2\\\\.\"}" help:"Headers of the answer with a value that must match the regular expression (RE2)."`
+	HeaderRegexp Expressions `yaml:"header_regexp" format:"header" example:"{X-Version: \"^2\\\\.\"}" help:"Headers of the answer whose value must match the regular expression (RE2)."`
 	Body         string      `yaml:"body" default:"" example:"ok" help:"Text that must be in the body; empty accepts any."`
-	BodyRegexp   string      `yaml:"body_regexp" default:"" format:"regexp" example:"\"state\":\\s*\"(ok|degraded)\"" help:"Regular expression (RE2) that must match in the body."`
+	BodyRegexp   string      `yaml:"body_regexp" default:"" format:"regexp" example:"\"state\":\\s*\"(ok|degraded)\"" help:"Regular expression (RE2) that must match a part of the body."`
 	JSON         Values      `yaml:"json" format:"jsonpath" example:"{status: ok, db.lag_ms: \"< 500\"}" help:"Values that the JSON body must have, by their path: names of members and indexes of lists, with dots between. Before a value there may be =, !=, <, <=, > or >=; * matches any value."`
 	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much to examine of the body, or of the data that the tcp check receives."`
 }
@@ -26,7 +26,7 @@ type Expect struct {
 type Step struct {
 	Send         string `yaml:"send" format:"bytes" example:"\"PING\\r\\n\"" help:"Text to send first, or hex: and bytes in hexadecimal. In double quotes, \\r\\n is a line break."`
 	Expect       string `yaml:"expect" format:"bytes" example:"+PONG" help:"Text that the upstream must send after goodgate's last step, or hex: and bytes in hexadecimal."`
-	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match in the received data."`
+	ExpectRegexp string `yaml:"expect_regexp" default:"" format:"regexp" example:"^220 " help:"Regular expression (RE2) that must match a part of the received data."`
 }
 
 // Agent is a program beside each upstream of a pool.

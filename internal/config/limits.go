@@ -5,7 +5,7 @@ import "fmt"
 // Limits decide which requests are admitted.
 type Limits struct {
 	Rates       []Rate `yaml:"rates" help:"Rate limits."`
-	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Concurrent requests; more get 503 (overloaded)."`
+	MaxRequests int    `yaml:"max_requests" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Concurrent requests; further ones get 503 (overloaded)."`
 	MaxScope    string `yaml:"max_requests_scope" default:"instance" enum:"instance|fleet" help:"instance limits each instance alone, fleet limits all instances of the fleet together: each admits its share of max_requests."`
 	MaxBody     Size   `yaml:"max_body" default:"0B" min:"1B" max:"1024GiB" zero:"no limit" help:"Largest request body; larger ones get 413 (request_too_large)."`
 }
@@ -13,8 +13,8 @@ type Limits struct {
 // Rate limits the rate of requests with the same key.
 type Rate struct {
 	Name       string   `yaml:"name" format:"name" example:"per-client" help:"Name in the RateLimit header and the log; rate-N when absent."`
-	On         []string `yaml:"on" default:"[client_ip]" opt:"single" format:"ratekey" example:"[client_ip, \"header:X-Tenant\"]" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key), cookie:NAME, or text with variables such as {client_ip}{query:user}. A list counts each combination. Requests with no part of the key are not limited."`
-	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests in each period (per); more get 429 (rate_limited)."`
+	On         []string `yaml:"on" default:"[client_ip]" opt:"single" format:"ratekey" example:"[client_ip, \"header:X-Tenant\"]" help:"Key of the count: client_ip, all (one count for all clients), header:NAME (such as an API key), cookie:NAME, or text with variables such as {client_ip}{query:user}. A list counts each combination. Requests that have no part of the key are not limited."`
+	Requests   int      `yaml:"requests" opt:"required" min:"1" max:"10000000" example:"100" help:"Requests in each period (per); further ones get 429 (rate_limited)."`
 	Per        Duration `yaml:"per" default:"1s" min:"1ms" max:"24h" help:"Period for requests."`
 	Burst      int      `yaml:"burst" default:"0" min:"1" max:"10000000" zero:"as many as requests" help:"Requests allowed at once after a pause."`
 	IPv6Prefix int      `yaml:"ipv6_prefix" default:"64" min:"16" max:"128" help:"Bits of an IPv6 address that identify one client."`

@@ -11,19 +11,19 @@ import (
 
 // Log configures the log's format and destination.
 type Log struct {
-	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's formats. Text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status'. These formats are for requests only: events go to stderr, unless another output takes them."`
+	Format LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record: auto is human on a terminal, else json. combined and common are nginx's formats. Text with variables is as in nginx's log_format, such as '$remote_addr \"$request\" $status'. combined, common and text with variables are for requests only: events go to stderr, unless another output takes them."`
 	Escape string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as in nginx's log_format: default as \\xXX, json for JSON, none not at all."`
 	Level  string    `yaml:"level" default:"info" enum:"debug|info|warn|error" help:"Lowest level to write."`
 	Output string    `yaml:"output" default:"stderr" format:"output" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Sample Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
-	Fields LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human, by OTLP and in journald."`
+	Fields LogFields `yaml:"fields" help:"Fields of the records of requests, in the formats json, text and human, in OTLP and in journald."`
 
 	Records string      `yaml:"records" default:"all" enum:"all|requests|events" help:"Records to write: those of requests, those of events, or all. Events that no output takes go to stderr."`
 	Only    LogOnly     `yaml:"only" help:"Requests to log: those that meet at least one of these conditions; without conditions, all."`
 	Rotate  LogRotate   `yaml:"rotate" help:"Log rotation by size, for a file that logrotate does not handle."`
-	Syslog  LogSyslog   `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
-	OTLP    LogOTLP     `yaml:"otlp" help:"Records to an OTLP endpoint."`
+	Syslog  LogSyslog   `yaml:"syslog" help:"Settings for a syslog server (RFC 5424)."`
+	OTLP    LogOTLP     `yaml:"otlp" help:"Settings for an OTLP endpoint."`
 	TLS     TLS         `yaml:"tls" examples:"server_name=logs.example.com" help:"TLS with the server of syslog+tls and otlp+https."`
 	Outputs []LogOutput `yaml:"outputs" help:"Further outputs, each with its own format, conditions and file."`
 }
@@ -40,10 +40,10 @@ type LogOutput struct {
 	Default bool      `yaml:"default" default:"true" help:"Log the requests of routes that do not choose their outputs."`
 	Sample  Ratio     `yaml:"sample" default:"100%" min:"0%" max:"100%" help:"Share of the successful requests to log. goodgate always logs requests that failed or nearly failed."`
 	Buffer  Size      `yaml:"buffer" default:"1MiB" min:"64KiB" max:"1GiB" help:"Memory for records that wait for a slow file; goodgate drops and counts the rest."`
-	Fields  LogFields `yaml:"fields" help:"Fields of the requests' records, in the formats json, text and human, by OTLP and in journald."`
+	Fields  LogFields `yaml:"fields" help:"Fields of the records of requests, in the formats json, text and human, in OTLP and in journald."`
 	Rotate  LogRotate `yaml:"rotate" help:"Log rotation by size, for a file that logrotate does not handle."`
-	Syslog  LogSyslog `yaml:"syslog" help:"Messages to a syslog server (RFC 5424)."`
-	OTLP    LogOTLP   `yaml:"otlp" help:"Records to an OTLP endpoint."`
+	Syslog  LogSyslog `yaml:"syslog" help:"Settings for a syslog server (RFC 5424)."`
+	OTLP    LogOTLP   `yaml:"otlp" help:"Settings for an OTLP endpoint."`
 	TLS     TLS       `yaml:"tls" examples:"server_name=logs.example.com" help:"TLS with the server of syslog+tls and otlp+https."`
 }
 

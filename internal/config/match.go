@@ -9,26 +9,26 @@ import (
 type Match struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
 	Scheme       string         `yaml:"scheme" default:"any" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
-	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
+	HostRegexp   string         `yaml:"host_regexp" default:"" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that must match a part of the host. The host is in lower case and without port; ^ and $ are its start and end."`
 	Path         string         `yaml:"path" default:"" format:"path" help:"Exact path. A * at its start or end stands for any text, as in /v1/* and *.png; a * elsewhere for text without a slash, as in /users/*/photo."`
-	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
+	PathRegexp   string         `yaml:"path_regexp" default:"" format:"regexp" help:"Regular expression (RE2) that must match a part of the decoded path; ^ and $ are its start and end, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" default:"[]" format:"method" help:"Request methods."`
 	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
-	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers with a value that must begin with this text."`
-	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers whose value must begin with this text."`
+	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers whose value must match the regular expression (RE2); ^ and $ are the start and end of the value, (?i) ignores case."`
 	HeaderAbsent []string       `yaml:"header_absent" opt:"single" format:"header" example:"[X-Api-Key]" help:"Headers that must be absent."`
 	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
-	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters with a decoded value that must begin with this text."`
-	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
+	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters whose decoded value must begin with this text."`
+	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters whose decoded value must match the regular expression (RE2)."`
 	QueryAbsent  []string       `yaml:"query_absent" opt:"single" format:"parameter" example:"[preview]" help:"Query parameters that must be absent."`
 	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
-	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies with a value that must begin with this text."`
-	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
+	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies whose value must begin with this text."`
+	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies whose value must match the regular expression (RE2)."`
 	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
-	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
+	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, it is the one that they report."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
-	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
+	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client requests by TLS (SNI), written as in host. A client without TLS has none."`
 
 	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold. Use it to combine several any."`
 	Any []Conditions `yaml:"any" help:"Lists of conditions: in addition to the conditions outside of any, all conditions of at least one list must hold."`
@@ -42,26 +42,26 @@ const maxNesting = 4
 type Conditions struct {
 	Host         []string       `yaml:"host" opt:"single" format:"hostpattern" help:"Host names without port. *.example.com stands for every name below example.com, but not for example.com."`
 	Scheme       string         `yaml:"scheme" enum:"any|http|https" help:"Scheme of the client's connection: https with TLS, http without."`
-	HostRegexp   string         `yaml:"host_regexp" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that matches in the host, which is without port and in lower case; ^ and $ are its ends."`
+	HostRegexp   string         `yaml:"host_regexp" format:"regexp" example:"^shop[0-9]+" help:"Regular expression (RE2) that must match a part of the host. The host is in lower case and without port; ^ and $ are its start and end."`
 	Path         string         `yaml:"path" format:"path" help:"Exact path. A * at its start or end stands for any text, as in /v1/* and *.png; a * elsewhere for text without a slash, as in /users/*/photo."`
-	PathRegexp   string         `yaml:"path_regexp" format:"regexp" help:"Regular expression (RE2) that matches in the decoded path; ^ and $ are its ends, (?i) ignores case."`
+	PathRegexp   string         `yaml:"path_regexp" format:"regexp" help:"Regular expression (RE2) that must match a part of the decoded path; ^ and $ are its start and end, (?i) ignores case."`
 	Methods      []string       `yaml:"methods" format:"method" help:"Request methods."`
 	Headers      Headers        `yaml:"headers" format:"header" example:"{X-Canary: \"1\"}" help:"Headers that must have the value; an empty value or * matches any."`
-	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers with a value that must begin with this text."`
-	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers with a value that must match the regular expression (RE2); ^ and $ are its ends, (?i) ignores case."`
+	HeaderPrefix Headers        `yaml:"header_prefix" format:"header" example:"{User-Agent: curl/}" help:"Headers whose value must begin with this text."`
+	HeaderRegexp Expressions    `yaml:"header_regexp" format:"header" example:"{User-Agent: \"(?i)bot\"}" help:"Headers whose value must match the regular expression (RE2); ^ and $ are the start and end of the value, (?i) ignores case."`
 	HeaderAbsent []string       `yaml:"header_absent" opt:"single" format:"header" example:"[X-Api-Key]" help:"Headers that must be absent."`
 	Query        Values         `yaml:"query" format:"parameter" example:"{preview: \"1\"}" help:"Query parameters that must have the decoded value; an empty value or * matches any."`
-	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters with a decoded value that must begin with this text."`
-	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters with a decoded value that must match the regular expression (RE2)."`
+	QueryPrefix  Values         `yaml:"query_prefix" format:"parameter" example:"{lang: en}" help:"Query parameters whose decoded value must begin with this text."`
+	QueryRegexp  Expressions    `yaml:"query_regexp" format:"parameter" example:"{page: \"^[0-9]+$\"}" help:"Query parameters whose decoded value must match the regular expression (RE2)."`
 	QueryAbsent  []string       `yaml:"query_absent" opt:"single" format:"parameter" example:"[preview]" help:"Query parameters that must be absent."`
 	Cookies      Values         `yaml:"cookies" format:"token" example:"{beta: \"1\"}" help:"Cookies that must have the value; an empty value or * matches any."`
-	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies with a value that must begin with this text."`
-	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies with a value that must match the regular expression (RE2)."`
+	CookiePrefix Values         `yaml:"cookie_prefix" format:"token" example:"{session: v2-}" help:"Cookies whose value must begin with this text."`
+	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies whose value must match the regular expression (RE2)."`
 	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
-	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks of the client's address, as trusted_proxies report it."`
+	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, it is the one that they report."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
-	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client asked for by TLS (SNI), as for host. A client without TLS has none."`
+	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client requests by TLS (SNI), written as in host. A client without TLS has none."`
 
 	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold."`
 	Any []Conditions `yaml:"any" opt:"nested" help:"Lists of conditions: all conditions of at least one list must hold."`

@@ -8,10 +8,10 @@ type Mirror struct {
 	Share         Ratio    `yaml:"share" default:"100%" min:"0" max:"100%" help:"Share of the eligible requests to mirror."`
 	Methods       []string `yaml:"methods" default:"[GET, HEAD]" format:"method" help:"Methods to mirror. With a method that changes data, such as POST, the mirror pool needs its own data: it executes the request as well."`
 	MaxBody       Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"1GiB" help:"Largest request body to mirror, at most retry.max_body of the route's pool."`
-	Timeout       Duration `yaml:"timeout" default:"10s" min:"10ms" max:"10m" help:"For each mirrored request."`
-	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Concurrent mirrored requests; goodgate drops more."`
-	MaxMemory     Size     `yaml:"max_memory" default:"16MiB" min:"64KiB" max:"16GiB" help:"Memory for mirrored requests; goodgate drops more."`
-	Rate          int      `yaml:"rate" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Mirrored requests a second; goodgate drops more."`
+	Timeout       Duration `yaml:"timeout" default:"10s" min:"10ms" max:"10m" help:"Longest time for each mirrored request."`
+	MaxConcurrent int      `yaml:"max_concurrent" default:"16" min:"1" max:"100000" help:"Concurrent mirrored requests; goodgate drops further ones."`
+	MaxMemory     Size     `yaml:"max_memory" default:"16MiB" min:"64KiB" max:"16GiB" help:"Memory for mirrored requests; goodgate drops further ones."`
+	Rate          int      `yaml:"rate" default:"0" min:"1" max:"10000000" zero:"no limit" help:"Mirrored requests per second; goodgate drops further ones."`
 	Compare       []string `yaml:"compare_headers" default:"[Content-Type]" format:"header" help:"Headers of answers to compare, besides status and body. Operators see their values."`
 }
 

@@ -124,7 +124,7 @@ type Health struct {
 	Scheme       string   `yaml:"scheme" default:"upstream" enum:"upstream|http|https" help:"Whether the http, grpc or tcp check uses TLS: as the upstream does, never (http) or always (https)."`
 	Steps        []Step   `yaml:"steps" help:"Conversation of the tcp check, step by step."`
 	Agent        *Agent   `yaml:"agent" help:"Program on each upstream's host that reports how much load the upstream can take (HAProxy's agent-check)."`
-	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Statuses of the http check that drain the upstream: no new requests from then on, and no failure."`
+	DrainStatus  Statuses `yaml:"drain_status" default:"[]" opt:"single" help:"Statuses of the http check that drain the upstream: it gets no new requests, and the check does not fail."`
 	Expect       Expect   `yaml:"expect" help:"Expected answer to the http check."`
 }
 
@@ -152,13 +152,13 @@ type Outlier struct {
 
 // PoolTimeouts are the timeouts for upstreams.
 type PoolTimeouts struct {
-	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"For a connection."`
+	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"To establish a connection."`
 	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake, and over HTTP/2 for the upstream's first frame."`
 	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the end of the request to the response header."`
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Longest pause within a response body."`
 	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, with all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection stays open."`
-	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age after which a connection gets no more requests, less a random part of up to a tenth. So a TCP load balancer or a name behind the upstream's address can spread connections anew."`
+	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age after which a connection gets no more requests, less a random part of up to a tenth. This distributes connections anew over the servers behind a TCP load balancer or a DNS name."`
 	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Longest silence of an upgraded connection (WebSocket)."`
 	TunnelLifetime Duration `yaml:"tunnel_lifetime" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Longest total time of an upgraded connection (WebSocket)."`
 	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Silence after which goodgate pings the upstream. The upstream then has the same time to answer. Over HTTP/2, but not for gRPC."`
@@ -188,7 +188,7 @@ type Hedge struct {
 type Hold struct {
 	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at the same time."`
-	MaxBody     Size     `yaml:"max_body" default:"64MiB" min:"0B" max:"64GiB" zero:"no limit" help:"Memory for all their bodies."`
+	MaxBody     Size     `yaml:"max_body" default:"64MiB" min:"0B" max:"64GiB" zero:"no limit" help:"Memory for the bodies of all waiting requests."`
 }
 
 // Commit configures which responses are buffered completely before the client gets a byte, so that a response that
@@ -201,5 +201,5 @@ type Commit struct {
 // Stale keeps responses as a replacement for errors. It does not keep responses that exceed Commit.Buffer.
 type Stale struct {
 	MaxSize Size     `yaml:"max_size" default:"0B" min:"64KiB" max:"64GiB" zero:"off" help:"Memory for older responses."`
-	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only if it says so" help:"How long after the end of its freshness a response may replace an error. A stale-if-error in its Cache-Control takes precedence."`
+	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only a response with a stale-if-error" help:"How long after the end of its freshness a response may replace an error. A stale-if-error in its Cache-Control takes precedence."`
 }

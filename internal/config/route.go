@@ -11,20 +11,20 @@ type Route struct {
 	Respond         *Respond       `yaml:"respond" oneof:"target" help:"Answer with a fixed response."`
 	RequestHeaders  HeaderEdit     `yaml:"request_headers" examples:"set={X-Peer: \"{client_ip}\"}; add={X-Team: shop}; remove=[X-Debug]; replace.header=User-Agent; replace.regexp=^curl/.*; replace.to=curl" help:"Changes to the headers of requests to upstreams. Values may have variables, such as {client_ip}, {host}, {uri}, {header:NAME}, {query:NAME}, {cookie:NAME}, {request_id}, {pool}, {tls.version} and {tls.client.subject}; {1} to {9} are groups of match.path_regexp, or without it of match.host_regexp. docs/routing.md lists all."`
 	ResponseHeaders HeaderEdit     `yaml:"response_headers" examples:"set={X-Frame-Options: DENY}" help:"Changes to the headers of answers. Values may have the variables of request_headers, {upstream} and {upstreams}."`
-	ResponseRules   []ResponseRule `yaml:"response_rules" help:"Changes to upstreams' answers by their status, after response_headers. Every rule for the status applies, in order. They do not apply to errors that goodgate answers itself."`
-	ErrorHeaders    HeaderEdit     `yaml:"error_headers" examples:"set={X-Request: \"{request_id}\"}; add={X-Team: edge}; remove=[Proxy-Status]; replace.header=Cache-Control; replace.regexp=no-store; replace.to=no-cache" help:"Changes to the headers of errors that goodgate answers itself on this route. Values may have the variables of request_headers."`
+	ResponseRules   []ResponseRule `yaml:"response_rules" help:"Changes to upstreams' answers by their status, after response_headers. Every rule for the status applies, in order. They do not apply to goodgate's own errors."`
+	ErrorHeaders    HeaderEdit     `yaml:"error_headers" examples:"set={X-Request: \"{request_id}\"}; add={X-Team: edge}; remove=[Proxy-Status]; replace.header=Cache-Control; replace.regexp=no-store; replace.to=no-cache" help:"Changes to the headers of goodgate's own errors on this route. Values may have the variables of request_headers."`
 	Rewrites        Rewrites       `yaml:"response_rewrites" help:"Changes to redirects and cookies, for an application that does not know its public address."`
 	StripPrefix     string         `yaml:"strip_prefix" default:"" format:"prefix" help:"Prefix to remove from the path of requests to upstreams. X-Forwarded-Prefix contains it."`
 	AddPrefix       string         `yaml:"add_prefix" default:"" format:"prefix" example:"/internal" help:"Prefix to add to the path of requests to upstreams, after strip_prefix."`
 	RewritePath     *RewritePath   `yaml:"rewrite_path" help:"Rewrites the path by a regular expression, after strip_prefix and add_prefix."`
 	RequestQuery    QueryEdit      `yaml:"request_query" help:"Changes to the query of requests to upstreams, after rewrite_path. Values may have the variables of request_headers."`
 	Host            string         `yaml:"host" default:"keep" format:"sendhost" help:"Host header of requests to upstreams: keep (the client's), upstream (the upstream's own) or a name."`
-	Timeout         Duration       `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request; the pool's timeouts.request when absent."`
-	Fallback        *Fallback      `yaml:"fallback" help:"Answers in place of a gateway error; the pool's fallback when absent."`
+	Timeout         Duration       `yaml:"timeout" min:"1ms" max:"24h" zero:"no limit" help:"Longest time for the whole request; when absent, the pool's timeouts.request applies."`
+	Fallback        *Fallback      `yaml:"fallback" help:"Answers in place of a gateway error; when absent, the pool's fallback applies."`
 	RetrySafe       bool           `yaml:"retry_safe" default:"false" help:"The application can execute every request of this route twice without harm, whatever its method."`
 	IdempotencyKey  bool           `yaml:"idempotency_key" default:"false" help:"The application executes requests with the same Idempotency-Key header once, so goodgate may retry them."`
 	Limits          Limits         `yaml:"limits" help:"Admission of requests: rate limits, concurrency, size."`
-	Log             []string       `yaml:"log" default:"[]" opt:"single" format:"name" example:"[failures]" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent those with default: true."`
+	Log             []string       `yaml:"log" default:"[]" opt:"single" format:"name" example:"[failures]" help:"Outputs that log the route's requests: names of log.outputs, main for log itself, or off for none; when absent, the outputs with default: true."`
 	Priority        string         `yaml:"priority" default:"normal" enum:"high|normal|low" help:"Precedence in the pool's queue."`
 
 	ClientCert    string         `yaml:"client_cert" default:"off" enum:"off|leaf|chain" help:"Send the client's certificate in Client-Cert; with chain, also its intermediates in Client-Cert-Chain (RFC 9440). Clients cannot send these headers then."`
@@ -33,7 +33,7 @@ type Route struct {
 	CrossOrigin   CrossOrigin    `yaml:"cross_origin" help:"Protection from cross-site request forgery (CSRF)."`
 	SecureHeaders *SecureHeaders `yaml:"secure_headers" help:"Security headers for browsers, unless the application sets them."`
 	Intercept     Statuses       `yaml:"intercept" default:"[]" opt:"single" example:"[404, 500-599]" help:"Statuses of upstreams to replace by an error page."`
-	Faults        []Fault        `yaml:"faults" help:"Fault injection, to test clients. They count against no upstream."`
+	Faults        []Fault        `yaml:"faults" help:"Fault injection, to test clients. Injected faults count against no upstream."`
 	Cache         *RouteCache    `yaml:"cache" help:"How the route uses the cache of its pool."`
 	Compress      *Compress      `yaml:"compress" help:"Compression of answers for clients that accept it."`
 }
@@ -51,14 +51,14 @@ type Rewrites struct {
 // Rewrite replaces From by To, or the whole match of Regexp.
 type Rewrite struct {
 	From   string `yaml:"from" opt:"public" oneof:"what" format:"rewritten" help:"Text from the upstream to replace."`
-	Regexp string `yaml:"regexp" oneof:"what" format:"regexp" help:"Regular expression (RE2) for the upstream's text. goodgate replaces the whole text; $1 or ${name} in to is a group of the match (in this file $${name})."`
+	Regexp string `yaml:"regexp" oneof:"what" format:"regexp" help:"Regular expression (RE2) for the upstream's text. goodgate replaces the whole text. In to, $1 or $${name} stands for a group of the match."`
 	To     string `yaml:"to" opt:"required,public" format:"headervalue" example:"https://www.example.com/" help:"Replacement for the client."`
 }
 
 // CookieFlags change the flags of some cookies.
 type CookieFlags struct {
-	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" example:"session" help:"Name of the cookie; * stands for every one."`
-	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" example:"^session" help:"Regular expression (RE2) that matches in the name."`
+	Name     string `yaml:"name" opt:"public" oneof:"which" format:"cookiename" example:"session" help:"Name of the cookie; * stands for every cookie."`
+	Regexp   string `yaml:"regexp" oneof:"which" format:"regexp" example:"^session" help:"Regular expression (RE2) that must match a part of the name."`
 	Secure   string `yaml:"secure" default:"keep" enum:"keep|set|remove" help:"The flag Secure."`
 	HTTPOnly string `yaml:"http_only" default:"keep" enum:"keep|set|remove" help:"The flag HttpOnly."`
 	SameSite string `yaml:"same_site" default:"keep" enum:"keep|strict|lax|none|remove" help:"The attribute SameSite."`
@@ -67,7 +67,7 @@ type CookieFlags struct {
 // RewritePath changes the path of requests to upstreams.
 type RewritePath struct {
 	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^/old/(.*)" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix. A path without a match stays."`
-	To     string `yaml:"to" opt:"required" format:"rewrite" example:"/new/$1?lang={cookie:lang}&{args}" help:"The whole new path, and after a ? the new query; without a ? the query stays. $1 or ${name} is a group of the match (in this file $${name}). It may have the variables of request_headers; {args} is the client's query."`
+	To     string `yaml:"to" opt:"required" format:"rewrite" example:"/new/$1?lang={cookie:lang}&{args}" help:"The whole new path, and after a ? the new query; without a ? the query stays. $1 or $${name} stands for a group of the match. It may have the variables of request_headers; {args} is the client's query."`
 }
 
 // Redirect answers with a Location.
@@ -80,7 +80,7 @@ type Redirect struct {
 type Respond struct {
 	Status  int     `yaml:"status" default:"200" min:"200" max:"599" help:"Status code."`
 	Body    string  `yaml:"body" default:"" example:"maintenance until noon" help:"The body. It may have variables, which goodgate escapes by the Content-Type: HTML, XML, JSON. Without that header a body with variables is text/plain."`
-	Headers Headers `yaml:"headers" format:"header" example:"{Cache-Control: no-store}" help:"The headers. Values may have variables, except that of Content-Type. goodgate does not send a header whose value comes out empty."`
+	Headers Headers `yaml:"headers" format:"header" example:"{Cache-Control: no-store}" help:"The headers. Values may have variables, except that of Content-Type. goodgate does not send a header whose value is empty."`
 }
 
 // Fallback answers requests that would end with a gateway error: exactly one of Pool and Respond is set.
@@ -104,7 +104,7 @@ type ResponseRule struct {
 type HeaderReplace struct {
 	Header string `yaml:"header" opt:"required" format:"header" example:"Server" help:"Name of the header."`
 	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^nginx.*" help:"Regular expression (RE2). goodgate replaces each match in each value."`
-	To     string `yaml:"to" format:"headervalue" example:"web" help:"Replacement; $1 or ${name} is a group of the match (in this file $${name}). A value that becomes empty is removed."`
+	To     string `yaml:"to" format:"headervalue" example:"web" help:"Replacement; $1 or $${name} stands for a group of the match. A value that becomes empty is removed."`
 }
 
 // QueryEdit changes a query: first Remove, then Set, then Add.

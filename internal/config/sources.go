@@ -21,7 +21,7 @@ type HTTPSource struct {
 // DockerSource selects the containers of a Docker or Podman by a label.
 type DockerSource struct {
 	Label   string   `yaml:"label" opt:"shorthand,required,public" example:"com.docker.compose.service=web" help:"Label that the containers have: NAME or NAME=VALUE."`
-	Address string   `yaml:"address" default:"unix:/var/run/docker.sock" format:"url" help:"The API: unix:/path.sock, http://host:port or https://host:port; of Podman unix:/run/podman/podman.sock."`
+	Address string   `yaml:"address" default:"unix:/var/run/docker.sock" format:"url" help:"The API: unix:/path.sock, http://host:port or https://host:port; for Podman, unix:/run/podman/podman.sock."`
 	Port    int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the only one that the container exposes" help:"Port of the application in the container. The container's label goodgate.port takes precedence."`
 	Network string   `yaml:"network" default:"" opt:"public" example:"backend" help:"Network with the container's address; empty means its only network. The label goodgate.network takes precedence."`
 	Reach   string   `yaml:"reach" default:"container" enum:"container|published" help:"Connect to the container's own address, or to the port published on the host."`
@@ -60,7 +60,7 @@ type NomadSource struct {
 
 // EtcdSource selects the keys under a prefix in etcd; each contains an upstream.
 type EtcdSource struct {
-	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"Prefix of the keys. The value of each is a URL, or a JSON object as in a list of upstreams."`
+	Prefix       string   `yaml:"prefix" opt:"shorthand,required,public" example:"/services/web/" help:"Prefix of the keys. Each value is a URL, or a JSON object as in a list of upstreams."`
 	Endpoints    []string `yaml:"endpoints" default:"[http://127.0.0.1:2379]" opt:"single" format:"url" help:"Members of the cluster; goodgate tries the next when one does not answer."`
 	Username     string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User, if etcd requires one."`
 	Password     Secret   `yaml:"password" default:"" example:"\"${ETCD_PASSWORD}\"" help:"The user's password."`
