@@ -77,7 +77,7 @@ func (s *Server) cacheEndpoints() []Endpoint {
 		Pattern: "DELETE /v1/cache", Answers: Purged{}, Handler: s.purge, Refuses: []int{400, 404},
 		Query: []Param{
 			{"url", "A URL or a path, as in the requests of clients or to the upstream. Without a query string it matches all query strings.", ""},
-			{"prefix", "The same for everything below a path.", ""},
+			{"prefix", "A URL or a path: purges everything below it.", ""},
 			{"pool", "The pool; without it, all pools.", ""},
 			{"all", "Purges everything, or everything of the pool if that is given. Required without url and prefix.", "boolean"},
 			{"why", "The reason, for the log.", ""},

@@ -122,7 +122,7 @@ type Wish struct {
 type Ordered struct {
 	Changes []Shown  `json:"changes"`                   // in force now, or just taken back; none if the file says the same
 	Lost    string   `json:"lost_at_restart,omitempty"` // why a restart loses changes; empty = it keeps them
-	Empty   []string `json:"empty,omitempty" doc:"pools of these changes in which no upstream takes requests now"`
+	Empty   []string `json:"empty,omitempty" doc:"pools of these changes that now have no upstream for requests"`
 }
 
 func (s *Server) wish(w http.ResponseWriter, r *http.Request) {

@@ -62,21 +62,21 @@ type PauseTerms struct {
 type PauseOrder struct {
 	Pool        string `json:"pool"`
 	Max         Term   `json:"max,omitempty" doc:"longest wait of a request; default 30s"`
-	For         Term   `json:"for,omitempty" doc:"the pause ends by itself after this; default max"`
+	For         Term   `json:"for,omitempty" doc:"time after which the pause ends by itself; default is the value of max"`
 	MaxRequests int    `json:"max_requests,omitempty" doc:"requests that wait at once; default 1000"`
-	MaxBody     int64  `json:"max_body,omitempty" doc:"bytes of their bodies that are kept in memory; default 64 MiB"`
+	MaxBody     int64  `json:"max_body,omitempty" doc:"memory for the bodies of waiting requests, in bytes; default 64 MiB"`
 	Why         string `json:"why,omitempty"`
 }
 
 // PauseState is the state of a pause.
 type PauseState struct {
-	ID       string    `json:"id,omitempty" doc:"of the change"`
+	ID       string    `json:"id,omitempty" doc:"id of the change"`
 	By       string    `json:"by"`
 	Why      string    `json:"why,omitempty"`
 	At       time.Time `json:"at,omitzero"`
-	Until    time.Time `json:"until,omitzero" doc:"when it ends by itself"`
+	Until    time.Time `json:"until,omitzero" doc:"when the pause ends by itself"`
 	Max      Span      `json:"max" doc:"longest wait of a request"`
-	Waiting  int       `json:"waiting" doc:"requests that wait for its end"`
+	Waiting  int       `json:"waiting" doc:"requests that wait for the end of the pause"`
 	InFlight int       `json:"in_flight" doc:"requests that upstreams still have, without tunnels"`
 	Tunnels  int       `json:"tunnels" doc:"upgraded connections, such as those of WebSocket, which a pause leaves open"`
 }
@@ -107,28 +107,28 @@ const (
 // MaintenanceOrder is the body of POST /v1/maintenance.
 type MaintenanceOrder struct {
 	Pool        string   `json:"pool"`
-	Off         bool     `json:"off,omitempty" doc:"ends a maintenance, also one of the configuration"`
+	Off         bool     `json:"off,omitempty" doc:"ends the maintenance, even one that the configuration file sets"`
 	Page        string   `json:"page,omitempty" doc:"the page itself, 256 KiB at most; default the error page"`
-	ContentType string   `json:"content_type,omitempty" doc:"of the page; default text/html; charset=utf-8"`
-	RetryAfter  Term     `json:"retry_after,omitempty" doc:"default 5m"`
-	For         Term     `json:"for,omitempty" doc:"it ends by itself after this; default never"`
+	ContentType string   `json:"content_type,omitempty" doc:"Content-Type of the page; default text/html; charset=utf-8"`
+	RetryAfter  Term     `json:"retry_after,omitempty" doc:"value of Retry-After; default 5m"`
+	For         Term     `json:"for,omitempty" doc:"time after which the maintenance ends by itself; default never"`
 	Allow       []string `json:"allow,omitempty" doc:"testers: an address, a CIDR, NAME=VALUE of a header, or cookie:NAME=VALUE"`
 	Why         string   `json:"why,omitempty"`
 }
 
 // MaintenanceState is the state of a maintenance.
 type MaintenanceState struct {
-	ID    string    `json:"id,omitempty" doc:"of the change; empty when the configuration says so"`
+	ID    string    `json:"id,omitempty" doc:"id of the change; empty if the configuration file says so"`
 	By    string    `json:"by"`
 	Why   string    `json:"why,omitempty"`
 	At    time.Time `json:"at,omitzero"`
-	Until time.Time `json:"until,omitzero" doc:"when it ends by itself"`
+	Until time.Time `json:"until,omitzero" doc:"when the maintenance ends by itself"`
 }
 
 // Reopened is the answer to an order that ends a pause or a maintenance.
 type Reopened struct {
 	Pool  string `json:"pool"`
-	Ended bool   `json:"ended" doc:"false when there was none"`
+	Ended bool   `json:"ended" doc:"false if there was nothing to end"`
 }
 
 // MaxPage bounds the page of a maintenance, in bytes.
@@ -159,7 +159,7 @@ func (s *Server) closureEndpoints() []Endpoint {
 		{Pattern: "POST /v1/pauses", Takes: PauseOrder{}, Answers: PauseState{}, Handler: s.pause, Refuses: []int{400, 404, 409}, Does: "Pauses a pool: new requests wait, requests in flight finish. A second request changes the terms of the pause."},
 		{Pattern: "DELETE /v1/pauses/{pool}", Answers: Reopened{}, Handler: s.resume, Refuses: []int{404, 409}, Does: "Ends the pause of a pool."},
 		{Pattern: "POST /v1/maintenance", Takes: MaintenanceOrder{}, Answers: MaintenanceState{}, Handler: s.maintain, Refuses: []int{400, 404, 409}, MaxBody: maxPageBody, Does: "Puts a pool into maintenance, or ends the maintenance."},
-		{Pattern: "DELETE /v1/maintenance/{pool}", Answers: Reopened{}, Handler: s.endMaintenance, Refuses: []int{404, 409}, Does: "Undoes a request about the maintenance of a pool."},
+		{Pattern: "DELETE /v1/maintenance/{pool}", Answers: Reopened{}, Handler: s.endMaintenance, Refuses: []int{404, 409}, Does: "Undoes an operator's change to the maintenance of a pool."},
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 // ConfigVersion is a configuration that was in use.
 type ConfigVersion struct {
 	N      int       `json:"n"`
-	At     time.Time `json:"at" doc:"when it was put into use first"`
-	By     string    `json:"by" doc:"what put it into use"`
+	At     time.Time `json:"at" doc:"when goodgate first used it"`
+	By     string    `json:"by" doc:"what made goodgate use it, such as start or SIGHUP"`
 	Bytes  int       `json:"bytes"`
-	SHA256 string    `json:"sha256" doc:"of the file's text"`
+	SHA256 string    `json:"sha256" doc:"SHA-256 of the file's text"`
 	InUse  bool      `json:"in_use"`
 }
 
@@ -23,7 +23,7 @@ type ConfigDiff struct {
 
 // RollbackOrder is the body of POST /v1/config/rollback.
 type RollbackOrder struct {
-	To int `json:"to" doc:"n of a version"`
+	To int `json:"to" doc:"n of the version to use"`
 }
 
 func (s *Server) configEndpoints() []Endpoint {
@@ -31,7 +31,7 @@ func (s *Server) configEndpoints() []Endpoint {
 		{Pattern: "GET /v1/config/history", Answers: []ConfigVersion{}, Handler: s.configHistory, Does: "The earlier configurations, latest first."},
 		{Pattern: "GET /v1/config/history/{n}", Media: "application/yaml", Handler: s.configVersion, Refuses: []int{404, 409}, Does: "One earlier configuration, with defaults and without secrets."},
 		{Pattern: "GET /v1/config/diff", Answers: ConfigDiff{}, Handler: s.configDiff, Refuses: []int{404, 409}, Does: "The differences between two configurations.",
-			Query: []Param{{"a", "n of the earlier version; default the configuration in use.", "integer"}, {"b", "n of the later one; default the configuration in use.", "integer"}}},
+			Query: []Param{{"a", "n of the earlier version; default the configuration in use.", "integer"}, {"b", "n of the later version; default the configuration in use.", "integer"}}},
 		{Pattern: "POST /v1/config/rollback", Takes: RollbackOrder{}, Answers: Reloaded{}, Handler: s.rollback, Refuses: []int{400, 404, 422},
 			Does: "Rolls back to an earlier configuration until the next reload of the file. Does not change the file."},
 	}

@@ -86,7 +86,7 @@ func (s *Server) lookEndpoints() []Endpoint {
 		{Pattern: "GET /v1/status", Answers: Status{}, Handler: s.wholeStatus, Does: "The whole status: what is wrong, configuration, pools, upstreams, recent failures."},
 		{Pattern: "GET /v1/pools", Answers: []Pool{}, Handler: s.allPools, Does: "The pools and their upstreams."},
 		{Pattern: "GET /v1/pools/{pool}", Answers: Pool{}, Handler: s.onePool, Refuses: []int{404}, Does: "One pool and its upstreams."},
-		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, grouped troubles, and the latest events. It is cheap to request often."},
+		{Pattern: "GET /v1/overview", Answers: Overview{}, Handler: s.wholeOverview, Does: "A line for each pool, the problems in groups, and the latest events. Frequent requests are cheap."},
 		{Pattern: "GET /v1/overview/{pool}", Answers: Detail{}, Handler: s.onePoolDetail, Refuses: []int{400, 404},
 			Query: []Param{{"from", "Unix time in seconds: the answer has only slots that begin at or after it.", "integer"}}, Does: "A pool with its last hour, its upstreams minute by minute, and its events."},
 		{Pattern: "GET /v1/timeline", Answers: []Event{}, Handler: s.timeline, Does: "Events of pools, upstreams and goodgate itself, latest first."},
@@ -94,8 +94,8 @@ func (s *Server) lookEndpoints() []Endpoint {
 		{Pattern: "GET /v1/wiring", Answers: Wiring{}, Handler: s.wiring, Does: "Listeners with the expiry of their certificates, and routes."},
 		{Pattern: "GET /v1/config", Media: "application/yaml", Handler: s.config, Does: "The configuration in use, with defaults and without secrets."},
 		{Pattern: "GET /v1/requests", Answers: []*Request{}, Handler: s.requests, Does: "The latest requests in which an upstream failed, whether or not the client saw it."},
-		{Pattern: "GET /v1/requests/{id}", Answers: Request{}, Handler: s.request, Refuses: []int{404}, Does: "One request in which something failed, also in plain words."},
-		{Pattern: "GET /v1/events", Media: "text/event-stream", Handler: s.events, Refuses: []int{503}, Does: "The status as server-sent events, one a second. The data of each event is the answer of /v1/status."},
+		{Pattern: "GET /v1/requests/{id}", Answers: Request{}, Handler: s.request, Refuses: []int{404}, Does: "One request in which something failed, with an explanation in plain words."},
+		{Pattern: "GET /v1/events", Media: "text/event-stream", Handler: s.events, Refuses: []int{503}, Does: "The status as server-sent events, one per second. The data of each event is the answer of /v1/status."},
 		{Pattern: "GET /v1/openapi.json", Answers: map[string]any{}, Handler: s.describe, Does: "This description."},
 	}
 }

@@ -42,26 +42,26 @@ type FaultTerms struct {
 type FaultOrder struct {
 	Route string `json:"route"`
 	FaultTerms
-	For Term   `json:"for,omitempty" doc:"the fault ends by itself after this; default 10m, at most 24h"`
+	For Term   `json:"for,omitempty" doc:"time after which the fault ends by itself; default 10m, at most 24h"`
 	Why string `json:"why,omitempty"`
 }
 
 // Fault is a fault that requests of a route can meet.
 type Fault struct {
-	ID    string `json:"id,omitempty" doc:"of the change; empty when the configuration says so"`
+	ID    string `json:"id,omitempty" doc:"id of the change; empty if the configuration file says so"`
 	Route string `json:"route"`
 	Kind  string `json:"kind" doc:"delay, abort, cut or throttle"`
 	FaultTerms
 	By    string    `json:"by"`
 	Why   string    `json:"why,omitempty"`
 	At    time.Time `json:"at,omitzero"`
-	Until time.Time `json:"until,omitzero" doc:"when it ends by itself"`
+	Until time.Time `json:"until,omitzero" doc:"when the fault ends by itself"`
 }
 
 // Healed is the answer to DELETE /v1/faults.
 type Healed struct {
 	Ended []Fault `json:"ended"`
-	Left  []Fault `json:"left" doc:"faults that requests can still meet; those of the configuration end by a reload"`
+	Left  []Fault `json:"left" doc:"faults that requests can still meet; to end those of the configuration file, change it and reload"`
 }
 
 // Bounds of faults.
@@ -75,11 +75,11 @@ const (
 )
 
 func (s *Server) faultEndpoints() []Endpoint {
-	why := Param{"why", "Why they end, for the log.", ""}
+	why := Param{"why", "The reason, for the log.", ""}
 	kind := Param{"kind", "Only faults of this kind: delay, abort, cut or throttle.", ""}
 	return []Endpoint{
 		{Pattern: "GET /v1/faults", Answers: []Fault{}, Handler: s.allFaults, Does: "Injected faults that requests can meet, from the configuration and from operators."},
-		{Pattern: "POST /v1/faults", Takes: FaultOrder{}, Answers: Fault{}, Handler: s.injectFault, Refuses: []int{400, 404, 409}, Does: "Injects a fault into a route for a time, in place of its fault of the same kind. A restart ends it."},
+		{Pattern: "POST /v1/faults", Takes: FaultOrder{}, Answers: Fault{}, Handler: s.injectFault, Refuses: []int{400, 404, 409}, Does: "Injects a fault into a route for a limited time. It replaces the route's fault of the same kind. A restart ends it."},
 		{Pattern: "DELETE /v1/faults", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on all routes."},
 		{Pattern: "DELETE /v1/faults/{route}", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 404, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on a route."},
 	}

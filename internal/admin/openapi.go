@@ -30,7 +30,7 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
 
 func describe(endpoints []Endpoint) object {
 	known, paths := schemas{}, object{}
-	refused := object{"description": "Why not.", "content": content("application/json", known.of(problem{}))}
+	refused := object{"description": "The reason for the refusal.", "content": content("application/json", known.of(problem{}))}
 	for i := range endpoints {
 		e := &endpoints[i]
 		method, path := e.split()
@@ -46,14 +46,14 @@ func describe(endpoints []Endpoint) object {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "goodgate's admin API", "version": "1",
-			"description": "Later versions may add fields to answers under /v1; existing fields stay. Any request may get 401 (no token), 403 (a page of another site) or 421 (an unknown name as Host).",
+			"description": "Later versions may add fields to answers under /v1; existing fields stay. Any request may get 401 (token missing or wrong), 403 (sent by a page of another site) or 421 (unknown name in Host).",
 		},
 		"paths":    paths,
 		"security": []object{{"token": []string{}}, {}},
 		"components": object{
 			"schemas":         known,
 			"responses":       object{"Refused": refused},
-			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "The value of admin.token. Not needed if admin.token is not set."}},
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "The value of admin.token, or of a token in admin.tokens. Not needed if neither is set."}},
 		},
 	}
 }

@@ -42,7 +42,7 @@ func (s *Server) splitEndpoints() []Endpoint {
 	return append(s.mirrorEndpoints(), []Endpoint{
 		{Pattern: "GET /v1/splits", Answers: []split.Report{}, Handler: s.allSplits, Does: "Routes that are split between pools: shares, verdicts and the next step."},
 		{Pattern: "GET /v1/splits/{route}", Answers: split.Report{}, Handler: s.oneSplit, Refuses: []int{404}, Does: "The split of one route."},
-		{Pattern: "POST /v1/splits/{route}", Takes: SplitOrder{}, Answers: split.Report{}, Handler: s.orderSplit, Refuses: []int{400, 404, 409}, Does: "Changes the weights of a split, or returns to the file."},
+		{Pattern: "POST /v1/splits/{route}", Takes: SplitOrder{}, Answers: split.Report{}, Handler: s.orderSplit, Refuses: []int{400, 404, 409}, Does: "Changes the weights of a split, or returns to those of the file."},
 	}...)
 }
 

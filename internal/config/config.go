@@ -206,7 +206,7 @@ type Webhook struct {
 	URL     string   `yaml:"url" default:"" format:"endpoint" example:"https://ops.example.com/goodgate" help:"URL that receives events by POST; empty sends none."`
 	Secret  Secret   `yaml:"secret" default:"" example:"\"${WEBHOOK_SECRET}\"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
 	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: an upstream went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
-	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available; below it goodgate sends the event floor."`
+	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available. Below it, goodgate sends a floor event."`
 	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one attempt; goodgate sends an event up to seven times."`
 }
 

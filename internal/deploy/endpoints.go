@@ -45,7 +45,7 @@ func (e *Engine) Endpoints(by func(*http.Request) string) []admin.Endpoint {
 	return []admin.Endpoint{
 		{Pattern: "POST /v1/deploys", Takes: Order{}, Answers: View{}, Status: http.StatusCreated, Handler: order, Refuses: []int{400, 404, 409}, Does: "Starts to replace the upstreams of a pool with new ones."},
 		{Pattern: "GET /v1/deploys", Answers: []View{}, Handler: func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, e.All(), nil) }, Does: "The deploys in progress, and the last deploy of each other pool."},
-		{Pattern: "GET /v1/deploys/{pool}", Answers: View{}, Handler: one, Refuses: []int{400, 404}, Query: []admin.Param{{Name: "after", Does: "Number of the last known event: the answer has only later ones.", Kind: "integer"}}, Does: "The deploy in progress to a pool, else its last deploy."},
+		{Pattern: "GET /v1/deploys/{pool}", Answers: View{}, Handler: one, Refuses: []int{400, 404}, Query: []admin.Param{{Name: "after", Does: "Number of the last known event: the answer has only later events.", Kind: "integer"}}, Does: "The deploy in progress in a pool, or else the last one."},
 		{Pattern: "POST /v1/deploys/{pool}/back", Answers: View{}, Handler: act(e.Back), Refuses: []int{404, 409}, Does: "Rolls a deploy back."},
 		{Pattern: "POST /v1/deploys/{pool}/promote", Answers: View{}, Handler: act(e.Promote), Refuses: []int{404, 409}, Does: "Sends all requests to the new upstreams at once. If they have all requests already, drains the old upstreams now."},
 	}
