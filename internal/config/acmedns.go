@@ -44,7 +44,7 @@ type DNSExec struct {
 	Program string   `yaml:"program" opt:"shorthand,required,file" example:"/usr/local/bin/dns-record" help:"The program. Its arguments are args, then present or cleanup, the name of the record and its value."`
 	Args    []string `yaml:"args" default:"[]" opt:"single" example:"[--zone, example.com]" help:"Arguments before present or cleanup."`
 	Env     Values   `yaml:"env" format:"token" example:"{API_TOKEN: \"${API_TOKEN}\"}" help:"Environment variables for the program, in addition to those of goodgate."`
-	Timeout Duration `yaml:"timeout" default:"1m" min:"1s" max:"10m" help:"For one call. After this time, goodgate kills the program and its children."`
+	Timeout Duration `yaml:"timeout" default:"1m" min:"1s" max:"10m" help:"Longest time for one call. After it, goodgate kills the program and its children."`
 }
 
 // Wildcard reports whether a host of ACME stands for all names one label below.

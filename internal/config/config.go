@@ -13,12 +13,12 @@ import (
 type Config struct {
 	Listeners      []Listener      `yaml:"listeners" opt:"required" example:"[\":8080\"]" help:"Addresses that accept clients."`
 	TrustedProxies []netip.Prefix  `yaml:"trusted_proxies" default:"[]" help:"Networks of the proxies in front of goodgate. goodgate accepts trusted_headers from them."`
-	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first header with an address gives the client's address."`
+	TrustedHeaders []string        `yaml:"trusted_headers" default:"[X-Forwarded-For, X-Forwarded-Proto, X-Request-Id]" format:"header" help:"Headers that trusted_proxies set in every request; goodgate drops them from all other clients. The first of these headers that has an address gives the client's address."`
 	DropHeaders    []string        `yaml:"drop_headers" default:"[Proxy, X-Original-Url, X-Original-Uri, X-Original-Method, X-Rewrite-Url, X-Original-Host, X-Host, X-Http-Host-Override, X-Forwarded, Forwarded-For, X-Original-Forwarded-For, Client-Ip, X-Client-Ip, X-Cluster-Client-Ip, True-Client-Ip, Cf-Connecting-Ip, Cf-Connecting-Ipv6, Fastly-Client-Ip, Fly-Client-Ip, X-Azure-Clientip, X-Proxyuser-Ip, X-Remote-Ip, X-Remote-Addr, X-Originating-Ip, Proxy-Client-Ip, Wl-Proxy-Client-Ip]" format:"header" help:"Headers to remove from requests, in addition to Forwarded, X-Forwarded-* and X-Real-IP. Some applications trust them as if a proxy had set them. Headers in trusted_headers stay."`
 	Admin          Admin           `yaml:"admin" help:"The admin API for operators."`
 	Log            Log             `yaml:"log" help:"The log: a record for each request, and events of upstreams."`
 	Tracing        Tracing         `yaml:"tracing" help:"OpenTelemetry traces: a span for each request and one for each attempt."`
-	Metrics        Metrics         `yaml:"metrics" help:"Where goodgate sends its metrics. /metrics of the admin listener has the same."`
+	Metrics        Metrics         `yaml:"metrics" help:"Where goodgate sends its metrics. /metrics of the admin listener has the same metrics."`
 	Events         Events          `yaml:"events" help:"Where goodgate reports events of pools."`
 	Zone           Zone            `yaml:"zone" help:"Location of this goodgate: requests stay in its zone."`
 	State          State           `yaml:"state" help:"Storage for the changes that operators make while goodgate runs."`
@@ -62,7 +62,7 @@ type Listener struct {
 	TLS       *ListenerTLS     `yaml:"tls" help:"TLS with clients."`
 	HTTP2     ListenerHTTP2    `yaml:"http2" help:"HTTP/2 with clients."`
 	HTTP3     ListenerHTTP3    `yaml:"http3" help:"HTTP/3 with clients that use TLS."`
-	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from elsewhere must not."`
+	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from other networks must not begin with it."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; further ones wait until one ends."`
 	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection (HTTP/1.1 or HTTP/2). After these, goodgate closes the connection when its current requests end."`
@@ -159,7 +159,7 @@ type ListenerTimeouts struct {
 type Admin struct {
 	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty opens no listener. An address that other machines reach needs a token."`
 	Token   Secret   `yaml:"token" default:"" example:"\"${ADMIN_TOKEN}\"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
-	Tokens  []Token  `yaml:"tokens" help:"More tokens, each with a name. The log and the status show this name with changes."`
+	Tokens  []Token  `yaml:"tokens" help:"More tokens, each with a name. The log and the status show this name as the author of changes."`
 	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" example:"[gate.example.com]" help:"Host names that requests to the API may use, besides addresses and localhost."`
 	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution trace stays in memory for /debug/flight (Go's flight recorder)."`
 }
@@ -207,7 +207,7 @@ type Webhook struct {
 	Secret  Secret   `yaml:"secret" default:"" example:"\"${WEBHOOK_SECRET}\"" help:"Key that signs each event (Goodgate-Signature), at least 16 bytes; empty signs none."`
 	On      []string `yaml:"on" default:"[upstream, floor, saturation, reload, split]" enum:"upstream|floor|saturation|reload|split" help:"Events to send. upstream: an upstream went down or recovered. floor: a pool has too few available upstreams. saturation: a pool is overloaded. reload: a reload failed. split: a guard sent all requests back to the first pool."`
 	Floor   Ratio    `yaml:"floor" default:"50%" min:"0%" max:"100%" help:"Smallest share of a pool's upstreams that should be available. Below it, goodgate sends a floor event."`
-	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one attempt; goodgate sends an event up to seven times."`
+	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one attempt; goodgate sends an event up to seven times."`
 }
 
 // State is the place of the state file, which keeps the operators' changes.

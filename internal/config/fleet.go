@@ -8,7 +8,7 @@ type Fleet struct {
 	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store; with sentinel.master, of the sentinels; with cluster, of some nodes."`
 	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts all data in the store, at least 16 bytes; the same on all instances."`
 	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
-	Instance  string   `yaml:"instance" default:"" format:"name" example:"gate-1" help:"Name of this instance; empty means the host's."`
+	Instance  string   `yaml:"instance" default:"" format:"name" example:"gate-1" help:"Name of this instance; empty means the host's name."`
 	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"Prefix of all keys and channels in the store, before the fleet's name."`
 	Database  int      `yaml:"database" default:"0" min:"0" max:"1000000" help:"Database number; a cluster has only 0."`
 	Username  string   `yaml:"username" default:"" opt:"public" example:"goodgate" help:"User of the store (ACL); empty means its default user."`

@@ -19,7 +19,7 @@ type Expect struct {
 	Body         string      `yaml:"body" default:"" example:"ok" help:"Text that must be in the body; empty accepts any."`
 	BodyRegexp   string      `yaml:"body_regexp" default:"" format:"regexp" example:"\"state\":\\s*\"(ok|degraded)\"" help:"Regular expression (RE2) that must match a part of the body."`
 	JSON         Values      `yaml:"json" format:"jsonpath" example:"{status: ok, db.lag_ms: \"< 500\"}" help:"Values that the JSON body must have, by their path: names of members and indexes of lists, with dots between. Before a value there may be =, !=, <, <=, > or >=; * matches any value."`
-	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much to examine of the body, or of the data that the tcp check receives."`
+	MaxBody      Size        `yaml:"max_body" default:"64KiB" min:"1B" max:"16MiB" help:"How much of the body to examine, or of the data that the tcp check receives."`
 }
 
 // Step is a part of the conversation of a tcp check: goodgate sends, and then waits for the expected bytes.
@@ -32,7 +32,7 @@ type Step struct {
 // Agent is a program beside each upstream of a pool.
 type Agent struct {
 	Port     int      `yaml:"port" opt:"required,shorthand" min:"1" max:"65535" example:"9999" help:"Port of the agent, on the upstream's host."`
-	Interval Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two questions."`
+	Interval Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two queries of the agent."`
 	Send     string   `yaml:"send" default:"" format:"bytes" help:"Text to send first, or hex: and bytes in hexadecimal, if the agent waits for it."`
 }
 

@@ -30,7 +30,7 @@ type Log struct {
 
 // LogOutput is one more output of the log.
 type LogOutput struct {
-	Name    string    `yaml:"name" format:"name" example:"failures" help:"Name for routes[].log and in metrics, unique; output-N when absent. log itself is main."`
+	Name    string    `yaml:"name" format:"name" example:"failures" help:"Unique name for routes[].log and for metrics; output-N when absent. The name main stands for log itself."`
 	Output  string    `yaml:"output" opt:"required" format:"output" example:"/var/log/goodgate/failures.log" help:"stderr, stdout, a file name, journald, a syslog server (syslog+udp://host:514, or with tcp, tls or unix), or an OTLP endpoint (otlp+http://host:4318, otlp+https://host/v1/logs)."`
 	Format  LogFormat `yaml:"format" default:"auto" opt:"public" help:"Format of a record, as log.format."`
 	Escape  string    `yaml:"escape" default:"default" enum:"default|json|none" help:"How values are escaped in a format with variables, as log.escape."`
@@ -83,7 +83,7 @@ func (s LogSyslog) Number() int {
 type LogOnly struct {
 	Failed     bool     `yaml:"failed" default:"false" help:"Requests that failed or nearly failed. log.sample never omits them."`
 	Status     Statuses `yaml:"status" default:"[]" opt:"single" example:"[5xx, 429]" help:"Requests with one of these statuses."`
-	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer."`
+	SlowerThan Duration `yaml:"slower_than" default:"0s" min:"1ms" max:"1h" zero:"no condition" help:"Requests that took longer than this."`
 }
 
 // unset reports whether everything has its default.

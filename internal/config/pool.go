@@ -41,7 +41,7 @@ type Maintenance struct {
 	Page         string         `yaml:"page" default:"" opt:"file" example:"/etc/goodgate/maintenance.html" help:"HTML file for clients, 256 KiB at most; empty uses the error page."`
 	RetryAfter   Duration       `yaml:"retry_after" default:"5m" min:"1s" max:"168h" help:"Value of Retry-After."`
 	Allow        []netip.Prefix `yaml:"allow" default:"[]" opt:"single" help:"Networks of testers."`
-	AllowHeaders Headers        `yaml:"allow_headers" format:"header" example:"{X-Tester: let-me-in}" help:"Headers of testers; a request with one of them and its value passes."`
+	AllowHeaders Headers        `yaml:"allow_headers" format:"header" example:"{X-Tester: let-me-in}" help:"Headers of testers; a request that has one of them, with its value, passes."`
 }
 
 // Hash configures the key of policy hash.
@@ -80,8 +80,8 @@ type Upstream struct {
 	Scheme      string `yaml:"scheme" default:"http" enum:"http|https" help:"Scheme of upstreams from srv, docker, consul, nomad and kubernetes."`
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Failover tier: tier 1 gets requests when too little of tier 0 is available, and so on."`
-	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent requests of the upstream."`
-	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance limits each instance alone, fleet limits all instances of the fleet together: each sends its share of max_in_flight, at least 1."`
+	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent requests to the upstream."`
+	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance: each instance has this limit of its own. fleet: the instances of the fleet share the limit; each sends its part, at least 1."`
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 
@@ -91,7 +91,7 @@ type DNS struct {
 	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Which addresses of a name become upstreams: all, or those of one family. auto means all, but a single IPv4 and a single IPv6 address together are one upstream."`
 	MinTTL   Duration `yaml:"min_ttl" default:"1s" min:"100ms" max:"24h" help:"Shortest time to keep an answer."`
 	MaxTTL   Duration `yaml:"max_ttl" default:"5m" min:"100ms" max:"24h" help:"Longest time to keep an answer."`
-	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"For one look-up."`
+	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"Longest time for one look-up."`
 }
 
 // TLS configures the verification of https upstreams.
@@ -99,14 +99,14 @@ type TLS struct {
 	CA         string   `yaml:"ca" default:"" opt:"file" example:"/etc/goodgate/authority.pem" help:"PEM file with the authorities to trust; empty uses the system's."`
 	ServerName string   `yaml:"server_name" default:"" format:"dnsname" help:"Name in the server's certificate; empty means the host of its address."`
 	Insecure   bool     `yaml:"insecure" default:"false" help:"Accept every certificate; with pins, every certificate whose own key is pinned."`
-	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys; the certificate or an authority of its chain must have one of them. Written as sha256/ with the base64 SHA-256 of the SubjectPublicKeyInfo."`
+	Pins       []string `yaml:"pins" default:"[]" opt:"single" format:"pin" help:"Public keys; the certificate or an authority of its chain must have one of them. Each is written as sha256/ and the base64 SHA-256 of the SubjectPublicKeyInfo."`
 	Cert       string   `yaml:"cert" default:"" opt:"file" example:"/etc/goodgate/client.pem" help:"PEM file with the client certificate and its chain; empty sends none."`
 	Key        string   `yaml:"key" default:"" opt:"file" example:"/etc/goodgate/client.key" help:"PEM file with the key of cert."`
 }
 
 // Health is the active check of every upstream of a pool.
 type Health struct {
-	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too. Each upstream takes the verdict of that pool's upstream with the same address, or else the same host. This pool then makes no checks of its own."`
+	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too. Each upstream takes the verdict of that pool's upstream with the same address, or else with the same host. This pool then makes no checks of its own."`
 	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check. When absent, it is http if path is given, else alive. With alive, any answer to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
@@ -114,10 +114,10 @@ type Health struct {
 	Headers      Headers  `yaml:"headers" format:"header" example:"{X-Check: goodgate}" help:"More headers of the http check."`
 	Service      string   `yaml:"service" default:"" opt:"public" example:"shop.Cart" help:"Service of the grpc check; empty means the whole server."`
 	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two checks."`
-	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"For one check."`
+	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"Longest time for one check."`
 	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or unknown."`
 	Rise         int      `yaml:"rise" default:"2" min:"1" max:"100" help:"Passed checks in a row until an upstream is up."`
-	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Failed checks in a row until it is down."`
+	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Failed checks in a row until an upstream is down."`
 	Jitter       Ratio    `yaml:"jitter" default:"10%" min:"0%" max:"50%" help:"Random part of the interval, which spreads checks."`
 	Retries      int      `yaml:"retries" default:"0" min:"0" max:"10" help:"Immediate repeats of a failed check before it counts."`
 	Port         int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the upstream's" help:"Port of the http, grpc or tcp check, on the upstream's host."`
@@ -131,8 +131,8 @@ type Health struct {
 // Breaker takes an upstream out for a while if requests to it fail.
 type Breaker struct {
 	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether failures of live requests count."`
-	Consecutive  int      `yaml:"consecutive" default:"5" min:"1" max:"10000" zero:"not used" help:"Failures in a row that open it."`
-	FailureRatio Ratio    `yaml:"failure_ratio" default:"50%" min:"1%" max:"100%" zero:"not used" help:"Share of failures within the window that opens it."`
+	Consecutive  int      `yaml:"consecutive" default:"5" min:"1" max:"10000" zero:"not used" help:"Failures in a row that open the breaker."`
+	FailureRatio Ratio    `yaml:"failure_ratio" default:"50%" min:"1%" max:"100%" zero:"not used" help:"Share of failures within the window that opens the breaker."`
 	MinRequests  int      `yaml:"min_requests" default:"10" min:"1" max:"1000000" help:"Requests in the window before failure_ratio counts."`
 	Window       Duration `yaml:"window" default:"10s" min:"100ms" max:"1h" help:"Period for failure_ratio."`
 	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"How long the breaker stays open the first time; doubles each time it opens again."`
@@ -147,16 +147,16 @@ type Outlier struct {
 	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Minimum number of requests in ten seconds, for the upstream and for the others."`
 	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"The breaker of an upstream opens when, with statistical certainty, it exceeds this share of failures and fails more often than the others."`
 	SlowFactor   int      `yaml:"slow_factor" default:"5" min:"2" max:"1000" zero:"not used" help:"An upstream gets proportionally less load when, with statistical certainty, its answers take this many times longer than the others'."`
-	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"Its answers must also take at least this much longer."`
+	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"The upstream's answers must also take at least this much longer."`
 }
 
 // PoolTimeouts are the timeouts for upstreams.
 type PoolTimeouts struct {
-	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"To establish a connection."`
-	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"For the TLS handshake, and over HTTP/2 for the upstream's first frame."`
-	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"From the end of the request to the response header."`
+	Dial           Duration `yaml:"dial" default:"1s" min:"1ms" max:"5m" help:"Longest time to establish a connection."`
+	TLS            Duration `yaml:"tls" default:"3s" min:"1ms" max:"5m" help:"Longest time for the TLS handshake, and over HTTP/2 for the upstream's first frame."`
+	ResponseHeader Duration `yaml:"response_header" default:"30s" min:"1ms" max:"24h" zero:"no limit" help:"Longest time from the end of the request to the response header."`
 	Idle           Duration `yaml:"idle" default:"60s" min:"1ms" max:"24h" zero:"no limit" help:"Longest pause within a response body."`
-	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For the whole request, with all attempts and the wait in hold."`
+	Request        Duration `yaml:"request" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"Longest time for the whole request, with all attempts and the wait in hold."`
 	Keepalive      Duration `yaml:"keepalive" default:"60s" min:"1ms" max:"1h" zero:"connections are not kept" help:"How long an idle upstream connection stays open."`
 	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age after which a connection gets no more requests, less a random part of up to a tenth. This distributes connections anew over the servers behind a TCP load balancer or a DNS name."`
 	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Longest silence of an upgraded connection (WebSocket)."`
@@ -169,7 +169,7 @@ type Retry struct {
 	Attempts   int      `yaml:"attempts" default:"5" min:"1" max:"10" help:"Maximum number of attempts of a request, including the first."`
 	Budget     Ratio    `yaml:"budget" default:"20%" min:"0%" max:"100%" help:"Retries allowed, as a share of requests."`
 	BudgetMin  int      `yaml:"budget_min" default:"10" min:"0" max:"100000" help:"Retries per second that are always allowed."`
-	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"For one attempt, until its response header."`
+	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"Longest time for one attempt, until its response header."`
 	Statuses   Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that cause a retry elsewhere."`
 	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body to keep for a retry (request buffering)."`
 	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry; doubles each time."`
@@ -180,13 +180,13 @@ type Retry struct {
 // Hedge configures when a request also goes to another upstream.
 type Hedge struct {
 	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send the second request: auto (the request is late, with evidence against its upstream), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
-	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Second requests that do not help, as a share of requests."`
+	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Allowed second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest delay."`
 }
 
 // Hold makes requests wait for an upstream to return, instead of failing.
 type Hold struct {
-	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"How long a request waits."`
+	For         Duration `yaml:"for" default:"10s" min:"0s" max:"10m" zero:"off" help:"Longest wait of a request."`
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait at the same time."`
 	MaxBody     Size     `yaml:"max_body" default:"64MiB" min:"0B" max:"64GiB" zero:"no limit" help:"Memory for the bodies of all waiting requests."`
 }
@@ -194,7 +194,7 @@ type Hold struct {
 // Commit configures which responses are buffered completely before the client gets a byte, so that a response that
 // breaks off can be replaced.
 type Commit struct {
-	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body to complete before the client gets a byte; goodgate does not wait for slow ones."`
+	Buffer Size `yaml:"buffer" default:"64KiB" min:"0B" max:"16MiB" zero:"off" help:"Largest response body to complete before the client gets a byte; goodgate does not wait for slow bodies."`
 	Resume bool `yaml:"resume" default:"true" help:"When a larger response breaks off, fetch the rest from another upstream. This needs a GET, and a response with a strong ETag and Accept-Ranges: bytes."`
 }
 

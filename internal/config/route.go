@@ -40,9 +40,9 @@ type Route struct {
 
 // Rewrites change the URLs in an upstream's responses. In each list the first matching entry applies.
 type Rewrites struct {
-	Location     []Rewrite     `yaml:"location" examples:"from=\"http://app:8080/\"; regexp=^http://app-[0-9]+/$; to=/" help:"Rewrites the start of the URL in Location and Refresh."`
+	Location     []Rewrite     `yaml:"location" examples:"from=\"http://app:8080/\"; regexp=^http://app-[0-9]+/$; to=/" help:"Rewrites the URL in Location and Refresh: its start (from), or all of it (regexp)."`
 	CookieDomain []Rewrite     `yaml:"cookie_domain" examples:"from=app.internal; regexp=^app-[0-9]+\\.internal$; to=example.com" help:"Rewrites the Domain of cookies."`
-	CookiePath   []Rewrite     `yaml:"cookie_path" examples:"from=/app/; regexp=^/v[0-9]+/; to=/" help:"Rewrites the start of the Path of cookies."`
+	CookiePath   []Rewrite     `yaml:"cookie_path" examples:"from=/app/; regexp=^/v[0-9]+/; to=/" help:"Rewrites the Path of cookies: its start (from), or all of it (regexp)."`
 	CookieFlags  []CookieFlags `yaml:"cookie_flags" help:"Sets and removes flags of cookies."`
 
 	RestorePrefix bool `yaml:"restore_prefix" default:"false" help:"Undo strip_prefix and add_prefix in Location, Refresh and the Path of cookies, where no entry of the lists matches and the prefix is not there already."`
@@ -66,7 +66,7 @@ type CookieFlags struct {
 
 // RewritePath changes the path of requests to upstreams.
 type RewritePath struct {
-	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^/old/(.*)" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix. A path without a match stays."`
+	Regexp string `yaml:"regexp" opt:"required" format:"regexp" example:"^/old/(.*)" help:"Regular expression (RE2) for the decoded path, after strip_prefix and add_prefix. goodgate does not change a path without a match."`
 	To     string `yaml:"to" opt:"required" format:"rewrite" example:"/new/$1?lang={cookie:lang}&{args}" help:"The whole new path, and after a ? the new query; without a ? the query stays. $1 or $${name} stands for a group of the match. It may have the variables of request_headers; {args} is the client's query."`
 }
 

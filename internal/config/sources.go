@@ -10,11 +10,11 @@ import (
 type HTTPSource struct {
 	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"URL of the list."`
 	Headers   Headers  `yaml:"headers" format:"header" example:"{X-Team: shop}" help:"More headers for each request."`
-	Token     Secret   `yaml:"token" default:"" example:"\"${INVENTORY_TOKEN}\"" help:"Sent as Authorization: Bearer."`
+	Token     Secret   `yaml:"token" default:"" example:"\"${INVENTORY_TOKEN}\"" help:"Token to send as Authorization: Bearer."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Interval  Duration `yaml:"interval" default:"10s" min:"1s" max:"1h" help:"Time from an answer to the next request."`
 	Wait      Duration `yaml:"wait" default:"0s" min:"1s" max:"10m" zero:"not used" help:"How long the server may hold a request until the list changes (Prefer: wait, RFC 7240)."`
-	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
+	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`
 	TLS       TLS      `yaml:"tls" examples:"server_name=inventory.example.com" help:"TLS with an https server."`
 }
 
@@ -25,7 +25,7 @@ type DockerSource struct {
 	Port    int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the only one that the container exposes" help:"Port of the application in the container. The container's label goodgate.port takes precedence."`
 	Network string   `yaml:"network" default:"" opt:"public" example:"backend" help:"Network with the container's address; empty means its only network. The label goodgate.network takes precedence."`
 	Reach   string   `yaml:"reach" default:"container" enum:"container|published" help:"Connect to the container's own address, or to the port published on the host."`
-	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
+	Timeout Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer."`
 	TLS     TLS      `yaml:"tls" examples:"server_name=docker.example.com" help:"TLS with an https API."`
 }
 
@@ -40,7 +40,7 @@ type ConsulSource struct {
 	Token      Secret   `yaml:"token" default:"" example:"\"${CONSUL_TOKEN}\"" help:"ACL token."`
 	TokenFile  string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait       Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
-	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
+	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`
 	TLS        TLS      `yaml:"tls" examples:"server_name=consul.example.com" help:"TLS with an https agent."`
 }
 
@@ -54,7 +54,7 @@ type NomadSource struct {
 	Token     Secret   `yaml:"token" default:"" example:"\"${NOMAD_TOKEN}\"" help:"ACL token."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait      Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
-	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
+	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`
 	TLS       TLS      `yaml:"tls" examples:"server_name=nomad.example.com" help:"TLS with an https agent."`
 }
 
@@ -66,7 +66,7 @@ type EtcdSource struct {
 	Password     Secret   `yaml:"password" default:"" example:"\"${ETCD_PASSWORD}\"" help:"The user's password."`
 	PasswordFile string   `yaml:"password_file" default:"" opt:"file" example:"/run/secrets/etcd-password" help:"File with the password, read at each login."`
 	Wait         Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"Duration of a watch; then goodgate reads the keys again."`
-	Timeout      Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer, in addition to wait."`
+	Timeout      Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`
 	TLS          TLS      `yaml:"tls" examples:"server_name=etcd.example.com" help:"TLS with https members."`
 }
 
@@ -78,7 +78,7 @@ type KubernetesSource struct {
 	Kubeconfig string   `yaml:"kubeconfig" default:"" opt:"file" example:"/etc/goodgate/kubeconfig" help:"File with the API's address and the credentials; empty uses the service account of goodgate's Pod."`
 	Context    string   `yaml:"context" default:"" opt:"public" example:"production" help:"Context of kubeconfig; empty means its current one."`
 	Wait       Duration `yaml:"wait" default:"1m" min:"10s" max:"30m" help:"Duration of a watch; it also bounds how long a dead connection goes unnoticed."`
-	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"For one answer."`
+	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer."`
 }
 
 // Entry parses one entry of a pool's upstreams, and returns a pool with this entry and
