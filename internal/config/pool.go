@@ -107,7 +107,7 @@ type TLS struct {
 // Health is the active check of every upstream of a pool.
 type Health struct {
 	From         string   `yaml:"from" default:"" opt:"public" example:"app" help:"Name of another pool, whose checks count here too. Each upstream takes the verdict of that pool's upstream with the same address, or else with the same host. This pool then makes no checks of its own."`
-	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check. When absent, it is http if path is given, else alive. With alive, any answer to OPTIONS * passes."`
+	Type         string   `yaml:"type" enum:"http|alive|tcp|grpc|none" help:"Kind of check. When absent, it is http if path is given, tcp if steps is given, else alive. With alive, any answer to OPTIONS * passes."`
 	Path         string   `yaml:"path" default:"/" format:"requestpath" help:"Path and query of the http check."`
 	Method       string   `yaml:"method" default:"GET" enum:"GET|HEAD|OPTIONS|POST" help:"Method of the http check."`
 	Host         string   `yaml:"host" default:"" format:"dnsname" example:"app.example.com" help:"Host header of the http check; empty sends the upstream's."`
