@@ -19,6 +19,8 @@ type home struct {
 	path string   // for messages: pools.NAME.upstreams[N].weight
 }
 
+func (h home) name() string { return h.keys[len(h.keys)-1] }
+
 // homes are all keys of a configuration.
 var homes = sync.OnceValue(func() (all []home) {
 	var walk func(t reflect.Type, keys []string, path string)
@@ -101,12 +103,15 @@ func (m mapping) rank(h home) (rank [3]int, ok bool) {
 	return [3]int{2, up, down}, up == 1 || down == 1 || up == n && k == 2
 }
 
-// find returns the most likely homes of a key in this mapping; none if there are more than three.
+// find returns the most likely homes of a key in this mapping; none if there are more than three. Of a name that more
+// than three sections have, a home deep in another section is no better than any other.
 func (m mapping) find(name string) (best []home, rank [3]int) {
+	all := 0
 	for _, h := range homes() {
-		if h.keys[len(h.keys)-1] != name {
+		if h.name() != name {
 			continue
 		}
+		all++
 		r, ok := m.rank(h)
 		switch order := slices.Compare(r[:], rank[:]); {
 		case !ok || best != nil && order > 0:
@@ -116,7 +121,7 @@ func (m mapping) find(name string) (best []home, rank [3]int) {
 			best, rank = []home{h}, r
 		}
 	}
-	if len(best) > 3 {
+	if len(best) > 3 || all > 3 && rank[0] == 2 && rank[2] > 2 {
 		return nil, rank
 	}
 	return best, rank
@@ -129,15 +134,15 @@ func (m mapping) findSimilar(word string) (best []home) {
 	}
 	most, least := 1+len(word)/9, [4]int{}
 	for _, h := range homes() {
-		name := h.keys[len(h.keys)-1]
-		d := similar.Distance(fold(word), name)
-		if d > most {
-			continue
-		}
-		found, rank := m.find(name)
-		order := [4]int{d, rank[0], rank[1], rank[2]}
-		if found != nil && (best == nil || slices.Compare(order[:], least[:]) < 0) {
-			best, least = found, order
+		switch d := similar.Distance(fold(word), h.name()); {
+		case d == 0:
+			return nil // it is a key, but of no place near this one
+		case d <= most:
+			found, rank := m.find(h.name())
+			order := [4]int{d, rank[0], rank[1], rank[2]}
+			if found != nil && (best == nil || slices.Compare(order[:], least[:]) < 0) {
+				best, least = found, order
+			}
 		}
 	}
 	return best

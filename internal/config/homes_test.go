@@ -38,6 +38,9 @@ func TestMisplacedKeys(t *testing.T) {
 		// Far away in another section: no suggestion is better than a wrong one.
 		{inRoute, "limits: {rates: [{rate: 5}]}", "rate: unknown key (did you mean requests?)"},
 		{inRoute, "limits: {rates: [{requests: 5, exponent: 5}]}", "exponent: unknown key; known here: name, on,"},
+		{inPool, "hash: {name: x}", "name: unknown key; known here: on, load"},
+		{inRoute, "rewrite_path: {regexp: a, to: /b, key: x}", "key: unknown key; known here: regexp, to"},
+		{"", "zone: {peers: [{zone: a, count: 1, hsts: x}]}", "hsts: unknown key; known here: zone, count"},
 		{inPool, "timeouts: {kid: x}", "kid: unknown key; known here: dial,"},
 		// Misspelt as well, or in another style.
 		{"", "helth: {}", "helth: unknown key (did you mean pools.NAME.health, or defaults.health for all pools?)"},
