@@ -143,7 +143,7 @@ func (a *advisor) health(path string, h Health) {
 		return
 	}
 	if h.Timeout > h.Interval {
-		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout the interval at most",
+		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout at most the interval",
 			formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
 	if h.FastInterval > h.Interval {

@@ -73,7 +73,7 @@ func TestErrors(t *testing.T) {
 	route := func(text string) string { return minimal + "routes: [{pool: app, " + text + "}]" }
 	f(route(`match: {path_regexp: "a(?!b)"}`), `g.yaml:5:43: routes[0].match.path_regexp: found "a(?!b)": not a valid RE2 regular expression: invalid or unsupported Perl syntax: "(?!"`)
 	f(route(`rewrite_path: {regexp: "(", to: x}`), `g.yaml:5:45: routes[0].rewrite_path.regexp: found "(": not a valid RE2 regular expression: missing closing ): "("`,
-		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path starts with /`)
+		`g.yaml:5:54: routes[0].rewrite_path.to: found "x": a path must start with /`)
 	f(route(`response_rewrites: {location: [{from: "", to: "a\nb"}, {from: x}]}`), `g.yaml:5:60: routes[0].response_rewrites.location[0].from: found "": empty: write the text to replace`,
 		`g.yaml:5:68: routes[0].response_rewrites.location[0].to: found "a\nb": a header value must not have line breaks or control characters`,
 		`g.yaml:5:77: routes[0].response_rewrites.location[1]: to is missing: write to: /`)

@@ -21,7 +21,7 @@ func plainPath(s string) bool {
 func matchPath(s string) (string, error) {
 	switch {
 	case !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "*"):
-		return "", errors.New("a path starts with /")
+		return "", errors.New("a path must start with /")
 	case strings.ContainsAny(s, "?#"):
 		return "", errors.New("a path has no query or fragment here: use match.query")
 	case !plainPath("/" + s):
@@ -78,7 +78,7 @@ func rewriteTarget(s string) (string, error) {
 		inQuery = inQuery || strings.Contains(p.Plain, "?")
 	}
 	if !strings.HasPrefix(s, "/") {
-		return "", errors.New("a path starts with /")
+		return "", errors.New("a path must start with /")
 	}
 	if len(s) > maxRegexp {
 		return "", fmt.Errorf("has %d bytes: the limit is %d", len(s), maxRegexp)
@@ -115,7 +115,7 @@ func redirectTarget(s string) (string, error) {
 	case strings.ContainsAny(plain, "{}"):
 		return "", errors.New("a brace that belongs to no variable: write %7B or %7D")
 	case strings.HasPrefix(plain, "//"):
-		return "", errors.New("a path starts with a single /")
+		return "", errors.New("a path must start with a single /")
 	case strings.HasPrefix(plain, "/"):
 		return s, nil
 	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":

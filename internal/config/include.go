@@ -65,7 +65,7 @@ func (k kept) read(name string) ([]byte, error) {
 	if i := slices.IndexFunc(k, func(f File) bool { return f.Name == name }); i >= 0 {
 		return k[i].Text, nil
 	}
-	return nil, fmt.Errorf("%s is not kept with this version", name)
+	return nil, fmt.Errorf("there is no copy of %s with this version", name)
 }
 
 // readRegular returns the content of a file, of a file larger than limit one byte more. It does not wait for pipes.

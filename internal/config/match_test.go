@@ -11,7 +11,7 @@ func TestConditions(t *testing.T) {
 	for match, want := range map[string]string{
 		`path: "/a/*/b"`:                        "",
 		`path: "*.png"`:                         "",
-		`path: "a/*"`:                           `path: found "a/*": a path starts with /`,
+		`path: "a/*"`:                           `path: found "a/*": a path must start with /`,
 		`path: "/a/**"`:                         `path: found "/a/**": write one *`,
 		`path: "*"`:                             `path: found "*": leave path out`,
 		`path: "*?x"`:                           `path: found "*?x": a path has no query`,

@@ -20,7 +20,7 @@ func TestTransformErrors(t *testing.T) {
 		`rewrite_path: {regexp: "^/", to: "/{1}"}`:                             `rewrite_path.to: has {1}: the expression of the route`,
 		`rewrite_path: {regexp: "^/", to: "/a b"}`:                             `rewrite_path.to: found "/a b": the new path must not have #, spaces`,
 		`rewrite_path: {regexp: "^/", to: "/a#b"}`:                             `rewrite_path.to: found "/a#(hidden)": the new path must not have #, spaces`,
-		`rewrite_path: {regexp: "^/", to: "{path}"}`:                           `rewrite_path.to: found "{path}": a path starts with /`,
+		`rewrite_path: {regexp: "^/", to: "{path}"}`:                           `rewrite_path.to: found "{path}": a path must start with /`,
 		`request_query: {set: {a: "{host}"}, add: {b: x}, remove: c}`:          "",
 		`request_query: {set: {a: "{upstream}"}}`:                              `request_query.set.a: {upstream} has no value at this point`,
 		`request_query: {add: {a: "{hst}"}}`:                                   `request_query.add.a: unknown variable {hst}`,

@@ -212,7 +212,7 @@ func (v *validator) pool(path string, p Pool) {
 		v.errorf(path+".tls", "cert and key go together: set both, or neither")
 	}
 	if p.Retry.Statuses.overlaps(100, 399) {
-		v.errorf(path+".retry.statuses", "found a status below 400: those are not failures")
+		v.errorf(path+".retry.statuses", "statuses below 400 are not failures")
 	}
 	v.health(path+".health", p.Health)
 	v.healthFrom(path+".health", strings.TrimPrefix(path, "pools."), p.Health)
