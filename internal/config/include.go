@@ -22,7 +22,7 @@ const (
 // contain their effect.
 type writing struct {
 	Include  []string `yaml:"include" opt:"single,public" example:"conf.d/*.yaml" help:"More files of this configuration: names or patterns with *, ? and [a-z], from the folder of the file that includes them. Their listeners, routes and pools follow those of the including file, in the order of the file names. Every other key may be in one file only."`
-	Defaults Pool     `yaml:"defaults" help:"Settings for all pools: every key of a pool. A pool's own value takes precedence; lists, headers and fallback count as one value."`
+	Defaults Pool     `yaml:"defaults" help:"Settings for all pools: every key of a pool. A pool's own value takes precedence; its own list, headers or fallback replaces the default as a whole."`
 }
 
 // library provides the files of a configuration.

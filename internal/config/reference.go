@@ -22,7 +22,7 @@ pools:
 This page has every key. ` + "`goodgate schema --markdown`" + ` prints it. [config.example.yaml](../config.example.yaml) shows the same keys as a file,
 and ` + "`goodgate check FILE`" + ` checks yours.
 
-- A key that you leave out has its default. A dash means that there is none.
+- A key that you leave out has its default. A dash means that it has none.
 - The name of a table is the path to its keys. ` + "`pools.health`" + ` is ` + "`health`" + ` of each pool, ` + "`listeners.tls`" + ` is ` + "`tls`" + ` of each listener.
 - **Durations** have a unit: ` + "`500ms`, `2s`, `1m30s`" + `. **Sizes** do too: ` + "`64KiB`" + ` is 65536 bytes, ` + "`64kB`" + ` is 64000. **Ratios** are ` + "`20%` or `0.2`" + `.
 - Values may contain ` + "`${NAME}` or `${NAME:-default}`" + ` from the environment, and ` + "`${file:PATH}`" + `, the content of a file without the line break at
@@ -44,7 +44,7 @@ func Reference() []byte {
 
 // writeParts writes the keys that are not decoded with the others.
 func writeParts(b *strings.Builder) {
-	b.WriteString("## Parts\n\nThese keys say how the file is written.\n\n| key | meaning | values | example |\n|---|---|---|---|\n")
+	b.WriteString("## Parts\n\nThese keys are about the file itself.\n\n| key | meaning | values | example |\n|---|---|---|---|\n")
 	for _, f := range fieldsOf(reflect.TypeFor[writing]()) {
 		values := "keys of [pools](#pools)"
 		if !f.isGroup() {
