@@ -88,10 +88,10 @@ func (u *Upstream) ObserveProbe(p Probe, t Thresholds) (flipped bool) {
 	return u.observe(p, t, func(before Health) Health { return u.probe.next(before, p, t) })
 }
 
-// ObserveVerdict adopts the verdict about another upstream, whose latest probe was p. It
-// reports whether the verdict about this upstream changed. The adopted verdict replaces
-// the count of probes in a row. After this upstream has refused the connection of a live
-// request, its verdict stays [Down] until a probe passes.
+// ObserveVerdict adopts the verdict about another upstream on the same host, after its
+// probe p. It reports whether the verdict about this upstream changed. The adopted verdict
+// replaces this upstream's own count of probes in a row. After this upstream has refused
+// the connection of a live request, its verdict stays [Down] until a probe passes.
 func (u *Upstream) ObserveVerdict(other Health, p Probe, t Thresholds) (flipped bool) {
 	return u.observe(p, t, func(before Health) Health {
 		if other == Up && p != Passed && before == Down {

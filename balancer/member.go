@@ -178,8 +178,8 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 }
 
-// Sending marks a request whose body is still being sent, or a stream. A missing answer
-// to such a request is no evidence against the upstream. Call it before Report.
+// Sending marks the request as a stream, or as one whose body is still being sent. Then a
+// missing answer is no evidence against the upstream. Call it before Report.
 func (l *Lease) Sending() {
 	if u := l.upstream; u != nil && !l.sending && !l.reported {
 		l.sending = true

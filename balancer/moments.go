@@ -32,8 +32,8 @@ func (m *moments) flip(now time.Time) {
 	m.n++
 }
 
-// Since returns when the upstream's availability last changed, or when it joined its pool
-// if it never has. It is safe for concurrent use.
+// Since returns when the upstream's availability last changed. If it has never changed,
+// Since returns when the upstream joined its pool. It is safe for concurrent use.
 func (u *Upstream) Since() time.Time {
 	m := &u.moments
 	m.mu.Lock()

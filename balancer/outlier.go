@@ -27,8 +27,8 @@ import (
 type OutlierOptions struct {
 	Enabled      bool
 	MinRequests  int           // smallest number of requests within ten seconds, both of the member and of the others; below 1 counts as 1
-	FailureRatio float64       // smallest share of failures, beyond chance; 0 = this rule is off
-	SlowFactor   float64       // smallest ratio to the others' response time, beyond chance; 0 = this rule is off
+	FailureRatio float64       // smallest share of failures that makes a member an outlier, after a margin for chance; 0 = this rule is off
+	SlowFactor   float64       // smallest ratio to the others' response time that makes a member slow, after a margin for chance; 0 = this rule is off
 	SlowBy       time.Duration // smallest difference to the others' response time, required in addition to SlowFactor
 }
 
@@ -267,6 +267,6 @@ const (
 type Finding struct {
 	Kind        FindingKind
 	Upstream    *Upstream // nil for Alike
-	Over        bool      // the finding has ended; always false for FailsMore: the states of the breaker show when that ends
+	Over        bool      // the finding has ended; always false for FailsMore, whose end shows in the state of the breaker
 	Own, Others float64
 }

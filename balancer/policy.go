@@ -6,8 +6,8 @@ import (
 )
 
 // Policy picks a member for one attempt. Pick returns nil if no untried member is
-// available. It allocates nothing, and costs about the same for ten members as for ten
-// thousand.
+// available. Pick must be safe for concurrent use. The built-in policies allocate nothing,
+// and cost about the same for ten members as for ten thousand.
 //
 // A policy works on a fixed list of members. Their verdicts may change between two picks.
 // So a policy builds its tables over all members, and picks another member when the first

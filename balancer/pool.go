@@ -60,7 +60,7 @@ type Change struct {
 	Upstream  *Upstream
 	Available bool
 	Left      int  // available members in the pool after the change
-	Early     bool // its breaker admits a trial before its open time ends, because the pool has no other upstream
+	Early     bool // the upstream's breaker is half-open before its open time has ended, because the pool has no other upstream
 }
 
 // Policies returns the sorted names of the built-in policies.
@@ -142,9 +142,9 @@ func (p *Pool) Name() string { return p.opts.Load().Name }
 // Policy returns the name of the pool's policy.
 func (p *Pool) Policy() string { return p.opts.Load().Policy }
 
-// ComparesSpeeds reports whether outlier detection compares the speeds of the members:
-// [OutlierOptions] are enabled with a SlowFactor. Then the members should be equally fast
-// by design. ComparesSpeeds is safe for concurrent use.
+// ComparesSpeeds reports whether the options of the pool say that its members should be
+// equally fast: [OutlierOptions] are enabled with a SlowFactor. The policy does not
+// matter. ComparesSpeeds is safe for concurrent use.
 func (p *Pool) ComparesSpeeds() bool {
 	o := &p.opts.Load().Outlier
 	return o.Enabled && o.SlowFactor > 0

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// MaxRest is the longest rest of an upstream.
+// MaxRest is the upper limit of [Upstream.Rest].
 const MaxRest = 10 * time.Minute
 
 // rest is the timer of an upstream's rest.

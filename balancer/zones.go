@@ -17,8 +17,8 @@ import (
 // zone has: see Peers.
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
-	Load  float64        // bound of a member's load, as a multiple of its load if all members shared evenly; below 1 = 1.2
-	Min   int            // smallest tier, in members, that uses zones; below 1 = 6
+	Load  float64        // bound of a member's load, as a multiple of its load if all members shared evenly; a value below 1 counts as 1.2
+	Min   int            // smallest tier, in members, that uses zones; a value below 1 counts as 6
 	Peers map[string]int // number of the fleet's processes in each zone, this one included; nil = from [Pool.SetPeers]
 }
 
@@ -48,8 +48,8 @@ func (s ZoneState) String() string {
 type ZoneReport struct {
 	State ZoneState // of the first tier
 	Own   string
-	Meant float64 // target share of the first tier's requests that stay in the own zone
-	Kept  uint64  // picks of members in the own zone, while the state was [ZonesOn]
+	Meant float64 // target share of the first tier's requests that stay in this zone
+	Kept  uint64  // picks of members in this zone, while the state was [ZonesOn]
 	Left  uint64  // picks of members in other zones, while the state was [ZonesOn]
 }
 

@@ -34,16 +34,15 @@ type Alive struct {
 
 // NewAlive returns a [Prober] that asks a question which every HTTP server can answer
 // without its application: OPTIONS * (RFC 9110, section 9.3.7). Any reaction is a sign of
-// life: a byte of any answer, or the end of the connection. Over HTTP/2 the answer must
-// be to the question, because libraries send SETTINGS by themselves while the application
-// hangs. A stopped or hanging process does not react, although its kernel accepts
-// connections.
+// life: a byte of any answer, or the end of the connection. Over HTTP/2 only an answer to
+// the question counts: a library may send SETTINGS while the application hangs. A stopped
+// or hanging process does not react, although its kernel accepts connections.
 //
-// The probe fails if the connection or TLS handshake fails, and on silence. Silence
-// counts only if the upstream has answered the question since it last refused a
-// connection, and has answered no live request during the probe. Otherwise the probe
-// passes, as a probe of [TCP] does. Only a [Checker] remembers earlier answers: for Probe
-// alone, no upstream is silent.
+// The probe fails if the connection or TLS handshake fails, and on silence. Silence counts
+// only if the upstream has answered the question since it last refused a connection, and
+// has answered no live request during the probe. Otherwise the probe passes, as a probe of
+// [TCP] does. Only a [Checker] remembers earlier answers, so without one silence never
+// counts.
 func NewAlive(o AliveOptions) *Alive {
 	var protos []string
 	switch {

@@ -13,7 +13,7 @@ import (
 
 // Cause returns the reason with which a live request would have failed in place of the
 // probe, and the status of an unexpected answer, 0 without one. The reason is None if the
-// probe passed or could not be made, and if only the probe finds the answer wrong.
+// probe passed or could not be made, or if a live request would have accepted the answer.
 func Cause(err error) (why reason.Reason, status int) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason, e.Status

@@ -22,16 +22,17 @@ type Options struct {
 
 	// Elsewhere reports whether other processes also probe the upstream and report to
 	// [Checker.Heard], so that this process makes few probes. It must be fast. It runs
-	// with a lock held. nil = none do.
+	// with a lock held. nil = no other process does.
 	Elsewhere func(*balancer.Upstream) bool
 
-	// Needed reports whether the upstream's probes count elsewhere too, so that they go on
-	// while the upstream is switched off or terminating. It must be fast. It runs with a
-	// lock held. nil = never.
+	// Needed reports whether somebody else uses the results of the upstream's probes. Then
+	// the probes continue while the upstream is switched off or terminating. It must be
+	// fast. It runs with a lock held. nil = never.
 	Needed func(*balancer.Upstream) bool
 
-	// Met gets every probe, like Report, but before its result counts: so a handler of a
-	// changed verdict knows the reason. The event has no Verdict yet. nil = no call.
+	// Met gets every probe, as Report does, but before its result changes the verdict. So
+	// a function that learns of the change can know the cause. The event has no Verdict
+	// yet. nil = no call.
 	Met func(Event)
 	// Report gets every probe, on the goroutine that made it and without a lock held. The
 	// upstream's next probe waits for it. nil = no call.
@@ -50,9 +51,7 @@ type Event struct {
 
 // Checker probes a set of upstreams. Each has its own schedule:
 //
-//   - The first probe of an upstream starts at once, for all of a set in parallel, at
-//     most MaxParallel at a time. Only that bound paces a large set: answered probes take
-//     about a millisecond.
+//   - The first probes of a set start at once, up to MaxParallel in parallel.
 //   - Then it probes every Interval, varied by Jitter. The first wait is a random part of
 //     Interval, so that the probes of a set spread evenly.
 //   - While the verdict is Checking or Draining, or the last result disagrees with it, it
@@ -64,8 +63,8 @@ type Event struct {
 //   - After a nudge ([balancer.Upstream.Nudged]), for example if live traffic cannot
 //     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval)
 //     after the start of the previous probe.
-//   - It does not probe an upstream that is switched off by an operator or terminating,
-//     unless Options.Needed. It notices the end of that within FastInterval.
+//   - It does not probe an upstream that is terminating or that an operator has switched
+//     off, unless Options.Needed is true. Afterwards it resumes within FastInterval.
 //
 // A slow probe does not stretch its interval. But at least half an interval passes
 // between the end of a probe and the start of the next.

@@ -10,8 +10,8 @@ import (
 )
 
 // DefaultOptions returns the options of the health check that a pool without settings has
-// in goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
-// concurrent use: a copy may be changed and used for other checkers.
+// in goodgate's configuration file: any answer passes ([NewAlive]). The Prober is safe for
+// concurrent use, so several checkers may share the options, or changed copies of them.
 func DefaultOptions() Options {
 	return Options{
 		Prober:       NewAlive(AliveOptions{}),

@@ -12,9 +12,9 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// Prober makes one probe. Probe returns nil if it passed. An [*Error] has the result; any
-// other error is Silent if it is a timeout, no result at all if it is [ErrNotProbed], and
-// otherwise Wrong. Probe must return soon after ctx ends. The checker calls it for many
+// Prober makes one probe. Probe returns nil if it passed. An [*Error] has the result.
+// [ErrNotProbed] stands for no result. Any other error means Silent if it is a timeout,
+// and else Wrong. Probe must return soon after ctx ends. The checker calls it for many
 // upstreams at the same time.
 type Prober interface {
 	Probe(ctx context.Context, u *balancer.Upstream) error
@@ -24,7 +24,7 @@ type Prober interface {
 type Error struct {
 	Result balancer.Probe // Wrong, Silent, Refused or Drains; the zero value counts as Wrong
 	// Reason is the reason with which a live request would have failed in place of the
-	// probe; None if only a probe finds the answer wrong.
+	// probe; None if a live request would have accepted the answer.
 	Reason reason.Reason
 	Status int // status of the answer if it was unexpected; 0 = something else failed
 	Err    error
@@ -35,7 +35,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // ErrNotProbed means that this process could not make a probe, for example because it had
 // no file descriptor left. That proves nothing about the upstream, so it never changes a
-// verdict. Otherwise a gate short of descriptors would take down all its upstreams.
+// verdict. Otherwise all upstreams would be down when goodgate is short of descriptors.
 var ErrNotProbed = errors.New("probe could not be made")
 
 // Result returns the result that a [Prober]'s error stands for.

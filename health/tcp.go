@@ -19,8 +19,8 @@ import (
 // accepts connections for a hanging program. [NewAlive] finds out whether the process
 // answers.
 //
-// It closes the connection in the ordinary way. Servers that speak first (mail,
-// databases) log a reset, or count it as an attack.
+// It closes the connection without a reset: servers that speak first (mail, databases) log
+// a reset, or count it as an attack.
 type TCP struct {
 	TLS     *tls.Config // settings for upstreams with TLS; nil = the zero value; an empty ServerName = the upstream's
 	Preface []byte      // bytes to send first on each connection, before TLS; nil = none

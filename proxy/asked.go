@@ -32,7 +32,7 @@ type Asked struct {
 	Took     time.Duration
 	Outcome  AskedOutcome
 	Err      error     // with AskedFailed
-	Attempts []Attempt // requests to the service, their times since its start; none for a cached answer
+	Attempts []Attempt // requests to the service, with After since the start of the client's request; none for a cached answer
 }
 
 // end notes the outcome. A client that left before it is not counted as a failure of the

@@ -28,9 +28,9 @@ type CacheState struct {
 	Hits                              bool  // the cache is on: fresh responses answer requests; otherwise kept responses only replace errors
 	Bytes, MaxSize                    int64 // used, and the limit
 	Resources                         int
-	Fresh, Stale, Revalidated, Missed int64 // requests by the source of their answer; Stale = within stale-while-revalidate
+	Fresh, Stale, Revalidated, Missed int64 // requests by the source of their answer; Stale = a stale response, while the proxy fetches a new one (stale-while-revalidate)
 	IfError                           int64 // requests that got an older response instead of an error
-	Coalesced                         int64 // the part of Fresh and Stale that waited for another request
+	Coalesced                         int64 // requests in Fresh and Stale that waited for another request to fetch the response
 	Stored, Evicted, Purged           int64
 }
 

@@ -10,7 +10,7 @@ import (
 // RouteCache sets how a route uses the responses that its pool keeps. With the zero
 // value, the pool's options and the responses decide.
 type RouteCache struct {
-	Off   bool       // keep no responses of this route, and ask an upstream before answering with a kept one
+	Off   bool       // keep no responses of this route, and ask an upstream for every request
 	Rules CacheRules // for the kept responses
 	// IgnoreQuery are query parameters that do not affect the answer, for example
 	// utm_source. A name with * at its end stands for all names that begin with it. "*"

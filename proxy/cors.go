@@ -16,9 +16,9 @@ type CORS struct {
 	// Origins are exact origins (https://app.example.com), patterns for all names below
 	// one (https://*.example.com), or "*" for all.
 	Origins     []string
-	Methods     []string      // besides GET, HEAD and POST; "*" = the requested one
-	Headers     []string      // that pages may send; "*" = the requested ones
-	Expose      []string      // that pages may read
+	Methods     []string      // besides GET, HEAD and POST; "*" = the one that the page asks for
+	Headers     []string      // request fields that pages may send; "*" = those that the page asks for
+	Expose      []string      // response fields that pages may read
 	Credentials bool          // allow cookies and other credentials; not with the origin "*"
 	MaxAge      time.Duration // how long browsers keep the answer to a preflight; 0 = their default
 }

@@ -10,7 +10,7 @@ import (
 
 // DefaultPoolOptions returns the default options of a pool in goodgate's configuration file:
 // retries within a budget, hedges on evidence, a hold while no upstream is available, a
-// queue, and limits on every wait. Each call returns a new value, which may be changed.
+// queue, and limits on every wait. Each call returns a new value that the caller may change.
 func DefaultPoolOptions() PoolOptions {
 	return PoolOptions{
 		Tunnel: Tunnel{
@@ -57,9 +57,9 @@ func DefaultPoolOptions() PoolOptions {
 	}
 }
 
-// DefaultOptions returns the default options of the configuration file, without routes:
-// which proxies' fields to trust, the Via field, and limits on clients. Each call returns a
-// new value, which may be changed.
+// DefaultOptions returns the default options of the configuration file: the request fields
+// to trust or to remove, the Via field, and the limits on clients. It sets no routes, and
+// trusts no proxies. Each call returns a new value that the caller may change.
 func DefaultOptions() Options {
 	return Options{
 		TrustedHeaders: []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"},

@@ -119,7 +119,8 @@ var (
 	errPerTry   = errors.New("the try's deadline has passed")
 )
 
-// ErrShuttingDown is a cause for canceling a request's context. The request then ends with
-// [reason.ShuttingDown] instead of [reason.ClientGone]. Use it to cancel the context that
-// [http.Server.BaseContext] returns.
+// ErrShuttingDown is the cause to give when you cancel a request's context because the
+// server shuts down. The request then ends with [reason.ShuttingDown] instead of
+// [reason.ClientGone]. Use it to cancel the context that [http.Server.BaseContext]
+// returns.
 var ErrShuttingDown = errors.New("goodgate is shutting down")

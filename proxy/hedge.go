@@ -17,7 +17,7 @@ import (
 // value never hedges.
 type Hedge struct {
 	Quantile float64       // a request is late if its response header takes longer than this quantile of the pool's times, from 0 to 1; 0 = After decides
-	After    time.Duration // fixed time after which a request is late, without a Quantile; 0 = never
+	After    time.Duration // if Quantile is 0: fixed time after which a request is late; 0 = never
 	MinDelay time.Duration // shortest time before a hedge; 0 = 1 ms
 	Budget   float64       // largest share of requests that may get a hedge that does not help; 0 = no hedges at all
 	// OnEvidence requires evidence against the upstream, besides one late request.

@@ -67,8 +67,7 @@ func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
 // Priority orders requests in a queue.
 type Priority = limits.Priority
 
-// The priorities. The zero value is the highest, so that a request without a priority
-// waits for no other.
+// The priorities. The zero value, High, comes first in the queue.
 const (
 	High   = limits.High
 	Normal = limits.Normal

@@ -18,8 +18,9 @@ const (
 	FromCookie
 )
 
-// Pattern is a condition on a request's values with a name. One value that meets Prefix
-// and Regexp is enough. A request without a value does not match, unless Absent is set.
+// Pattern is a condition on the values of a header, parameter or cookie. One value that
+// meets Prefix and Regexp is enough. A request without a value does not match, unless
+// Absent is set.
 type Pattern struct {
 	Of     Source
 	Name   string

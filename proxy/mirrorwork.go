@@ -44,9 +44,9 @@ type Dropped string
 
 // The reasons.
 const (
-	DroppedRate   Dropped = "rate"   // too many in a second
-	DroppedBusy   Dropped = "busy"   // too many in flight
-	DroppedMemory Dropped = "memory" // they would hold too much memory
+	DroppedRate   Dropped = "rate"   // more requests in a second than MirrorLimits.PerSecond
+	DroppedBusy   Dropped = "busy"   // too many mirrored requests in flight
+	DroppedMemory Dropped = "memory" // the requests in flight hold too much memory
 	DroppedBody   Dropped = "body"   // the body is too large, or was not kept
 )
 

@@ -10,7 +10,8 @@ import (
 
 var pageName = regexp.MustCompile(`^([45][0-9]{2}|[45]xx)\.(html|json|txt)$`)
 
-// IsPageName reports whether a file has the name of an error page: 404.html, 5xx.json.
+// IsPageName reports whether name is that of a file with an error page, such as 404.html
+// or 5xx.json.
 func IsPageName(name string) bool { return pageName.MatchString(name) }
 
 // WithFiles returns pages that use files, in the formats html, json and txt. The file for

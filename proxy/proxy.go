@@ -28,9 +28,9 @@ type Options struct {
 	// DropHeaders are further request fields that the proxy removes, except those in
 	// TrustedHeaders. nil means [DefaultDropHeaders].
 	DropHeaders []string
-	// Decisive are fields whose values decide what happens to a request, besides those in
-	// the conditions of routes. The proxy removes every other spelling of them: with
-	// X-User in the list, x_user does not reach an upstream.
+	// Decisive are more fields whose values decide what happens to a request. Fields in
+	// the conditions of routes count anyway. The proxy removes every other spelling of all
+	// these fields: with X-User in the list, x_user does not reach an upstream.
 	Decisive []string
 	Via      string // pseudonym in the Via header; empty = no Via
 	Pages    *Pages // error pages; nil = built in
@@ -60,7 +60,7 @@ type Options struct {
 type Listener struct {
 	Name      string        // conditions of routes refer to it
 	BodyIdle  time.Duration // limit between two parts of the request's body; 0 = no limit
-	BodyRate  int64         // minimum average rate of a request body of known length, in bytes a second; it applies once the proxy has waited for BodyIdle in total; 0 = no minimum
+	BodyRate  int64         // minimum average rate of a request body of known length, in bytes a second; it applies once the waits for parts of the body add up to BodyIdle; 0 = no minimum
 	WriteIdle time.Duration // limit until the client takes the next part of the response; 0 = no limit
 	Limits    *Limits       // the requests that may pass; nil = all
 

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// RateKey returns the key that a rate counts a request by. 0 = none: the rate does not
-// apply.
+// RateKey returns the key under which a rate counts a request. 0 means that the rate does
+// not apply to the request.
 type RateKey func(r *Request, client netip.Addr) uint64
 
 // RateByClient counts by the client's address, and for IPv6 by its first v6 bits. One
@@ -55,8 +55,8 @@ func keyOf(seed maphash.Seed, value string) uint64 {
 	return max(maphash.String(seed, value), 1)
 }
 
-// RateHash is a hash that is equal in several processes, for rates that they share: see
-// [Rate.Share].
+// RateHash is a hash function for the keys of a rate that several processes share. All of
+// them must use the same function: see [Rate.Share].
 type RateHash func(text []byte) uint64
 
 // Client is [RateByClient] with this hash.

@@ -42,12 +42,12 @@ type Record struct {
 	Err      error         // details of Reason, or nil
 	Reason   reason.Reason
 	Absorbed reason.Means  // the means that hid a failure from the client
-	Hidden   reason.Reason // the hidden failure; None if Absorbed is ByNothing, or if a hedge only answered sooner
+	Hidden   reason.Reason // the failure that Absorbed hid; None if nothing was hidden, for example because a hedge was only faster
 	Cache    CacheUse
 	Faults   FaultKinds // the injected faults that the request met
 	SavedBy  string     // the setting or repair that would have hidden the failure; empty when none is known
 	Fallback string     // the fallback pool that received the request; empty = none
-	Asked    *Asked     // what access.forward asked its service; nil = nothing
+	Asked    *Asked     // how [ForwardAuth] asked its service; nil = not asked
 	Attempts []Attempt
 	Omitted  int // number of attempts that are not in Attempts
 

@@ -16,7 +16,7 @@ type CookieFlags struct {
 	SameSite string // Strict, Lax or None; "-" removes it; empty = unchanged
 }
 
-// Flag is a change of a flag.
+// Flag is what to do with a flag of a cookie.
 type Flag int
 
 const (

@@ -40,8 +40,8 @@ func (x *exchange) follow() {
 	}
 }
 
-// Span returns the request's own span and whether it is recorded; zero without a trace,
-// and if the trace is not [Spanned].
+// Span returns the request's own span, and whether it is recorded. Without a trace, or if
+// the trace is not [Spanned], both are zero.
 func (r *Record) Span() (id SpanID, recorded bool) {
 	if r.fields == nil {
 		return SpanID{}, false

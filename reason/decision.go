@@ -51,8 +51,8 @@ func Decisions() []Decision {
 	return all
 }
 
-// Unretried returns why goodgate does not retry a failure that is no upstream's fault. It
-// returns [Retried] for a failure that is.
+// Unretried returns why goodgate does not retry a failure. It returns [Retried] if the
+// failure is the fault of an upstream.
 func (r Reason) Unretried() Decision {
 	switch {
 	case r.Fault() == FaultUpstream:

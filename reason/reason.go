@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// Reason is why a request got no upstream's answer, or a bad one. The same word is the
-// value in the log, the label of the metric, the details of the Proxy-Status header and
-// the heading in the documentation.
+// Reason is why a request got no answer from an upstream, or a bad one. The same word is
+// the value in the log, the label of the metric, the details of the Proxy-Status header
+// and the heading in the documentation.
 type Reason uint8
 
 const (
@@ -196,21 +196,23 @@ func (r Reason) RetryAfter() bool { return rows[r].retryAfter }
 // no token of the retry budget.
 func (r Reason) Free() bool { return rows[r].free }
 
-// Failure returns the kind of the failure, 0 if no other upstream could answer for it.
+// Failure returns the kind of the failure, 0 if another upstream could not have answered
+// instead.
 func (r Reason) Failure() Failures { return rows[r].failure }
 
 // GRPC returns the gRPC status that a client gets. It is the status that the client would
 // derive from the HTTP status
-// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), unless
-// there is a more exact one.
+// (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md), unless a
+// more exact one exists.
 func (r Reason) GRPC() int { return cmp.Or(rows[r].grpc, grpcUnavailable) }
 
-// HiddenBy returns the means that hides a failed attempt when another one is answered.
+// HiddenBy returns the means by which goodgate hid a failed attempt, if another attempt
+// got an answer.
 func (r Reason) HiddenBy() Means { return cmp.Or(rows[r].hiddenBy, ByRetry) }
 
-// GatewayError reports whether a client that gets this reason sees a gateway error:
-// status 502, 503 or 504, or an answer that breaks off. An answer that the operator has
-// ordered is no error.
+// GatewayError reports whether a client that gets this reason sees a gateway error: status
+// 502, 503 or 504, or an answer that breaks off. An answer that the operator has ordered,
+// for example of a pool in maintenance, is not an error.
 func (r Reason) GatewayError() bool {
 	row := rows[r]
 	return !row.ordered && row.status >= 502 && row.status <= 504 || r == UpstreamStatus

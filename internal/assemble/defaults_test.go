@@ -65,16 +65,16 @@ func DefaultOptions(name string) Options {`, b, `Name: name,`),
 		"proxy/defaults.go": source(t, "proxy", `
 // DefaultPoolOptions returns the default options of a pool in goodgate's configuration file:
 // retries within a budget, hedges on evidence, a hold while no upstream is available, a
-// queue, and limits on every wait. Each call returns a new value, which may be changed.
+// queue, and limits on every wait. Each call returns a new value that the caller may change.
 func DefaultPoolOptions() PoolOptions {`, pool, "") + function(t, "proxy", `
-// DefaultOptions returns the default options of the configuration file, without routes:
-// which proxies' fields to trust, the Via field, and limits on clients. Each call returns a
-// new value, which may be changed.
+// DefaultOptions returns the default options of the configuration file: the request fields
+// to trust or to remove, the Via field, and the limits on clients. It sets no routes, and
+// trusts no proxies. Each call returns a new value that the caller may change.
 func DefaultOptions() Options {`, o, "") + server(t),
 		"health/defaults.go": source(t, "health", `
 // DefaultOptions returns the options of the health check that a pool without settings has
-// in goodgate's configuration file: any answer passes ([NewAlive]). Probers are safe for
-// concurrent use: a copy may be changed and used for other checkers.
+// in goodgate's configuration file: any answer passes ([NewAlive]). The Prober is safe for
+// concurrent use, so several checkers may share the options, or changed copies of them.
 func DefaultOptions() Options {`, h, "Prober: NewAlive(AliveOptions{}),"),
 	} {
 		name := filepath.Join("..", "..", file)

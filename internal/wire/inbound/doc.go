@@ -20,7 +20,7 @@
 // The files, in the order of a connection's life:
 //
 //	server.go, handoff.go            accept it; pass HTTP/2 on
-//	conn.go, tls.go                  its life; its handshake
+//	conn.go, tls.go                  serve the connection; TLS handshake
 //	wait.go, ready.go                wait for a request, and for the rest of one
 //	head.go, target.go, framing.go   parse its head
 //	serve.go, room.go, body.go       serve it; its memory; its body

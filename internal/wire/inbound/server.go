@@ -21,7 +21,8 @@ import (
 // Options configure a [Server].
 type Options struct {
 	// Serve serves requests. Do not use w, r or the request's context after Serve has
-	// returned: the next request reuses their memory. Three things stay valid: a context
+	// returned: the next request reuses their memory. After a call of w's AwaitBody, that
+	// is when the function given to it has returned. Three things stay valid: a context
 	// whose Done was called, everything that r.HTTP returns, and a request with a body.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
