@@ -72,7 +72,7 @@ misses a bound, so that a CI job can fail on it.`,
 	f := cmd.Flags()
 	b.rate = 100
 	f.VarP(number[float64]{&b.rate, leastRate, mostRate, asFloat}, "rate", "r", "requests a second")
-	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "raise the rate linearly to this one at the end; 0 = keep the rate")
+	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "raise the rate linearly, up to this rate at the end; 0 = keep the rate")
 	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "duration of the run; with --knee, of each rate")
 	f.BoolVar(&b.knee, "knee", false, "start at --rate, and find the highest rate with a p99 below --p99 and no failure")
 	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "highest p99 that --knee accepts")

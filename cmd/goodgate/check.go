@@ -33,8 +33,8 @@ pages, lists of upstreams. The files that goodgate writes (log, ACME) must be
 writable, so run check as the user of the service. check changes nothing and
 binds no address. It looks up the names of upstreams, for two seconds at most.
 
-check prints to standard output: for each finding a line that begins with "error:"
-or "warning:", then the line of the file; at the end the verdict. -o json prints
+check prints its findings to standard output. A finding begins with "error:" or
+"warning:", and the line of the file follows. The verdict comes last. -o json prints
 one object instead.
 
 Exit codes: 0 the file is good, 2 it is not, 3 an upstream did not answer its

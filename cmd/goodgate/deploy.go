@@ -34,8 +34,8 @@ func newDeploy() *cobra.Command {
 		Long: `Replace the upstreams of a pool with new ones. goodgate adds the new upstreams to
 the pool, waits for their health checks, and sends them a growing share of the
 requests, at first only requests that it can retry. It compares them with the old
-upstreams over the same time. If the new ones fail more, refuse more or are
-slower with statistical certainty, goodgate rolls back; the command prints why,
+upstreams over the same time. If the new ones fail more, refuse more (4xx) or are
+slower with statistical certainty, goodgate rolls back. Then the command prints why,
 and ends with exit code 5. After the last step the old upstreams stay for
 --watch-for, finish their requests and leave the pool. Then you can stop them.
 

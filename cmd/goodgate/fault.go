@@ -37,8 +37,8 @@ func newFault() *cobra.Command {
 		Short: "Inject faults into a route to test its clients; show them and end them",
 		Long: `Show the injected faults that requests can meet, inject one into a route, or end
 those that operators injected. A route has one fault of each kind; a new one replaces
-it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end, and when goodgate
-restarts. Faults count against no upstream.`,
+it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end,
+and when goodgate restarts. Faults do not count against upstreams.`,
 		Example: `  goodgate fault
   goodgate fault shop --delay 300ms --share 5% --for 30m
   goodgate fault shop --abort 503 --header X-Fault=abort

@@ -108,7 +108,7 @@ func newWhy() *cobra.Command {
 		Use:   "why REQUEST-ID",
 		Short: "Explain what happened to a recent failed request",
 		Long: `Explain a recent failed request: each attempt, and which setting would have saved the
-request. That includes failures that goodgate hid from the client. Find the ID in
+request. It also explains a failure that goodgate hid from the client. Find the ID in
 the response's X-Request-Id, on the error page or in the log.`,
 		Example:           "  goodgate why 583e5a978404ce2497750a9444c37ba4",
 		Args:              cobra.ExactArgs(1),

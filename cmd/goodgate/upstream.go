@@ -65,8 +65,8 @@ looks up a host name as it does for the configuration, and adds all its addresse
 	})
 	t.flags(c)
 	c.Flags().Var(number[int]{&entry.Weight, 1, 1000, strconv.Atoi}, "weight", "share of the load, relative to the others (default 1)")
-	c.Flags().Var(number[int]{&entry.Tier, 0, 9, strconv.Atoi}, "tier", "use this upstream when the lower tiers have too few available (default 0)")
-	c.Flags().Var(number[int]{&entry.MaxInFlight, 0, 1_000_000, strconv.Atoi}, "max-in-flight", "most requests in flight to it (default 0, no limit)")
+	c.Flags().Var(number[int]{&entry.Tier, 0, 9, strconv.Atoi}, "tier", "failover tier: used when the lower tiers have too few available upstreams (default 0)")
+	c.Flags().Var(number[int]{&entry.MaxInFlight, 0, 1_000_000, strconv.Atoi}, "max-in-flight", "highest number of requests in flight to the upstream (default 0, no limit)")
 	return c
 }
 
