@@ -21,5 +21,5 @@ func TestBenchOutput(t *testing.T) {
 	wantCommand(t, 2, "--for 0s: must be above 0", "bench", "http://"+address, "--for", "0s")
 	wantCommand(t, 1, "all 10 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "100ms")
 	wantCommand(t, 1, "all 20 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "200ms", "--knee")
-	wantCommand(t, 2, "is no result of goodgate bench", "bench", "compare", file, file)
+	wantCommand(t, 2, "is not a result of goodgate bench", "bench", "compare", file, file)
 }

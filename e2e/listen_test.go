@@ -16,7 +16,7 @@ func TestPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	wantCommand(t, 1, fmt.Sprintf("listeners[0]: %s is in use by e2e.test (pid %d)", ln.Addr(), os.Getpid()),
+	wantCommand(t, 1, fmt.Sprintf("--listen: %s is in use by e2e.test (pid %d)", ln.Addr(), os.Getpid()),
 		"run", "--listen", ln.Addr().String(), "--to", "http://127.0.0.1:3000")
 }
 

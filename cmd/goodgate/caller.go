@@ -167,7 +167,7 @@ func noToken(c admin.Client) error {
 	if c.Token != "" {
 		wants = "rejects the token"
 	}
-	return fmt.Errorf("%s %s: set GOODGATE_TOKEN, or name the configuration file with the token by --config", c.Address, wants)
+	return fmt.Errorf("%s %s: set GOODGATE_TOKEN to the admin token, or give the configuration file with --config", c.Address, wants)
 }
 
 // print prints an answer: unchanged as JSON, or decoded into what text prints.

@@ -3,10 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -181,10 +184,22 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 		}
 	})
 	if err != nil {
-		return &exitError{exitFailed, err}
+		return &exitError{exitFailed, from.asFlags(err)}
 	}
 	log.Info("ended")
 	return nil
+}
+
+var listenersKey = regexp.MustCompile(`\blisteners\[\d+\]: `)
+
+// asFlags makes an error name the flags in place of the keys of a file, if there is no
+// file.
+func (f *runFlags) asFlags(err error) error {
+	if f.file != "" {
+		return err
+	}
+	text := listenersKey.ReplaceAllString(err.Error(), "--listen: ")
+	return errors.New(strings.ReplaceAll(text, "admin.address: ", "--admin: "))
 }
 
 // counts returns the metrics. They count nothing without an admin listener.

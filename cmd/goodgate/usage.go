@@ -82,16 +82,43 @@ func nameOf(c *cobra.Command) string {
 
 // badArguments compares the arguments with the usage line.
 func badArguments(c *cobra.Command, args []string) error {
-	wanted := strings.Fields(c.Use)[1:]
+	all, needed := argumentsOf(c.Use)
 	switch {
-	case len(wanted) == 0:
+	case len(all) == 0:
 		return wrong(c, "%s takes no argument: unexpected %q", nameOf(c), args[0])
-	case len(args) < len(wanted):
-		return wrong(c, "%s needs the argument %s", nameOf(c), strings.Join(wanted[len(args):], " and "))
-	case len(args) > len(wanted):
-		return wrong(c, "%s takes only the argument %s: unexpected %q", nameOf(c), strings.Join(wanted, " and "), args[len(wanted)])
+	case len(args) < len(needed):
+		return wrong(c, "%s needs the %s", nameOf(c), arguments(needed[len(args):]))
+	case len(args) > len(all):
+		return wrong(c, "%s takes only the %s: unexpected %q", nameOf(c), arguments(all), args[len(all)])
 	}
-	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(wanted, " and "), args)
+	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(all, " and "), args)
+}
+
+// argumentsOf returns the names of the arguments in a usage line, in order, and those
+// among them that must not be left out.
+func argumentsOf(use string) (all, needed []string) {
+	_, rest, _ := strings.Cut(use, " ")
+	rest, _, _ = strings.Cut(rest, " --") // flags
+	for rest != "" {
+		word, after, _ := strings.Cut(rest, " ")
+		optional := rest[0] == '['
+		if optional {
+			word, after, _ = strings.Cut(rest[1:], "]")
+		}
+		word = strings.ReplaceAll(strings.TrimSuffix(word, "..."), " | ", " or ")
+		if all = append(all, word); !optional {
+			needed = append(needed, word)
+		}
+		rest = strings.TrimSpace(after)
+	}
+	return all, needed
+}
+
+func arguments(names []string) string {
+	if len(names) == 1 {
+		return "argument " + names[0]
+	}
+	return "arguments " + strings.Join(names, " and ")
 }
 
 // badFlag describes the mistake in a flag.

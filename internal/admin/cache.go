@@ -154,7 +154,7 @@ func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
 	case err != nil || text == "":
 		return s, errors.New("expected a URL such as https://example.com/a, or a path such as /a")
 	case u.Host == "" && !strings.HasPrefix(text, "/"):
-		return s, errors.New("expected https://host/path, or a path that begins with a slash")
+		return s, fmt.Errorf("found %q: expected https://host/path, or a path that begins with a slash", text)
 	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
 		return s, errors.New("expected http or https")
 	case prefix && (u.RawQuery != "" || u.ForceQuery):

@@ -258,9 +258,9 @@ func (s *Server) hasRoute(name string) bool {
 func (s *Server) noRoute(name string) string {
 	routes := s.routes()
 	if len(routes) == 0 {
-		return fmt.Sprintf("no route %q: none is configured", name)
+		return fmt.Sprintf("there is no route %q: none is configured", name)
 	}
-	return fmt.Sprintf("no route %q%s There are: %s", name, meant(similar.Nearest(name, routes)), listed(routes))
+	return fmt.Sprintf("there is no route %q%s The routes are %s", name, meant(similar.Nearest(name, routes)), listed(routes))
 }
 
 // faultTrouble reports the injected faults that requests can meet.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -14,9 +15,6 @@ type Mirror struct {
 	Share float64 `json:"share"` // of 1
 	proxy.MirrorReport
 }
-
-// errNoMirror is the answer for a route without a mirror.
-const errNoMirror = "no route of this name has a mirror"
 
 func (s *Server) mirrorEndpoints() []Endpoint {
 	return []Endpoint{
@@ -38,9 +36,10 @@ func (s *Server) allMirrors(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) oneMirror(w http.ResponseWriter, r *http.Request) {
 	list := s.mirrors()
-	i := slices.IndexFunc(list, func(m Mirror) bool { return m.Route == r.PathValue("route") })
+	route := r.PathValue("route")
+	i := slices.IndexFunc(list, func(m Mirror) bool { return m.Route == route })
 	if i < 0 {
-		refuse(w, 404, errNoMirror)
+		refuse(w, 404, fmt.Sprintf("there is no mirror of route %q", route))
 		return
 	}
 	reply(w, 200, list[i])

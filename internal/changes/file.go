@@ -15,7 +15,7 @@ import (
 )
 
 // ErrMemoryOnly means that a book has no file.
-var ErrMemoryOnly = errors.New("state.file is not set, and there is no STATE_DIRECTORY: changes last until goodgate ends")
+var ErrMemoryOnly = errors.New("neither state.file nor STATE_DIRECTORY is set")
 
 var (
 	errNotWritten = errors.New("it has not been written yet")

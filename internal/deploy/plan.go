@@ -108,13 +108,13 @@ func checkSteps(steps []float64) error {
 	before := 0.0
 	for _, s := range steps {
 		if !(s > before && s <= 100) {
-			return wrong("steps: %v must rise from above 0 to 100 percent", steps)
+			return wrong("steps: found %v: a step must be above %v and at most 100 percent", s, before)
 		}
 		before = s
 	}
 	switch {
 	case before != 100:
-		return wrong("steps: the last of %v must be 100", steps)
+		return wrong("steps: found %v: the last step must be 100 percent", before)
 	case len(steps) > maxSteps:
 		return wrong("steps: %d, the limit is %d", len(steps), maxSteps)
 	}

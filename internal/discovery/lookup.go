@@ -83,8 +83,10 @@ func (l *Lookup) askOnce(ctx context.Context) ([]Target, time.Duration, error) {
 	defer cancel()
 	targets, ttl, err := l.ask(ctx)
 	switch {
-	case err != nil:
+	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("resolving %s (dns timeout %v): %w", l.name, l.options.Timeout, err)
+	case err != nil:
+		err = fmt.Errorf("resolving %s: %w", l.name, err)
 	case len(targets) == 0:
 		err = fmt.Errorf("resolving %s: the answer has no addresses", l.name)
 	}

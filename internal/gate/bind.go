@@ -129,6 +129,9 @@ func (e *bindError) why() string {
 	if dns, ok := errors.AsType[*net.DNSError](e.err); ok {
 		return "the name cannot be looked up: " + dns.Err
 	}
+	if _, ok := errors.AsType[*net.AddrError](e.err); ok {
+		return "expected host:port"
+	}
 	return innermost(e.err)
 }
 

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -148,7 +149,11 @@ func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, 
 	if q.Listener != "" {
 		address, ok := c.ListenerAddress(q.Listener)
 		if !ok {
-			return config.Listener{}, fmt.Errorf("there is no listener %q", q.Listener)
+			var known []string
+			for _, l := range c.Listeners {
+				known = append(known, cmp.Or(l.Name, l.Address))
+			}
+			return config.Listener{}, fmt.Errorf("there is no listener %q. The listeners are %s", q.Listener, strings.Join(known, ", "))
 		}
 		return c.Listeners[slices.IndexFunc(c.Listeners, func(l config.Listener) bool { return l.Address == address })], nil
 	}

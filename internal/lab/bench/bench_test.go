@@ -168,21 +168,21 @@ func TestThresholds(t *testing.T) {
 		}
 	}
 	f("p99<51ms", "<nil>")
-	f("p99<50ms", "threshold p99<50ms: measured 50.00ms")
+	f("p99<50ms", "--fail-if-not p99<50ms: measured 50.00ms")
 	f("max < 1s", "<nil>")
 	f("failed<0.2%", "<nil>")
-	f("failed<0.1%", "threshold failed<0.1%: measured 0.100%")
+	f("failed<0.1%", "--fail-if-not failed<0.1%: measured 0.100%")
 	f("rate>99", "<nil>")
-	f("rate>100", "threshold rate>100: measured 99.9")
+	f("rate>100", "--fail-if-not rate>100: measured 99.9")
 	r.Unanswered = 1
 	f("p99.9<1s", "<nil>")
-	f("max<1s", "threshold max<1s: 0.100% of the requests got no answer")
+	f("max<1s", "--fail-if-not max<1s: 0.100% of the requests got no answer")
 	r.Unanswered = 11
-	f("p99<1s", "threshold p99<1s: 1.100% of the requests got no answer")
+	f("p99<1s", "--fail-if-not p99<1s: 1.100% of the requests got no answer")
 	f("p90<1s", "<nil>")
-	f("p98<1s", `threshold "p98<1s": "p98" is not p50, p90, p99, p99.9, max, mean, failed or rate`)
-	f("p99<50", `threshold "p99<50": "50" is not a duration such as 50ms`)
-	f("p99=5ms", `threshold "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
+	f("p98<1s", `--fail-if-not "p98<1s": "p98" is not p50, p90, p99, p99.9, max, mean, failed or rate`)
+	f("p99<50", `--fail-if-not "p99<50": "50" is not a duration such as 50ms`)
+	f("p99=5ms", `--fail-if-not "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
 }
 
 // TestKnee searches the highest good rate of a server with a known capacity.

@@ -143,7 +143,7 @@ func TestReadOther(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Read(file); err == nil || !strings.Contains(err.Error(), "is no result of goodgate bench") {
+		if _, err := Read(file); err == nil || !strings.Contains(err.Error(), "is not a result of goodgate bench") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -135,7 +135,7 @@ func Read(file string) (*Result, error) {
 	}
 	r := new(Result)
 	if err := json.Unmarshal(data, r); err != nil || r.Target == "" || len(r.Seconds) == 0 {
-		return nil, fmt.Errorf("%s is no result of goodgate bench; bench URL --json FILE writes one", file)
+		return nil, fmt.Errorf("%s is not a result of goodgate bench: goodgate bench URL --json FILE writes one", file)
 	}
 	return r, nil
 }

@@ -40,11 +40,11 @@ func ParseThreshold(text string) (Threshold, error) {
 	t := Threshold{text: text}
 	i := strings.IndexAny(text, "<>")
 	if i < 0 {
-		return t, fmt.Errorf("threshold %q: expected such as p99<50ms, failed<0.1%% or rate>1000", text)
+		return t, fmt.Errorf("--fail-if-not %q: expected such as p99<50ms, failed<0.1%% or rate>1000", text)
 	}
 	m, ok := measures[strings.TrimSpace(text[:i])]
 	if !ok {
-		return t, fmt.Errorf("threshold %q: %q is not p50, p90, p99, p99.9, max, mean, failed or rate", text, text[:i])
+		return t, fmt.Errorf("--fail-if-not %q: %q is not p50, p90, p99, p99.9, max, mean, failed or rate", text, strings.TrimSpace(text[:i]))
 	}
 	t.value, t.above, t.miss = m.value, text[i] == '>', m.miss
 	bound := strings.TrimSpace(text[i+1:])
@@ -52,7 +52,7 @@ func ParseThreshold(text string) (Threshold, error) {
 	case "time":
 		d, err := time.ParseDuration(bound)
 		if err != nil {
-			return t, fmt.Errorf("threshold %q: %q is not a duration such as 50ms", text, bound)
+			return t, fmt.Errorf("--fail-if-not %q: %q is not a duration such as 50ms", text, bound)
 		}
 		t.bound = float64(d) / float64(time.Millisecond)
 		t.unit = func(v float64) string { return fmt.Sprintf("%.2fms", v) }
@@ -61,14 +61,14 @@ func ParseThreshold(text string) (Threshold, error) {
 		number, ok := strings.CutSuffix(bound, "%")
 		v, err := strconv.ParseFloat(number, 64)
 		if !ok || err != nil {
-			return t, fmt.Errorf("threshold %q: %q is not a share such as 0.1%%", text, bound)
+			return t, fmt.Errorf("--fail-if-not %q: %q is not a share such as 0.1%%", text, bound)
 		}
 		t.bound, t.unit = v, func(v float64) string { return fmt.Sprintf("%.3f%%", v) }
 		return t, nil
 	}
 	v, err := strconv.ParseFloat(bound, 64)
 	if err != nil {
-		return t, fmt.Errorf("threshold %q: %q is not a number", text, bound)
+		return t, fmt.Errorf("--fail-if-not %q: %q is not a number", text, bound)
 	}
 	t.bound, t.unit = v, func(v float64) string { return fmt.Sprintf("%.1f", v) }
 	return t, nil
@@ -78,11 +78,11 @@ func ParseThreshold(text string) (Threshold, error) {
 // counts as an infinitely slow one.
 func (t Threshold) Check(r *Result) error {
 	if missing := float64(r.Unanswered) / float64(max(r.Requests, 1)); missing > t.miss {
-		return fmt.Errorf("threshold %s: %.3f%% of the requests got no answer", t.text, 100*missing)
+		return fmt.Errorf("--fail-if-not %s: %.3f%% of the requests got no answer", t.text, 100*missing)
 	}
 	v := t.value(r)
 	if t.above && v > t.bound || !t.above && v < t.bound {
 		return nil
 	}
-	return fmt.Errorf("threshold %s: measured %s", t.text, t.unit(v))
+	return fmt.Errorf("--fail-if-not %s: measured %s", t.text, t.unit(v))
 }
