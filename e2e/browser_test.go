@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a real one, without a window.
+// browser is a real browser without a window.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -84,7 +84,7 @@ func act[T any](b *browser, a chromedp.Action[T]) T {
 	return v
 }
 
-// call does what there is no action for.
+// call sends a command of the DevTools protocol, for which chromedp has no action.
 func call[P, R any](b *browser, c cdp.Command[P, R], params P) {
 	b.t.Helper()
 	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -98,7 +98,7 @@ func (b *browser) run(steps ...chromedp.Action[chromedp.Void]) {
 	act(b, chromedp.Steps(steps...))
 }
 
-// text returns what an element shows.
+// text returns the text that an element shows.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	return act(b, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector)))

@@ -25,7 +25,7 @@ type changing struct {
 	process  *process
 }
 
-// newChanging starts none yet.
+// newChanging writes the configuration, and starts no process yet.
 func newChanging(t *testing.T) *changing {
 	t.Helper()
 	c := &changing{t: t, dir: t.TempDir(), listen: freeAddress(t)}
@@ -41,7 +41,7 @@ func (c *changing) configure(entries string) {
 		c.listen, c.dir, entries))
 }
 
-// start starts a process by a shell that runs before first.
+// start starts goodgate from a shell, which first runs the command in before.
 func (c *changing) start(before string) {
 	c.t.Helper()
 	c.process = startProcess(c.t, "goodgate", nil, "sh", "-c", fmt.Sprintf("cd %s; %s exec %s run -c goodgate.yaml", c.dir, before, built.goodgate))
@@ -139,7 +139,7 @@ func TestChangesSurviveRestart(t *testing.T) {
 	}
 }
 
-// A file in trouble keeps no goodgate from starting, and no upstream from being drained.
+// goodgate starts with a broken state file, and an operator can drain an upstream.
 func TestStateFileErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, before string }{

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// revoking are configurations that ask clients for certificates, by lists of revoked ones.
+// revoking are configurations that require client certificates and name revocation lists.
 var revoking = map[string]string{
 	"revoked.conf": `events {}
 http {
@@ -46,8 +46,8 @@ backend b
 `,
 }
 
-// TestConvertRevoked: a client with a good certificate is served alike, and one with a revoked
-// one, or without any, by neither.
+// TestConvertRevoked: both proxies serve a client with a good certificate. Neither serves
+// a client with a revoked one, or with none.
 func TestConvertRevoked(t *testing.T) {
 	t.Parallel()
 	for name, text := range revoking {
@@ -83,7 +83,7 @@ func TestConvertRevoked(t *testing.T) {
 	}
 }
 
-// served is what a client with a certificate gets; nginx refuses by an answer.
+// served returns the answer to a client with these certificates. nginx refuses with a 400.
 func (v *styled) served(certs []tls.Certificate) string {
 	v.Helper()
 	conn, err := tls.Dial("tcp", v.secure, &tls.Config{InsecureSkipVerify: true, Certificates: certs})

@@ -276,9 +276,9 @@ type style struct {
 	times int // each request; 0 = once. Then the answers are compared without their order
 }
 
-// TestConvertStyles sends the same requests through the original and through
-// goodgate with the converted configuration: the status, who answers, what that one
-// saw, and where its answer leads are the same.
+// TestConvertStyles sends the same requests through the original and through goodgate with
+// the converted configuration. The status, the answering server, the request that it saw,
+// and its redirect are the same.
 func TestConvertStyles(t *testing.T) {
 	t.Parallel()
 	for _, c := range append(styles, otherStyles...) {
@@ -452,8 +452,8 @@ func (v *styled) over(conn net.Conn, method, host, path, header string) string {
 		h.Values("Set-Cookie"), h.Get("X-Frame-Options"), h.Get("X-Powered-By"), map[bool]string{true: h.Get("Content-Type")}[a.StatusCode == 200], text)
 }
 
-// TestConvertRefuses: as long as something that protects would be lost, nothing is
-// written, and each line is named.
+// TestConvertRefuses: convert writes nothing while a protecting directive would be lost,
+// and names each such line.
 func TestConvertRefuses(t *testing.T) {
 	t.Parallel()
 	file := writeFile(t, t.TempDir(), "nginx.conf", `events {}

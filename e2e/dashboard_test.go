@@ -349,8 +349,8 @@ func pathEscape(s string) string {
 	return strings.NewReplacer("%", "%25", "<", "%3C", ">", "%3E", "/", "%2F", "?", "%3F", "#", "%23", `"`, "%22", " ", "%20").Replace(s)
 }
 
-// reach presses Tab until the focus has gone round, and wants it to have been on
-// every control.
+// reach presses Tab until the focus is back at its start, and checks that every control
+// had it.
 func (b *browser) reach(screen string) {
 	b.t.Helper()
 	const all = `[...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")].filter((e) => e.checkVisibility())`
@@ -364,8 +364,8 @@ func (b *browser) reach(screen string) {
 	b.t.Errorf("%s: Tab does not reach %s", screen, act(b, chromedp.Evaluate[string]("[...missed].map((e) => e.outerHTML.slice(0, 80)).join('\\n')")))
 }
 
-// plantFaults runs a goodgate under load in front of what fails, and returns
-// where its dashboard is.
+// plantFaults runs goodgate under load in front of failing upstreams, and returns the
+// address of its dashboard.
 func plantFaults(t *testing.T) (address string) {
 	answer := func(after time.Duration, status int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -81,7 +81,7 @@ func (s *stand) deploy(t *testing.T, flags ...string) (code int, out string) {
 	return 0, text.String()
 }
 
-// needAll leaves out what takes long, unless everything is to run.
+// needAll skips a slow test, unless GOODGATE_LONG is set.
 func needAll(t *testing.T) {
 	t.Helper()
 	if os.Getenv("GOODGATE_LONG") == "" {
@@ -223,7 +223,7 @@ func TestDeployKilled(t *testing.T) {
 	s.finish()
 }
 
-// TestDeployInterrupted: Ctrl-C goes back.
+// TestDeployInterrupted: Ctrl-C rolls back.
 func TestDeployInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "node")
@@ -270,7 +270,7 @@ func TestDeployInPlace(t *testing.T) {
 	s.finish()
 }
 
-// TestDocsDeploy: what docs/deploy.md has a stranger do.
+// TestDocsDeploy: the steps in docs/deploy.md work.
 func TestDocsDeploy(t *testing.T) {
 	t.Parallel()
 	x := openExample(t, "deploy.md", "app.js", "goodgate.yaml")

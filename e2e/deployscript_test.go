@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestDeployScript: the example for CI systems deploys a version, and says why one
-// that does not start goes back, by curl alone.
+// TestDeployScript: the example for CI systems needs only curl. It deploys a version, and
+// prints the reason when a version does not start and is rolled back.
 func TestDeployScript(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"curl", "sh"} {

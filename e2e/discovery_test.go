@@ -140,7 +140,7 @@ pools:
 	g.finish()
 }
 
-// A name that cannot be looked up is named as the reason.
+// The reason names a host name that cannot be looked up.
 func TestNameUnknown(t *testing.T) {
 	t.Parallel()
 	dns := startNameServer(t, "")

@@ -9,8 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/proxylog"
 )
 
-// TestDoctorCaddySuggests: Caddy takes the lines that are suggested for what its log
-// says.
+// TestDoctorCaddySuggests: Caddy accepts the lines that the doctor suggests for its log.
 func TestDoctorCaddySuggests(t *testing.T) {
 	t.Parallel()
 	caddy, err := exec.CommandContext(t.Context(), "go", "-C", "proxies", "tool", "-n", "caddy").Output()

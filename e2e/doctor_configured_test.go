@@ -324,7 +324,7 @@ require("https").createServer({key:pem,cert:pem},(q,r)=>r.end("fine")).listen(+p
 	}, "tls_to_plain_port", "proxy_pass http://"},
 }
 
-// passed is an http block with one location that passes requests on in another way
+// passed is an http block with one location that passes requests on by another protocol
 // than HTTP.
 func passed(directive string) string {
 	return "server {\n listen $LISTEN;\n location / {\n  " + directive + ";\n }\n}"
@@ -350,8 +350,8 @@ func (p *plant) http2Only() string {
 	return ln.Addr().String()
 }
 
-// container writes files as an image of nginx has them, and returns their folder.
-// Links in it are absolute, and the log is no file.
+// container writes files as an image of nginx has them, and returns their folder. Links in
+// it are absolute, and the log is not a regular file.
 func (p *plant) container(body string) string {
 	p.Helper()
 	root := p.path("root")

@@ -80,7 +80,7 @@ func TestDoctorEnds(t *testing.T) {
 	}
 }
 
-// silent runs what takes connections and never answers.
+// silent runs a server that accepts connections and never answers.
 func (p *plant) silent(begun func()) string {
 	return p.raw(func(c net.Conn) {
 		begun()
@@ -88,7 +88,8 @@ func (p *plant) silent(begun func()) string {
 	})
 }
 
-// TestDoctorWithoutTargets: with no upstream to look at there is no all-clear.
+// TestDoctorWithoutTargets: without an upstream to examine, the doctor does not say that
+// nothing is wrong.
 func TestDoctorWithoutTargets(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -106,8 +107,8 @@ func TestDoctorWithoutTargets(t *testing.T) {
 	}
 }
 
-// TestDoctorOfficialImage: the logs of nginx's images are no files. They are said to
-// be not known, wherever the doctor's own output goes.
+// TestDoctorOfficialImage: the logs of nginx's images are not regular files. The doctor
+// reports them as not known, wherever its own output goes.
 func TestDoctorOfficialImage(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)

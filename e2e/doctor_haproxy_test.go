@@ -54,8 +54,8 @@ var atHAProxy = []setup{
 	}, "socket_missing", "server one unix@"},
 }
 
-// TestDoctorHAProxySuggests: HAProxy takes the lines that are suggested for each of its
-// termination states and events.
+// TestDoctorHAProxySuggests: HAProxy accepts the lines that the doctor suggests for each
+// of its termination states and events.
 func TestDoctorHAProxySuggests(t *testing.T) {
 	t.Parallel()
 	need(t, "haproxy")

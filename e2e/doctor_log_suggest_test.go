@@ -10,8 +10,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 )
 
-// place is the block of a configuration that a directive belongs into; "" = it is
-// none of nginx's.
+// place is the block for a directive; "" = nginx has no such directive.
 func place(directive string) string {
 	switch name, _, _ := strings.Cut(directive, " "); name {
 	case "worker_rlimit_nofile":
@@ -28,8 +27,8 @@ func place(directive string) string {
 	return "location"
 }
 
-// configuredWith is a configuration with the lines of a suggestion where they belong;
-// ok is false when they are none of nginx's.
+// configuredWith is a configuration with the lines of a suggestion where they belong; ok
+// is false if nginx has no such directives.
 func configuredWith(directive string) (conf string, ok bool) {
 	in := map[string]string{}
 	for line := range strings.Lines(directive) {
@@ -46,7 +45,7 @@ func configuredWith(directive string) (conf string, ok bool) {
 		in["main"], in["events"], upstream, listen, in["location"]), ok
 }
 
-// TestDoctorLogSuggests: nginx takes the lines that are suggested for each of its
+// TestDoctorLogSuggests: nginx accepts the lines that the doctor suggests for each of its
 // messages, in every protocol.
 func TestDoctorLogSuggests(t *testing.T) {
 	t.Parallel()

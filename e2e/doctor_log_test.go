@@ -71,8 +71,8 @@ func TestDoctorLog(t *testing.T) {
 	f("JSON", refusedLine, 3, `"code": "connect_refused"`, "--json")
 }
 
-// TestDoctorLogNoFile: what could wait for ever is not opened, and a signal ends
-// the doctor in a read.
+// TestDoctorLogNoFile: the doctor opens nothing that could wait for ever, and a signal
+// ends it during a read.
 func TestDoctorLogNoFile(t *testing.T) {
 	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "fifo")

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// setup is a proxy with one thing wrong.
+// setup is a proxy with one fault.
 type setup struct {
 	name  string
 	build func(*plant) diagnosis

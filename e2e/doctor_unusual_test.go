@@ -172,14 +172,13 @@ var unusual = []setup{
 	}, "rate_limited", "raise the limit"},
 }
 
-// mutual runs an application that wants a certificate of its clients.
+// mutual runs an application that requires client certificates.
 func (p *plant) mutual() string {
 	cert := p.certificate("app.pem", "app.internal", time.Now().Add(1000*time.Hour))
 	return p.appOn(tls.NewListener(p.listen(), &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert}), fine)
 }
 
-// wantsPROXY runs an application that answers when connections begin with the PROXY
-// protocol, and else ends them.
+// wantsPROXY runs an application that closes connections without the PROXY protocol.
 func (p *plant) wantsPROXY() string {
 	ln := p.listen()
 	go func() {

@@ -107,8 +107,8 @@ func TestReplacedUnderKeptConnections(t *testing.T) {
 	wantAllAnswered(t, l.finish())
 }
 
-// untilClosed waits for the other side to close and returns how long after
-// since that was.
+// untilClosed waits for the other side to close, and returns the time from since until
+// then.
 func untilClosed(t *testing.T, c *conn, since time.Time) time.Duration {
 	t.Helper()
 	c.SetReadDeadline(time.Now().Add(bound))

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// etcd is a server that runs.
+// etcd is a running etcd server.
 type etcd struct {
 	*process
 	argv   []string
@@ -22,7 +22,7 @@ type etcd struct {
 	token  string // of a login; "" = none is needed
 }
 
-// startEtcd runs one in the clear.
+// startEtcd runs etcd without TLS.
 func startEtcd(t *testing.T) *etcd {
 	t.Helper()
 	return startEtcdAt(t, "http://"+freeAddress(t), http.DefaultClient)

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// secureEtcd is an etcd that wants client certificates, and a login: the user gate may read
-// /web/, the test is root.
+// secureEtcd is an etcd that requires client certificates and a login. The user gate may
+// read /web/. The test is root.
 type secureEtcd struct {
 	*etcd
 	dir string // ca.pem, client.pem, client.key, password
@@ -57,7 +57,7 @@ func (e *secureEtcd) allow() {
 		"permType": "READ", "key": []byte("/web/"), "range_end": []byte("/web0")}})
 }
 
-// forbid is the opposite.
+// forbid undoes allow.
 func (e *secureEtcd) forbid() {
 	e.t.Helper()
 	e.ask("/v3/auth/role/revoke", map[string]any{"role": "reader", "key": "/web/", "range_end": "/web0"})

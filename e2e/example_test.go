@@ -20,8 +20,8 @@ type example struct {
 	ports map[string]string // of the page, with the free ports that replace them
 }
 
-// openExample writes the files of a page into a folder, with free ports. The
-// page must have exactly those that are named.
+// openExample writes the files of a page into a folder, with free ports. The page must
+// show exactly the named files.
 func openExample(t *testing.T, page string, names ...string) *example {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", page))

@@ -41,8 +41,8 @@ func exchangeOn(t *testing.T, conn net.Conn, r *http.Request) string {
 	return fmt.Sprintf("%d location=%q frame=%q %s", a.StatusCode, location(r, a.Header.Get("Location")), a.Header.Get("X-Frame-Options"), body)
 }
 
-// location returns a redirect's target. On the same host it is the same with and
-// without the host.
+// location returns a redirect's target. A target on the same host is the same with and
+// without its host.
 func location(r *http.Request, to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Hostname() != r.Host || u.Scheme == "https" {

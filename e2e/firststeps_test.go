@@ -24,9 +24,8 @@ func (g *gate) adminOf(t *testing.T) string {
 	return address
 }
 
-// Without a file there is an operator's API as well, and a second goodgate on the
-// machine takes another address instead of failing. It stays where it is when the
-// program is replaced.
+// goodgate serves the admin API without a file, too. A second goodgate on the machine
+// takes another address instead of failing, and keeps it when the program is replaced.
 func TestFirstSteps(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")
@@ -63,8 +62,8 @@ func TestFirstSteps(t *testing.T) {
 	one.finish()
 }
 
-// The admin listener of a goodgate without a file: where one says, behind a token, or
-// not at all.
+// Without a file, --admin moves the admin listener or turns it off, and GOODGATE_TOKEN
+// protects it.
 func TestAdminFlag(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")

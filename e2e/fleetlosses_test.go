@@ -17,7 +17,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// long skips a test that takes its time.
+// long skips a slow test, unless GOODGATE_LONG is set.
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("GOODGATE_LONG") == "" {

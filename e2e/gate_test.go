@@ -54,8 +54,8 @@ func isPlain(line string) bool {
 	return strings.Contains(line, `"msg":"request"`) && strings.Contains(line, `"status":200`) && !strings.Contains(line, `"attempts"`)
 }
 
-// finish ends the gate by two signals, without the time it gives its clients,
-// and wants it to end well.
+// finish ends goodgate with two signals, so that it does not wait for its clients, and
+// checks that it exits with 0.
 func (g *gate) finish() {
 	g.t.Helper()
 	g.signal(os.Interrupt)

@@ -122,7 +122,7 @@ pools:
 			_, err = quiet.Recv()
 		}
 		stop()
-		// The server knows the deadline too. Its own word for it may come first.
+		// The server knows the deadline too, and its own error may arrive first.
 		own := status.Code(err) == codes.Canceled && status.Convert(err).Message() == "Stream has ended."
 		if status.Code(err) != codes.DeadlineExceeded && !own {
 			t.Errorf("deadline: got %v", err)

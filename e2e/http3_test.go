@@ -32,7 +32,7 @@ type http3Gate struct {
 	file string // its configuration
 }
 
-// startHTTP3 runs a goodgate with more of its listener and of the file.
+// startHTTP3 runs goodgate with more settings of its listener and of the file.
 func startHTTP3(t *testing.T, listener, rest string, env ...string) *http3Gate {
 	t.Helper()
 	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
@@ -61,7 +61,7 @@ listeners:
 ` + listener + "\n" + rest
 }
 
-// client returns a client that speaks HTTP/3 alone, by one connection.
+// client returns a client that speaks only HTTP/3, over one connection.
 func (g *http3Gate) client(certs ...tls.Certificate) *http.Client {
 	t := &http3.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: g.ca.Pool(), Certificates: certs},
@@ -71,7 +71,7 @@ func (g *http3Gate) client(certs ...tls.Certificate) *http.Client {
 	return &http.Client{Transport: t, Timeout: 30 * time.Second}
 }
 
-// tcp returns a client by TCP.
+// tcp returns a client that uses TCP.
 func (g *http3Gate) tcp(http2 bool) *http.Client {
 	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: g.ca.Pool()}, ForceAttemptHTTP2: http2}
 	g.t.Cleanup(t.CloseIdleConnections)
@@ -80,7 +80,7 @@ func (g *http3Gate) tcp(http2 bool) *http.Client {
 
 func (g *http3Gate) url(path string) string { return "https://" + g.address + path }
 
-// get answers a GET and its body.
+// get sends a GET, and returns the answer and its body.
 func (g *http3Gate) get(c *http.Client, path string) (*http.Response, string) {
 	g.t.Helper()
 	res, err := c.Get(g.url(path))
@@ -231,7 +231,7 @@ func TestHTTP3HidesDeadUpstream(t *testing.T) {
 	}
 }
 
-// A response that breaks off is seen to, by a stream that is reset.
+// The client notices a response that breaks off: its stream is reset.
 func TestHTTP3Truncated(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -274,7 +274,7 @@ pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)
 	waitFor(t, "the log to tell the version", func() bool { return strings.Contains(g.out.String(), `"GET / HTTP/3.0" 200`) })
 }
 
-// gated is an application whose answers wait for a word.
+// gated is an application whose answers wait until the test releases them.
 func gated(t *testing.T) (app *httptest.Server, begun, word chan bool) {
 	begun, word = make(chan bool, 1), make(chan bool)
 	app = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -434,8 +434,8 @@ func TestHTTP3Upgrade(t *testing.T) {
 	syscall.Kill(pid, syscall.SIGINT)
 }
 
-// Clients that stop to send, or to take, are not waited for without a bound, and
-// a body that is too large gets its answer.
+// goodgate does not wait for ever for clients that stop sending or reading, and answers a
+// body that is too large.
 func TestHTTP3SlowClients(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -495,8 +495,8 @@ function ask() {
 }
 </script>`
 
-// A real browser speaks HTTP/3 with goodgate, and comes back when a reload has
-// ended its connection.
+// A real browser speaks HTTP/3 with goodgate, and connects again after a reload has ended
+// its connection.
 func TestHTTP3Chromium(t *testing.T) {
 	t.Parallel()
 	chromium := need(t, "chromium")
@@ -524,7 +524,7 @@ func TestHTTP3Chromium(t *testing.T) {
 	b.waitText("#out", "160 answered by h3, failed:")
 }
 
-// A session is resumed, and no early data is taken, which could be replayed.
+// Clients resume sessions. goodgate accepts no early data, because it could be replayed.
 func TestHTTP3Resumes(t *testing.T) {
 	t.Parallel()
 	g := startHTTP3(t, "    http3: {enabled: true}", `pools: {app: {upstreams: ["${APP}"]}}`, "APP="+told(t).URL)

@@ -2,8 +2,8 @@
 // with a configuration file, a real nginx in front and real application
 // servers in Node, Python and Go behind it.
 //
-// The tests need nginx, node, python3, prometheus and chromium, and skip without; with
-// GOODGATE_E2E=all they fail instead.
+// A test that needs nginx, node, python3, prometheus or chromium is skipped if the program
+// is missing. With GOODGATE_E2E=all it fails instead.
 package e2e_test
 
 import (

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// fastCGI runs an application that is spoken to with FastCGI.
+// fastCGI runs an application that speaks FastCGI.
 func (p *plant) fastCGI(ln net.Listener) (address string) {
 	go fcgi.Serve(ln, http.HandlerFunc(fine))
 	return ln.Addr().String()
 }
 
-// gunicorn runs an application in Python, which never gets done with /slow.
+// gunicorn runs an application in Python that never finishes /slow.
 func (p *plant) gunicorn(timeout, bind string, more ...string) {
 	p.Helper()
 	writeFile(p.T, p.dir, "slow.py", `import time

@@ -263,8 +263,8 @@ func (p *plant) doctorGoodgate(pool string, args ...string) diagnosis {
 	return p.doctor(append([]string{"--config", file}, args...)...)
 }
 
-// certificate makes one for a name, issued by itself, and writes it to
-// NAME.pem with its key. It returns it for a server.
+// certificate makes a self-signed certificate for a name, writes it to NAME.pem with its
+// key, and returns it for a server.
 func (p *plant) certificate(file, name string, until time.Time) tls.Certificate {
 	p.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

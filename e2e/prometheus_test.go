@@ -26,8 +26,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// TestAlertRules runs what promtool knows to check: each alert fires when it
-// should and is quiet when it should.
+// TestAlertRules runs promtool's checks and tests: each alert fires when it should, and
+// only then.
 func TestAlertRules(t *testing.T) {
 	t.Parallel()
 	promtool := need(t, "promtool")
@@ -47,9 +47,9 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// TestPrometheus lets a real Prometheus collect from a goodgate under faults,
-// and wants every query of the dashboard and of the alerts, these without their
-// thresholds, to return numbers.
+// TestPrometheus lets a real Prometheus collect from a goodgate under faults, and checks
+// that all queries return numbers: those of the dashboard, and those of the alerts without
+// their thresholds.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	need(t, "prometheus")
@@ -170,7 +170,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// prometheus is a real one.
+// prometheus is a real Prometheus.
 type prometheus struct {
 	*process
 	address string

@@ -16,8 +16,8 @@ pools:
   app: {policy: first, upstreams: [%s], retry: {attempts: %d}}
 `
 
-// SIGHUP, and with --watch the mere change of the file, move the load to other
-// upstreams; a file that is wrong moves nothing.
+// SIGHUP moves the load to other upstreams. With --watch, a change of the file does so
+// too. A file with an error changes nothing.
 func TestReloadBySignalAndByWatch(t *testing.T) {
 	t.Parallel()
 	for _, watch := range []bool{false, true} {

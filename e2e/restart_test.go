@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// In turn, so that each gets its share, however fast it is.
+// round_robin gives each server its share, however fast the server is.
 const threeApps = `
 listeners: ["${LISTEN}"]
 trusted_proxies: [127.0.0.0/8]
@@ -150,7 +150,7 @@ func restartTheOnlyApp(t *testing.T, g *gate, a *app) {
 	}
 }
 
-// Two addresses of one application, over TCP and a unix socket: either may go.
+// An application has two addresses, over TCP and a unix socket. Either may fail.
 func TestSidecarWithTwoUpstreams(t *testing.T) {
 	t.Parallel()
 	tcp := startApp(t, "node", "tcp")

@@ -125,7 +125,7 @@ func TestHeaderEdits(t *testing.T) {
 	}
 }
 
-// A proxy in front that is trusted is believed, and added to.
+// goodgate believes a trusted proxy in front, and extends its fields.
 func TestTrustedProxy(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "main")

@@ -14,9 +14,10 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// rows are what docs/features.md says, by the beginning of the row, as curl sees it of goodgate in front of an
-// application in Node: the rows, the arguments, and what the answer has, or with a ! lacks.
-// V is 1 over HTTP/1.1, which the plain relay carries, and 2 over HTTP/2.
+// rows check rows of docs/features.md with curl, through goodgate, against an application
+// in Node. row is the beginning of the row, curl has the arguments, and want has the texts
+// that the answer contains, or with a ! lacks. V is 1 over HTTP/1.1, which the plain relay
+// carries, and 2 over HTTP/2.
 var rows = []struct {
 	row, curl string
 	want      []string
@@ -236,7 +237,7 @@ func (f *featured) ask(version, flag string) []string {
 	return answers[:len(rows)]
 }
 
-// logs looks at what was logged, in three formats.
+// logs checks the log, in three formats.
 func (f *featured) logs() {
 	f.t.Helper()
 	log := func(name string) string { return readFile(f.t, filepath.Join(f.dir, name)) }

@@ -41,8 +41,8 @@ func startSource(t *testing.T, entry string) (*gate, func() admin.Pool) {
 
 func appPort(a *app) string { return a.address[strings.LastIndexByte(a.address, ':')+1:] }
 
-// TestListOutage stops the server of a list under load, lets it answer with errors, and come
-// back with another list.
+// TestListOutage stops the server of a list under load, makes it answer with errors, and
+// then serves another list.
 func TestListOutage(t *testing.T) {
 	t.Parallel()
 	one, two := startApp(t, "go", "one"), startApp(t, "go", "two")

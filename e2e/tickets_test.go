@@ -12,8 +12,7 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// comesBack connects, sends a request, and reports whether a session that the
-// client knows went on.
+// comesBack connects, sends a request, and reports whether the client resumed a session.
 func comesBack(t *testing.T, address string, c *tls.Config) bool {
 	t.Helper()
 	conn, err := tls.Dial("tcp", address, c)
@@ -29,9 +28,9 @@ func comesBack(t *testing.T, address string, c *tls.Config) bool {
 	return conn.ConnectionState().DidResume
 }
 
-// Clients resume their sessions after a reload that replaces the listener and
-// after an upgrade, in both versions of TLS. One whose client_ca has changed
-// takes none from before.
+// Clients resume their sessions after a reload that replaces the listener and after an
+// upgrade, in both versions of TLS. A listener whose client_ca has changed resumes no
+// earlier session.
 func TestSessionsSurviveUpgradeAndReload(t *testing.T) {
 	t.Parallel()
 	a := startApp(t, "go", "a")

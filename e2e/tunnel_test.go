@@ -16,8 +16,8 @@ import (
 	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
-// startUpgrading is an application that upgrades every request. talk has the
-// connection then.
+// startUpgrading starts an application that upgrades every request, and then calls talk
+// with the connection.
 func startUpgrading(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader, path string)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -28,7 +28,7 @@ func startUpgrading(t *testing.T, talk func(c *net.TCPConn, r *bufio.Reader, pat
 	return "http://" + l.Addr().String()
 }
 
-// upgradeAll is startUpgrading on a listener that is there.
+// upgradeAll is startUpgrading on an existing listener.
 func upgradeAll(t *testing.T, l net.Listener, talk func(c *net.TCPConn, r *bufio.Reader, path string)) {
 	t.Cleanup(func() { l.Close() })
 	go func() {

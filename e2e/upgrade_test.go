@@ -13,7 +13,7 @@ import (
 
 var upgrades = flag.Int("upgrades", 5, "how often TestUpgradeUnderLoad replaces the program")
 
-// lastPID returns the process that the log says serves, once n have.
+// lastPID waits until n processes have logged that they serve, and returns the last one.
 func (g *gate) servingPID(n int) int {
 	g.t.Helper()
 	pid := 0

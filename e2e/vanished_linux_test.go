@@ -16,16 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// netspace is a network namespace, joined to another one by a wire.
+// netspace is a network namespace with a virtual cable to another one.
 type netspace struct {
 	t   *testing.T
 	pid string // whose network it is
 }
 
-// Addresses of the two ends, of the block for benchmarks (RFC 2544).
+// Addresses of the two ends, from the block for benchmarks (RFC 2544).
 const nearIP, farIP = "198.18.0.1", "198.18.0.2"
 
-// twoNetworks returns two that are joined.
+// twoNetworks returns two connected namespaces.
 func twoNetworks(t *testing.T) (near, far netspace) {
 	t.Helper()
 	unshare := need(t, "unshare")
@@ -54,7 +54,7 @@ func twoNetworks(t *testing.T) (near, far netspace) {
 	return near, far
 }
 
-// in is how a program is run there.
+// in returns the command that runs a program in the namespace.
 func (n netspace) in(argv ...string) []string {
 	return append([]string{"nsenter", "-t", n.pid, "-n"}, argv...)
 }
@@ -67,7 +67,7 @@ func (n netspace) ip(args ...string) {
 	}
 }
 
-// do runs f with sockets that belong there.
+// do runs f, whose sockets then belong to the namespace.
 func (n netspace) do(f func() error) {
 	n.t.Helper()
 	done := make(chan error)
@@ -88,8 +88,8 @@ func (n netspace) do(f func() error) {
 	}
 }
 
-// A peer that vanishes without a word, as behind a pulled cable, frees its tunnel
-// within the bound that is documented, whether anything was on its way or not.
+// When a peer vanishes silently, as behind a pulled cable, goodgate ends its tunnel within
+// the documented bound, whether or not bytes were in flight.
 func TestVanishedPeers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -132,8 +132,8 @@ func TestVanishedPeers(t *testing.T) {
 	}
 }
 
-// serveTalkative listens for upgrades: it says something again and again on
-// /busy, and nothing on /silent.
+// serveTalkative serves upgrades. It sends again and again on /busy, and nothing on
+// /silent.
 func serveTalkative(t *testing.T, address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -151,8 +151,7 @@ func serveTalkative(t *testing.T, address string) error {
 	return nil
 }
 
-// openTunnel opens one by which the client, too, says something again and again
-// on /busy.
+// openTunnel opens a tunnel. On /busy the client, too, sends again and again.
 func openTunnel(t *testing.T, address, path string) error {
 	c, err := dial(address)
 	if err != nil {
