@@ -80,7 +80,8 @@ func NewWeights(of []float64) *Weights {
 }
 
 // Set changes the weights. A side with weight 0 gets only requests whose client chose it
-// by an override.
+// by an override. But the first side always gets the requests of unidentified clients, and
+// all requests if every weight is 0.
 func (w *Weights) Set(of []float64) {
 	of = slices.Clone(of)
 	w.of.Store(&of)
@@ -150,7 +151,7 @@ func (s *Split) choose(x *exchange) int {
 		return 0
 	}
 	weights := s.Weights.Get()
-	i := s.of(key, weights, false)
+	i := max(s.of(key, weights, false), 0) // without any weight, the first side
 	c.Side = int32(i + 1)
 	if s.Spill && !s.Sides[i].Pool.hasAvailable() {
 		if other := s.of(key, weights, true); other >= 0 && other != i {
@@ -158,7 +159,7 @@ func (s *Split) choose(x *exchange) int {
 			return other
 		}
 	}
-	return max(i, 0)
+	return i
 }
 
 // of returns the side for a key: the one with the smallest draw from an exponential

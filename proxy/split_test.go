@@ -154,6 +154,12 @@ func TestSplitWithoutUpstreams(t *testing.T) {
 		r.Header.Set("User", "a")
 		check(t, "never to a side without weight", w.do(r).status, 503)
 	})
+	split(t, []float64{0, 0}, func(_ *setup, s *proxy.Split) { s.Spill = true }, func(t *testing.T, w *world, sp *proxy.Split) {
+		check(t, "without any weight to the first side", w.by("User", "a"), "v1")
+		if rec := w.record(); rec.Split.Side != 1 {
+			t.Errorf("the record has %+v", rec.Split)
+		}
+	})
 	split(t, []float64{0, 1}, func(_ *setup, s *proxy.Split) {
 		s.Sides[1].Fallback = &proxy.Fallback{Pool: s.Sides[0].Pool}
 	}, func(t *testing.T, w *world, sp *proxy.Split) {
