@@ -34,7 +34,7 @@ type waitlist struct {
 type WaitLimits struct {
 	Requests int           // largest number of requests in the queue
 	Body     int64         // largest sum of bytes of their buffered bodies; 0 = no bound
-	Long     time.Duration // the queue is last in, first out while it is more than half full, and while its oldest request has waited this long; 0 = only while more than half full
+	Long     time.Duration // the queue is last in, first out while it is more than half full, or while its oldest request has waited this long; 0 = only while more than half full
 }
 
 // A returning upstream must not get all waiting requests at once. The first releaseFirst

@@ -18,7 +18,7 @@ import (
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
 	Load  float64        // bound of a member's load, as a multiple of its load if all members shared evenly; a value below 1 counts as 1.2
-	Min   int            // smallest tier, in members, that uses zones; a value below 1 counts as 6
+	Min   int            // smallest number of members in a tier that uses zones; a value below 1 counts as 6
 	Peers map[string]int // number of the fleet's processes in each zone, this one included; nil = from [Pool.SetPeers]
 }
 

@@ -41,8 +41,8 @@ type Alive struct {
 // The probe fails if the connection or TLS handshake fails, and on silence. Silence counts
 // only if the upstream has answered the question since it last refused a connection, and
 // has answered no live request during the probe. Otherwise the probe passes, as a probe of
-// [TCP] does. Only a [Checker] remembers earlier answers, so without one silence never
-// counts.
+// [TCP] does. Only a [Checker] remembers earlier answers, so a probe without one never
+// counts silence.
 func NewAlive(o AliveOptions) *Alive {
 	var protos []string
 	switch {

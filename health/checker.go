@@ -61,8 +61,8 @@ type Event struct {
 //     than 1,000 upstreams the short intervals grow, up to Interval, so that they never
 //     make more than 10,000 probes a second.
 //   - After a nudge ([balancer.Upstream.Nudged]), for example if live traffic cannot
-//     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval)
-//     after the start of the previous probe.
+//     reach the upstream, it probes at once, but at least 50 ms (or half of FastInterval if
+//     that is less) after the start of the previous probe.
 //   - It does not probe an upstream that is terminating or that an operator has switched
 //     off, unless Options.Needed is true. Afterwards it resumes within FastInterval.
 //

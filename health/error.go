@@ -35,7 +35,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // ErrNotProbed means that this process could not make a probe, for example because it had
 // no file descriptor left. That proves nothing about the upstream, so it never changes a
-// verdict. Otherwise all upstreams would be down when goodgate is short of descriptors.
+// verdict. Otherwise a shortage of descriptors would take all upstreams down.
 var ErrNotProbed = errors.New("probe could not be made")
 
 // Result returns the result that a [Prober]'s error stands for.

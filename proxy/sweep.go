@@ -58,9 +58,9 @@ func isOver(u *balancer.Upstream, since *time.Time, now time.Time, bound time.Du
 	return now.Sub(*since) >= bound
 }
 
-// EndStreams ends all streams as their protocol specifies, and returns their number.
-// Clients see a complete response. A gRPC call gets the status UNAVAILABLE, so that the
-// client calls again.
+// EndStreams ends all event streams (text/event-stream) and gRPC calls as their protocol
+// specifies, and returns their number. Clients see a complete response. A gRPC call gets
+// the status UNAVAILABLE, so that the client calls again.
 func (p *Proxy) EndStreams() int {
 	p.tunnels.mu.Lock()
 	open := slices.Collect(maps.Keys(p.tunnels.streams))

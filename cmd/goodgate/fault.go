@@ -39,9 +39,9 @@ func newFault() *cobra.Command {
 those that operators injected. A route has one fault of each kind; a new one replaces
 it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end,
 and when goodgate restarts. Faults do not count against upstreams.`,
-		Example: `  goodgate fault
-  goodgate fault shop --delay 300ms --share 5% --for 30m
+		Example: `  goodgate fault shop --delay 300ms --share 5% --for 30m
   goodgate fault shop --abort 503 --header X-Fault=abort
+  goodgate fault
   goodgate fault shop --end`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: only(completing(faultRoutes)),

@@ -32,9 +32,9 @@ other pools share the rest in their present proportions.
 
 A change stops the schedule and overrides the guard. It lasts until --reset, until the
 end of --for, or until the split changes in the configuration file.`,
-		Example: `  goodgate split
+		Example: `  goodgate split shop v2=25
   goodgate split shop
-  goodgate split shop v2=25
+  goodgate split
   goodgate split shop --reset`,
 		ValidArgsFunction: completing(splitRoutes),
 	}, func(ctx context.Context, q *question) error {

@@ -178,7 +178,7 @@ func (t *FaultTerms) check() error {
 	case t.Kind() == "":
 		return errors.New("a fault has exactly one of delay, abort, cut and throttle")
 	case !(t.Share > 0 && t.Share <= 1):
-		return fmt.Errorf("share %v: it must be above 0 and at most 1, such as 0.05 for 5 %%", t.Share)
+		return fmt.Errorf("share %v (%v %%): it must be above 0 and at most 1 (100 %%)", t.Share, 100*t.Share)
 	case t.Delay != 0 && (t.Delay < Span(time.Millisecond) || t.Delay > Span(longestDelay)):
 		return fmt.Errorf("delay %v: it must be from 1ms to %v", time.Duration(t.Delay), longestDelay)
 	case t.Abort != 0 && (t.Abort < 400 || t.Abort > 599):

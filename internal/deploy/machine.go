@@ -59,7 +59,7 @@ const (
 	back
 )
 
-var askedFor = [...]string{nothing: "nothing", promote: "promote it", back: "go back"}
+var askedFor = [...]string{nothing: "nothing", promote: "promote it", back: "roll back"}
 
 const (
 	// downFor is how long a new upstream, once it took requests, may take none or be no

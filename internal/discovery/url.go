@@ -33,12 +33,12 @@ func ParseURL(s string) (t Target, isName bool, err error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return Target{}, false, fmt.Errorf("url %q is none: want http://host:port, https://host:port or unix:/path", redacted(s))
+		return Target{}, false, fmt.Errorf("url %q: expected http://host:port, https://host:port or unix:/path", redacted(s))
 	}
 	ports := map[string]string{"http": "80", "https": "443"}
 	switch {
 	case ports[u.Scheme] == "":
-		return Target{}, false, fmt.Errorf("url %q: want http://host:port, https://host:port or unix:/path", redacted(s))
+		return Target{}, false, fmt.Errorf("url %q: expected http://host:port, https://host:port or unix:/path", redacted(s))
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "", strings.Trim(u.Path, "/") != "":
 		return Target{}, false, fmt.Errorf("url %q: an upstream has a host and a port, nothing else", redacted(s))
 	}
