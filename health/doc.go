@@ -7,15 +7,15 @@
 //	checker.Run(ctx)
 //
 // The [Prober] in its options makes the probes: [NewAlive] accepts any sign of life,
-// [NewHTTP] requests a path, [NewGRPC] speaks the gRPC health protocol, [TCP] connects
-// and can exchange text. Your own prober has one method. To probe once, without a
-// checker, call Probe. An [Agent] asks a program beside an upstream how much load it can
-// take.
+// [NewHTTP] requests a path, [NewGRPC] speaks the gRPC health protocol, [TCP] connects and
+// can exchange text. Your own prober has one method. To probe once, without a checker,
+// call a prober's Probe method. An [Agent] asks a program beside an upstream how much load
+// it can take.
 //
 // Probes never use a connection of the traffic. Normally each probe opens a new
-// connection, so that it also checks whether the upstream accepts connections. Only with
-// very many upstreams may probes share connections ([Kept]). The checker passes each
-// result to [balancer.Upstream.ObserveProbe], which derives the verdict.
+// connection, so that it also checks whether the upstream accepts connections. With very
+// many upstreams, probes may share connections ([Kept]). The checker passes each result to
+// [balancer.Upstream.ObserveProbe], which derives the verdict.
 //
 // The result of a probe is one of [balancer.Passed], [balancer.Wrong], [balancer.Silent],
 // [balancer.Refused] and [balancer.Drains]:

@@ -48,9 +48,9 @@ type limiter interface {
 	Allow(key uint64, now time.Time) limits.Verdict
 }
 
-// Share makes the rate use l, which several processes share, and on, whose keys are the
-// same in all of them. on = nil counts all requests together. Call it before the rate is
-// used.
+// Share makes the rate use l, the limiter of a fleet of processes, in place of its own
+// counts. The keys of on must be the same in all these processes; nil counts all requests
+// together. Call Share before the rate is used.
 func (r *Rate) Share(l limiter, on RateKey) { r.shared, r.On = l, on }
 
 // Shared reports whether Share was called.
