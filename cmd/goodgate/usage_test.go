@@ -78,7 +78,7 @@ func TestMistakes(t *testing.T) {
 		{"demo --rate 5001", "expected a number from 1 to 5000"},
 		{"demo --rate 1.5", "expected a number from 1 to 5000"},
 		{"demo --rate 99999999999999999999", "expected a number from 1 to 5000"},
-		{"demo --for -1s", "negative"},
+		{"demo --for -1s", "--for -1s: expected a duration"},
 		{"demo --for soon", "expected a duration"},
 		{"demo --seed x", `--seed "x": expected a whole number`},
 		{"explain http://a/", "explain needs --config"},

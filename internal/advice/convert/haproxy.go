@@ -24,7 +24,11 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.reached[s] = true
 			h.frontend(s)
 		case front(s):
-			h.note(s.One("mode").At(), s.Kind+" "+s.Name, "left out: goodgate forwards only HTTP (mode http)")
+			at := ""
+			if mode := s.One("mode"); len(mode.Words) > 0 {
+				at = mode.At()
+			}
+			h.note(at, s.Kind+" "+s.Name, "left out: goodgate forwards only HTTP (mode http)")
 		case slices.Contains([]string{"backend", "global", "defaults", "userlist", "resolvers"}, s.Kind): // read where they are named
 		default:
 			h.note("", s.Kind+" "+s.Name, "left out: goodgate has no equivalent")

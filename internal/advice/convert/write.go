@@ -15,7 +15,7 @@ import (
 // YAML returns the configuration as a file that begins with the notes as comments.
 func (r *Result) YAML(from string) []byte {
 	w := &writer{}
-	w.line("# Made of %s by goodgate convert.", printable.Text(from))
+	w.line("# Made from %s by goodgate convert.", printable.Text(from))
 	w.line("#")
 	w.line("# Health checks, retries and hold (a request waits for an upstream that is restarting) have their defaults;")
 	w.line("# requests that got 502 at once from the other proxy may now succeed, or wait for their answer.")

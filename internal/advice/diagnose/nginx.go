@@ -89,7 +89,7 @@ func (d *nginxCase) step(name, format string, args ...any) {
 // readLogs reads the named logs, or else those of the configuration, which may be
 // missing.
 func (d *nginxCase) readLogs(ctx context.Context, s Sources) error {
-	d.step("config", "%s, %s that pass requests on", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Passes), "location"))
+	d.step("config", "%s, requests are passed on in %s", plural(len(d.config.Upstreams), "upstream block"), plural(len(d.config.Passes), "location"))
 	if len(s.Logs) > 0 {
 		return d.readMixed(ctx, s)
 	}

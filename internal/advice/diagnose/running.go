@@ -94,7 +94,7 @@ func failures(r *finding.Report, list []*admin.Request, flags string) {
 		}
 		f.Count++
 		f.First = q.Start // the latest is first
-		f.Seen = fmt.Sprintf("%d of the latest failures of the running goodgate are %s", f.Count, q.Reason)
+		f.Seen = fmt.Sprintf("the running goodgate has had %s with the reason %s", plural(int(f.Count), "recent failure"), q.Reason)
 	}
 	for _, k := range order {
 		r.Find(*at[k])

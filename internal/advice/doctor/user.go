@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -60,6 +61,9 @@ func id(text string) uint32 {
 // LookUpUser finds a user of this machine by name.
 func LookUpUser(name string) (*User, error) {
 	u, err := user.Lookup(name)
+	if _, ok := errors.AsType[user.UnknownUserError](err); ok {
+		return nil, fmt.Errorf("there is no user %q on this machine", name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("user %s: %w", name, err)
 	}

@@ -90,6 +90,6 @@ func TestNothing(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", b.String(), err, want)
 		}
 	}
-	f(finding.Report{Blind: true}, "nothing looked at")
+	f(finding.Report{Blind: true}, "nothing was examined")
 	f(finding.Report{Looked: []string{"http://a:1", "error.log"}}, "nothing found looked at http://a:1, error.log")
 }

@@ -196,7 +196,7 @@ func (r *Report) summary() string {
 	switch {
 	case len(r.Findings) > 0:
 	case r.Blind:
-		return "nothing looked at"
+		return "nothing was examined"
 	default:
 		return "nothing found"
 	}

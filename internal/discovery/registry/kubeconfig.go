@@ -31,7 +31,7 @@ func InCluster(env func(string) string, folder string) (Cluster, error) {
 	}
 	host, port := env("KUBERNETES_SERVICE_HOST"), env("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
-		return Cluster{}, errors.New("this is no Pod of Kubernetes (KUBERNETES_SERVICE_HOST is not set): outside of a cluster set kubeconfig")
+		return Cluster{}, errors.New("not in a Kubernetes Pod (KUBERNETES_SERVICE_HOST is not set): outside a cluster, set kubeconfig")
 	}
 	ca, err := smallFile(filepath.Join(folder, "ca.crt"))
 	if err != nil {

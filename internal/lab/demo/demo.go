@@ -62,10 +62,10 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 func (o Options) Check() error {
 	var errs []error
 	if o.Rate < 0 || o.Rate > MaxRate {
-		errs = append(errs, fmt.Errorf("rate %d (--rate) is not between 1 and %d", o.Rate, MaxRate))
+		errs = append(errs, fmt.Errorf("--rate %d: expected a number from 1 to %d", o.Rate, MaxRate))
 	}
 	if o.For < 0 {
-		errs = append(errs, fmt.Errorf("time %v (--for) is negative", o.For))
+		errs = append(errs, fmt.Errorf("--for %v: expected a duration of 0 or more", o.For))
 	}
 	if o.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("timeout %v is negative", o.Timeout))
