@@ -23,7 +23,7 @@ import (
 type caller struct{ address, file, token string }
 
 func (a *caller) flags(c *cobra.Command) {
-	c.Flags().StringVar(&a.address, "admin", "", "`ADDRESS` of the admin listener, host:port or unix:/path (default: search 127.0.0.1:9900 to 9909); GOODGATE_TOKEN has its token")
+	c.Flags().StringVar(&a.address, "admin", "", "`ADDRESS` of the admin listener, host:port or unix:/path (default: search 127.0.0.1:9900 to 9909); the token is in GOODGATE_TOKEN")
 	c.Flags().StringVarP(&a.file, "config", "c", "", "configuration `FILE` with the address and the token of the admin API")
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.MarkFlagsMutuallyExclusive("admin", "config")
