@@ -1,15 +1,15 @@
 #!/bin/sh
-# Deploys new upstreams to a pool by goodgate's admin API, with curl alone: for CI systems
-# such as GitHub Actions, GitLab CI or Jenkins.
+# Deploys new upstreams to a pool through goodgate's admin API. For CI systems such as GitHub
+# Actions, GitLab CI or Jenkins. It needs only curl.
 #
 #   GOODGATE_API=http://10.0.0.5:9900 GOODGATE_TOKEN=... ./deploy.sh app http://10.0.1.7:3000 http://10.0.1.8:3000
 #
-# goodgate sends the new upstreams a growing share of the requests, and goes back by itself when
-# they do worse. The script says how it goes. When it is interrupted, as by a cancelled job, it
-# has goodgate go back. It ends with
-#   0  the new upstreams have all requests
-#   1  goodgate went back; the last lines say why
-#   2  the order was refused, or goodgate could not be asked
+# goodgate sends the new upstreams a growing share of the requests, and rolls back if they do
+# worse than the old ones. The script prints the progress. If it is interrupted, for example by
+# a cancelled job, it makes goodgate roll back. Exit codes:
+#   0  the new upstreams get all requests
+#   1  goodgate rolled back; the last lines say why
+#   2  goodgate refused the deploy, or did not answer
 #
 # As a step of GitHub Actions:
 #
@@ -43,8 +43,8 @@ call() {
 	esac
 }
 
-# text NAME and plain NAME print the first field of a name in an answer, of a string or of
-# anything else. goodgate writes one field a line.
+# text NAME prints the first string field with that name in an answer, and plain NAME the first
+# field of another type. goodgate writes one field on each line.
 text() { sed -n 's/^ *"'"$1"'": "\(.*\)",\{0,1\}$/\1/p' | sed 's/\\"/"/g' | head -n 1; }
 plain() { sed -n 's/^ *"'"$1"'": \([^",{[]*\),\{0,1\}$/\1/p' | head -n 1; }
 
@@ -57,7 +57,7 @@ view=$(call POST /v1/deploys "{\"pool\": \"$pool\", \"to\": [$to], \"why\": \"${
 # shellcheck disable=SC2317
 back() {
 	trap '' INT TERM
-	echo "interrupted: going back"
+	echo "interrupted: rolling back"
 	call POST "/v1/deploys/$pool/back" >/dev/null || true
 }
 trap back INT TERM
@@ -69,7 +69,7 @@ while :; do
 	last=$now
 	[ "$(printf '%s\n' "$view" | plain over)" = true ] && break
 	sleep "${DEPLOY_LOOK:-2}"
-	view=$(call GET "/v1/deploys/$pool") || { echo "asking again" >&2; view=$(call GET "/v1/deploys/$pool") || exit 2; }
+	view=$(call GET "/v1/deploys/$pool") || { echo "no answer: asking again" >&2; view=$(call GET "/v1/deploys/$pool") || exit 2; }
 done
 
 [ "$(printf '%s\n' "$view" | text stage)" = "done" ] && exit 0
