@@ -250,7 +250,7 @@ func TestChartRefuses(t *testing.T) {
 		{"extraPorts": []any{map[string]any{"name": "longer-than-kubernetes-allows", "port": 1}}}, {"extraPorts": []any{map[string]any{"port": 1}}}, {"keda": map[string]any{"prometheus": "prometheus:9090"}},
 	} {
 		if _, err := render(loadChart(t), values); err == nil {
-			t.Errorf("%v was taken", values)
+			t.Errorf("%v was accepted", values)
 		}
 	}
 }
@@ -298,13 +298,13 @@ func TestManifests(t *testing.T) {
 		for i, doc := range docs {
 			docs[i] = strings.ReplaceAll(doc, "app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize")
 		}
-		text := "# Made from deploy/helm/goodgate by: cd packaging && go test ./checks -run Manifests -update\n" + strings.Join(docs, "---\n")
+		text := "# Generated from deploy/helm/goodgate by: cd packaging && go test ./checks -run Manifests -update\n" + strings.Join(docs, "---\n")
 		file := filepath.Join(manifestsDir, name, name+".yaml")
 		if *update {
 			must(t, os.WriteFile(file, []byte(text), 0o644))
 		}
 		if got, err := os.ReadFile(file); err != nil || string(got) != text {
-			t.Errorf("%s is not what the chart makes, %v: run go test ./checks -run Manifests -update", file, err)
+			t.Errorf("%s differs from the chart's output, %v: run go test ./checks -run Manifests -update", file, err)
 		}
 		checkConfig(t, configOf(t, docs))
 		wantKustomized(t, filepath.Join(manifestsDir, name), len(docs))
@@ -334,8 +334,8 @@ func wantKustomized(t *testing.T, dir string, objects int) {
 	}
 }
 
-// wantSidecarOrOnly checks that beside an application goodgate starts first and stops
-// last.
+// wantSidecarOrOnly checks that goodgate, if it is a sidecar, starts before the
+// application and stops after it.
 func wantSidecarOrOnly(t *testing.T, p corev1.PodSpec) {
 	t.Helper()
 	for _, c := range p.InitContainers {

@@ -30,7 +30,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ .Values.admin.existingSecret | default (printf "%s-admin" (include "goodgate.name" .)) }}
 {{- end }}
 
-{{- /* The time for a pod to stop. A shorter time would cut requests that goodgate lets finish. */}}
+{{- /* How long Kubernetes lets a pod stop. A shorter time would cut off requests that goodgate is still finishing. */}}
 {{- define "goodgate.terminationGracePeriodSeconds" -}}
 {{- with .Values.shutdown }}{{ add .lameDuck (max .grace .tunnels) .margin }}{{ end }}
 {{- end }}

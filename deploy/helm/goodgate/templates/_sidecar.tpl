@@ -1,5 +1,5 @@
 {{- /*
-goodgate beside an application in the same pod. In a chart that depends on this one, with
+Runs goodgate as a sidecar of an application. In a chart that depends on this chart, with
 mode: sidecar:
 
   spec:
@@ -11,7 +11,7 @@ mode: sidecar:
       {{- include "goodgate.volumes" .Subcharts.goodgate | nindent 6 }}
 
 An init container with restartPolicy Always starts before the application and stops after
-it (Kubernetes 1.29). So goodgate is there for every request in flight.
+it (Kubernetes 1.29). So goodgate can finish every request in flight.
 */}}
 {{- define "goodgate.sidecar" -}}
 - restartPolicy: Always
