@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// file is a file of an archive, with the path of its content.
+// file is a file in an archive.
 type file struct {
-	name, path string // a folder has no path
-	mode       fs.FileMode
-	owner      int // user and group id
+	name  string
+	path  string // of its content; a folder has none
+	mode  fs.FileMode
+	owner int // user and group id
 }
 
-// folder returns the files of a folder and below, sorted by name.
+// folder returns all files below a folder, sorted by name.
 func folder(name, dir string) (files []file, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -45,7 +46,7 @@ func create(name string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// writeTarGz writes the files below the folder top of an archive.
+// writeTarGz writes an archive with the files in its folder top.
 func writeTarGz(name, top string, files []file, at time.Time) error {
 	return create(name, func(w io.Writer) error {
 		return compress(w, func(w io.Writer) error { return writeTar(w, top, files, at) })

@@ -8,7 +8,8 @@ import (
 )
 
 // chart packs the Helm chart like `helm package`, but with the commit's time. Its
-// version must be that of the release, so that a checkout and a release agree.
+// version must be the release's, so that the chart is the same in the checkout and in the
+// release.
 func (r *release) chart() error {
 	dir := filepath.Join(r.root, "deploy", "helm", "goodgate")
 	text, err := readText(filepath.Join(dir, "Chart.yaml"))

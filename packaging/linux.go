@@ -19,12 +19,12 @@ const (
 	maintainer  = "goodgate maintainers <goodgate@users.noreply.github.com>"
 	homepage    = "https://github.com/goodgate/goodgate"
 	description = `health-checking reverse proxy and load balancer
-goodgate stands between clients and application servers, watches every
-upstream, and hides from the client each upstream failure that can be
-hidden safely: a server that restarts, refuses, or answers 502.
+goodgate stands between clients and application servers and checks every
+upstream. It hides each failure that it can hide safely, for example of a
+server that restarts, refuses connections, or answers 502.
 .
-What cannot be hidden gets one reason, the same word in the response,
-the log and the documentation.`
+Every other failure gets one reason, the same word in the response, the
+log and the documentation.`
 )
 
 // packages builds the packages for Debian, RPM and Alpine Linux.
@@ -78,7 +78,7 @@ func (r *release) linuxPackage(format string, t target) error {
 	return create(r.to("%s", packager.ConventionalFileName(info)), func(w io.Writer) error { return packager.Package(info, w) })
 }
 
-// packageRelease is the number of the package within one version.
+// packageRelease counts the packages of one version.
 const packageRelease = "1"
 
 // contents returns the files of a package and their places.
@@ -182,7 +182,7 @@ License: Apache-2.0
  On Debian systems the full text of the Apache License, version 2.0, is in
  /usr/share/common-licenses/Apache-2.0.
 Comment:
- The binary holds the Go runtime and other modules. Their licenses are in
+ The binary contains the Go runtime and other modules. Their licenses are in
  /usr/share/doc/goodgate/licenses.txt.
 `, homepage, r.time.Year()))
 }

@@ -11,10 +11,10 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "dist", "folder for what is made; it is emptied first")
+	out := flag.String("out", "dist", "output folder; emptied first")
 	root := flag.String("root", "..", "folder of goodgate's source, a git checkout")
 	version := flag.String("version", "", "version (default the content of packaging/VERSION)")
-	only := flag.String("only", "", "make only packages for this machine's processor: deb, or linux for .deb and .rpm")
+	only := flag.String("only", "", "build only packages for this machine's processor: deb, or linux for .deb and .rpm")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fail(fmt.Errorf("unexpected argument %q", flag.Arg(0)))
@@ -58,11 +58,11 @@ var everything = []step{
 	{"man pages, completions, licenses", (*release).pages},
 	{"binaries", (*release).binaries},
 	{"archives", (*release).archives},
-	{"packages of Linux", (*release).packages},
+	{"Linux packages", (*release).packages},
 	{"images", (*release).images},
 	{"Helm chart", (*release).chart},
 	{"bill of materials", (*release).materials},
-	{"sums", (*release).sums},
+	{"checksums", (*release).sums},
 }
 
 // ownPackages builds the packages that can be installed on this machine.
@@ -84,7 +84,7 @@ func ownPackages(formats ...string) []step {
 func (r *release) make(steps []step) error {
 	fmt.Printf("goodgate %s, commit %.12s, into %s\n", r.version, r.commit, r.out)
 	if r.modified {
-		fmt.Println("  with changes that are not in the commit: nobody else can make the same")
+		fmt.Println("  the checkout has uncommitted changes, so nobody can reproduce this build")
 	}
 	if err := os.RemoveAll(r.out); err != nil {
 		return err

@@ -14,9 +14,8 @@ import (
 
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
-// pages builds the man pages, the completions and the license texts. A program with the
-// tag man writes the first two, so that the binary does not contain the code for
-// documentation.
+// pages builds the man pages, the completions and the license texts. A separate build with
+// the tag man writes the first two, so the released binary lacks the code for man pages.
 func (r *release) pages() error {
 	program := r.staged("pages/goodgate")
 	if _, err := r.output("go", "build", "-buildvcs=false", "-tags", "man", "-o", program, "./cmd/goodgate"); err != nil {
@@ -94,7 +93,7 @@ func (r *release) licenses() error {
 	}
 	slices.Sort(names)
 	var all bytes.Buffer
-	fmt.Fprintf(&all, "The binary of goodgate holds the Go runtime and library and these modules.\n")
+	fmt.Fprintf(&all, "goodgate's binary contains the Go runtime, the standard library, and these modules.\n")
 	goroot, err := r.output("go", "env", "GOROOT")
 	if err != nil {
 		return err

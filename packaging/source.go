@@ -14,7 +14,7 @@ import (
 // release is a release in progress, with its source.
 type release struct {
 	root, out string // absolute paths of the source and of the output
-	stage     string // folder for parts of other files
+	stage     string // folder for intermediate files
 	version   string // with the v
 	commit    string
 	modified  bool
@@ -34,7 +34,7 @@ func newRelease(root, out, version string) (*release, error) {
 		return nil, err
 	}
 	if inside, err := filepath.Rel(r.out, r.root); err != nil || !strings.HasPrefix(inside, "..") {
-		return nil, fmt.Errorf("--out %s holds the source, %s: it would be emptied", r.out, r.root)
+		return nil, fmt.Errorf("--out %s contains the source %s, and the output folder is emptied first", r.out, r.root)
 	}
 	if r.version == "" {
 		text, err := os.ReadFile(filepath.Join(r.root, "packaging", "VERSION"))
@@ -72,8 +72,8 @@ func (r *release) readCommit() error {
 // bare returns the version without the v, for packages and charts.
 func (r *release) bare() string { return strings.TrimPrefix(r.version, "v") }
 
-// command returns a program to run in the source. Its output may depend only on the
-// source, so it gets only a fixed environment.
+// command returns a program to run in the source folder. Its output may depend only on
+// the source, so the variables that could change it have fixed values.
 func (r *release) command(env []string, name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = r.root

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// materials writes the list of modules in the binary, as CycloneDX.
+// materials writes the bill of materials, a list of the binary's modules, as CycloneDX.
 func (r *release) materials() error {
 	for _, t := range onLinux() {
 		c := r.command(nil, "go", "tool", "cyclonedx-gomod", "bin", "-json", "-std", "-noserial", "-notimestamp",

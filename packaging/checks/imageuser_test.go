@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestImageAnyUser checks that with a read-only root the image runs as root, and as an
-// unknown user in the group root, as on OpenShift.
+// TestImageAnyUser checks that with a read-only file system the image runs as root, and
+// as an unknown user in the group root, as on OpenShift.
 func TestImageAnyUser(t *testing.T) {
 	c := unpack(t)
 	must(t, unix.Mount(c.rootfs, c.rootfs, "", unix.MS_BIND, ""))

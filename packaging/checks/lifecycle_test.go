@@ -37,7 +37,7 @@ func debArch(t *testing.T) string {
 var versionField = regexp.MustCompile(`(?m)^Version: .*$`)
 
 // nextDeb returns a package to upgrade to: the next release, or else the same content
-// with a higher version, which dpkg cannot distinguish.
+// with a higher version. dpkg cannot tell the difference.
 func nextDeb(t *testing.T, first string) string {
 	if *next != "" {
 		return released(t, *next, "goodgate_*_"+debArch(t)+".deb")

@@ -102,7 +102,7 @@ func TestBinaries(t *testing.T) {
 		info, err := os.Stat(file)
 		must(t, err)
 		if most := sizes[pattern]; most > 0 && info.Size() > most {
-			t.Errorf("%s has %d bytes, over %d: find out what came in, see docs/install.md, Size", pattern, info.Size(), most)
+			t.Errorf("%s has %d bytes, more than %d: find out what grew, see docs/install.md, Size", pattern, info.Size(), most)
 		}
 		for _, name := range []string{"LICENSE", "licenses.txt", "completions/goodgate.bash"} {
 			released(t, dir, "*/"+name)

@@ -21,7 +21,7 @@ replace() {
 	old=$(main_pid)
 	[ "${old:-0}" != 0 ] || return 0
 	if ! goodgate check /etc/goodgate/goodgate.yaml >/dev/null 2>&1; then
-		echo 'goodgate: the new version refuses the configuration, so the old process continues:' >&2
+		echo 'goodgate: the new version rejects the configuration, so the old process continues. To see why:' >&2
 		echo '  goodgate check /etc/goodgate/goodgate.yaml' >&2
 		return 0
 	fi
@@ -31,6 +31,6 @@ replace() {
 		tries=$((tries + 1))
 		sleep 1
 	done
-	[ "$(main_pid)" != "$old" ] || echo 'goodgate: the process before the upgrade goes on; see journalctl -u goodgate' >&2
+	[ "$(main_pid)" != "$old" ] || echo 'goodgate: the old process still runs; see journalctl -u goodgate' >&2
 }
 

@@ -1,5 +1,5 @@
-# dpkg configures a package that is installed again after a removal as if it were upgraded.
-# So this script records that it is an installation.
+# When a removed package is installed again, dpkg configures it as if it were an upgrade. So
+# this script records that it is an installation.
 if [ "$1" = install ]; then
 	: >/run/goodgate.install
 fi
