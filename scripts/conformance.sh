@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs other projects' test suites against the built goodgate: h2spec, gRPC's
-# interoperability tests, WebSocket, an ACME server, curl, wrk and h2load (which it
-# installs on Debian), and the corpus of malformed messages. Prints the counts, which
-# docs/conformance.md explains. Takes about two minutes.
+# Runs third-party test suites and programs against the built goodgate: h2spec, gRPC's
+# interoperability tests, WebSocket, an ACME server, curl, wrk and h2load. Also runs the
+# corpus of malformed messages. Installs missing programs on Debian. Prints the counts;
+# docs/conformance.md explains them. Takes about two minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for some time, one after another.
+# Runs every fuzz target of the module, one after another, each for 30s or for $1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for package in $(go list ./...); do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Creates the pictures of the documentation again: docs/demo.svg, a recording of the demo, and
+# Recreates the documentation's pictures: docs/demo.svg, a recording of the demo, and
 # docs/dashboard.png, the dashboard while one of three upstreams is down. Needs Chromium and
 # Python.
 set -euo pipefail

@@ -4,8 +4,9 @@
 #
 #   scripts/release.sh           builds the release
 #   scripts/release.sh --check   builds it twice, the second time in another folder with an
-#                                empty compiler cache, and compares; then installs, upgrades,
-#                                runs and removes it. Needs root on Debian
+#                                empty compiler cache, and compares the checksums; then
+#                                installs, upgrades, runs and removes the packages. Needs
+#                                root on Debian
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/need.sh
@@ -24,20 +25,20 @@ for program in lintian rpm skopeo umoci unzip debootstrap; do need "$program" "$
 temp=$(mktemp -d)
 trap 'chmod -R u+w "$temp"; rm -rf "$temp"' EXIT
 
-step 'the same bytes, made again'
-git diff --quiet HEAD || echo 'the other source has not the changes that are not in the commit'
+step 'a second build gives the same bytes'
+git diff --quiet HEAD || echo 'the second build lacks the uncommitted changes, so the checksums may differ'
 git clone -q . "$temp/elsewhere"
 GOCACHE=$temp/cache make "$temp/elsewhere" "$temp/again"
 diff "$dist/SHA256SUMS" "$temp/again/SHA256SUMS"
 
-step 'what was made'
+step 'the packages, the images and the chart work'
 make . "$temp/next" -only linux -version v999.0.0
 lower=/
 if debootstrap --variant=minbase "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$temp/debian" >"$temp/debootstrap.log" 2>&1; then
   lower=$temp/debian
 else
   tail -n 3 "$temp/debootstrap.log"
-  echo 'the packages are installed into a view of this machine instead'
+  echo 'debootstrap failed, so the packages are installed into a copy-on-write view of this machine'
 fi
 cd packaging
 go test -count=1 -timeout 20m ./checks -dist "$dist" -next "$temp/next"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests that a change must pass. Installs the programs that the end-to-end
-# tests need if it may (Debian: nginx, Node, Python, Prometheus, Chromium; lintian for
-# the packages).
+# Runs all tests that a change must pass. On Debian, installs missing programs that the
+# end-to-end tests need (such as nginx, Node, Python, Prometheus and Chromium), and lintian
+# for the packages.
 #
 #   scripts/test.sh            everything except the packages
 #   scripts/test.sh quick      without the race detector and the end-to-end tests
@@ -24,7 +24,7 @@ packages() {
   for script in packaging/scripts/{deb,rpm,apk}-*.sh; do # as in a package
     { printf '#!/bin/sh\nset -e\n'; cat packaging/scripts/common.sh "$script"; } | shellcheck --exclude=SC2317 -
   done
-  step 'a package: made, installed, upgraded under load, removed'
+  step 'a package: build, install, upgrade under load, remove'
   temp=$(mktemp -d)
   trap 'rm -rf "$temp"' EXIT
   (cd packaging && go run . -only deb -out "$temp" && go test -count=1 ./checks -run '^Test(Deb|Lintian|Chart|Manifests|Examples)' -dist "$temp")
@@ -63,7 +63,7 @@ set -e
 case $code in
   0) echo 'no known vulnerability' ;;
   3) cat /tmp/goodgate-vuln.$$; rm -f /tmp/goodgate-vuln.$$; exit 1 ;;
-  *) echo 'left out: the vulnerability data could not be had' ;;
+  *) echo 'skipped: govulncheck could not run, perhaps because it could not get the vulnerability data' ;;
 esac
 rm -f /tmp/goodgate-vuln.$$
 
