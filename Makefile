@@ -1,6 +1,6 @@
 # Shortcuts. Each target runs one command, which works without make too.
 
-.PHONY: build run demo check test quick bench cost peers campaign overload caddy conformance fuzz schema
+.PHONY: help build run demo check test quick bench cost peers campaign overload caddy conformance fuzz schema
 
 help: ## prints this list
 	@awk -F":.*## " "/^[a-z]+:.*## /{printf \"  %-11s %s\\n\", \$$1, \$$2}" Makefile
