@@ -194,6 +194,19 @@ func TestLettersAreUnique(t *testing.T) {
 	}
 }
 
+// TestEventsHaveWords: the page has a word for every kind of event.
+func TestEventsHaveWords(t *testing.T) {
+	script, err := page.ReadFile("page/state.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{evStarted, evReload, evConfigFailed, evCertificate, evFound, evGone, evLookup, evSlow, evSteady, evAlike, evUnalike, evSplit, evSplitBack, evFault, evPurge, evDeploy} {
+		if !strings.Contains(string(script), "  "+kind+": {") {
+			t.Errorf("page/state.js lacks %s", kind)
+		}
+	}
+}
+
 func TestDetailRefuses(t *testing.T) {
 	_, s := newFleet(t, 1, 1)
 	for path, want := range map[string]int{

@@ -46,7 +46,7 @@ func TestTroubles(t *testing.T) {
 		},
 		"held by an operator's off is not slow": {
 			Pool{Available: 1, Minute: LastMinute{LongestMS: 10100, Held: 1, Sums: Sums{Requests: 4}}, seen: held, Upstreams: []Upstream{up("good", Minute{Attempts: 4, Answered: 4, MeanMS: 1.28, LongestMS: 2}), off("b")}},
-			[]string{"notice b switched_off_by_operator That was at 21:03:00. 1 of 2 upstreams in the pool can take requests.", "notice  requests_held An operator changed b at 21:03:00 (off)."},
+			[]string{"notice b switched_off_by_operator This state began at 21:03:00. 1 of 2 upstreams in the pool can take requests.", "notice  requests_held An operator changed b at 21:03:00 (off)."},
 		},
 		"all off": {
 			Pool{Upstreams: []Upstream{off("a"), off("b")}},

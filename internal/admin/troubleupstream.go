@@ -107,7 +107,7 @@ func (u *Upstream) goneByOrder(p *Pool, now time.Time) Trouble {
 	}
 	at := ""
 	if !since.IsZero() {
-		at = "That was at " + clock(since, now) + "."
+		at = "This state began at " + clock(since, now) + "."
 	}
 	t := tell(u.state, u.facts(p), false, at, u.others(p), before)
 	t.First = since

@@ -28,7 +28,7 @@ func availabilityScenes() []scene {
 			s.order(one, "drain")
 			s.get(4)
 		}},
-		{"switched off by an operator", word{"notice", situation.SwitchedOff, false, "An operator has switched the upstream off", "receives no requests and no health checks because an operator switched it off. That was at ", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
+		{"switched off by an operator", word{"notice", situation.SwitchedOff, false, "An operator has switched the upstream off", "receives no requests and no health checks because an operator switched it off. This state began at ", "goodgate undrain 127.0.0.1:"}, func(s *stage) {
 			one := s.fine()
 			s.run(`pools: {app: {upstreams: [%q, %q]}}`, one, s.fine())
 			s.available(2)

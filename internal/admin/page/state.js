@@ -66,6 +66,7 @@ const events = {
   alike: { word: "Most fail in the same way", shape: "triangle", level: "warn" },
   deploy: { word: "Deploy", shape: "diamond", level: "note" },
   split: { word: "Split changed", shape: "diamond", level: "note" },
+  purge: { word: "Cache purged", shape: "dash", level: "note" },
   fault: { word: "Injected fault", shape: "triangle", level: "warn" },
   split_back: { word: "Split rolled back", shape: "triangle", level: "warn" },
   unalike: { word: "No longer fail in the same way", shape: "check", level: "good" },

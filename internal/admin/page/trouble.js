@@ -28,7 +28,7 @@ function trouble(t, now) {
       h("span", { class: "level" }, t.over ? "Over" : level.word), " ",
       several ? null : where(t), headline && h("strong", {}, headline),
       when(t, now), t.reason && [" ", h("code", { class: "reason" }, t.reason)]),
-    h("p", { class: "evidence" }, several && ["For example ", where(t)], t.text),
+    h("p", { class: "evidence" }, several && t.pool && ["Example: ", where(t), "– "], t.text),
     t.do && h("p", { class: "next" }, h("b", {}, "Next: "), t.do),
     several && members(t));
 }
