@@ -1,6 +1,7 @@
 package goodgate_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -219,6 +220,10 @@ func completed(example []byte) (text []byte, whole bool) {
 	}
 	text = fileValue.ReplaceAll(example, []byte("a secret of a file"))
 	text = regexp.MustCompile(`(?m)^include:.*$`).ReplaceAll(text, nil)
+	_, shares := keys["fleet"]
+	if !shares && bytes.Contains(text, []byte("scope: fleet")) {
+		text = append(text, "fleet: {addresses: [\"127.0.0.1:6379\"], secret: a secret of more than 16 bytes}\n"...)
+	}
 	_, listens := keys["listeners"]
 	_, pools := keys["pools"]
 	if !listens {
