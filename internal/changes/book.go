@@ -51,7 +51,7 @@ func Open(o Options) *Book {
 	list := o.Inherit
 	if list == nil {
 		list = b.read()
-	} else {
+	} else if b.file != "" {
 		b.failed = errNotWritten // until it is written
 	}
 	next := make(map[Subject]Change, len(list))

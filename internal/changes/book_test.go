@@ -255,6 +255,9 @@ func TestFreeze(t *testing.T) {
 	if got, _ := next.Find(c.Subject); got.ID != c.ID {
 		t.Errorf("the next book has %+v", got)
 	}
+	if wait := next.look(); wait != lookEvery {
+		t.Errorf("without a file, the next book looks again after %v, want %v", wait, lookEvery)
+	}
 	b.Thaw()
 	mustPut(t, b, drainOf("b:1"))
 }
