@@ -10,8 +10,9 @@ import (
 	"github.com/goodgate/goodgate/internal/similar"
 )
 
-// This file finds the key that somebody meant who wrote an unknown one. hint tries in this order: a key of the same
-// mapping, the words of other programs, the same name in another place, and a similar name in another place.
+// This file suggests a known key for an unknown one. hint tries, in this order: a key of
+// the same mapping, the words of other programs, the same name in another place, and a
+// similar name in another place.
 
 // home is a place that has a key.
 type home struct {
@@ -55,10 +56,10 @@ func homeOf(is string) home {
 // mapping is a place in a file that has keys.
 type mapping struct {
 	keys  []string // as in home
-	parts []string // the same as the file has them: pools.app, upstreams[0]
+	parts []string // the same keys with names and indexes: pools.app, upstreams[0]
 }
 
-// mappingAt returns the mapping at a path. The defaults of all pools have the keys of a pool.
+// mappingAt returns the mapping at a path. The keys of defaults are those of a pool.
 func mappingAt(path string) (m mapping) {
 	if path == "" {
 		return m
@@ -79,7 +80,8 @@ func mappingAt(path string) (m mapping) {
 	return m
 }
 
-// steps returns the way from the mapping to a key: up to the mapping that contains both, and down from there.
+// steps returns the way from the mapping to a home: up to the mapping that contains both,
+// and down from there.
 func (m mapping) steps(h home) (up, down int) {
 	common := 0
 	for common < len(m.keys) && common < len(h.keys)-1 && m.keys[common] == h.keys[common] {
@@ -88,9 +90,11 @@ func (m mapping) steps(h home) (up, down int) {
 	return len(m.keys) - common, len(h.keys) - common
 }
 
-// rank orders homes by how likely a key belongs there that somebody wrote in this mapping; ok is false if it hardly
-// does. The keys below the mapping come first, then those of a section with the name of the mapping, then the keys
-// around it. Of all others, only settings of a listener, a route, a pool or another section of the file count.
+// rank compares homes for a key that stands in this mapping: the least rank is the
+// likeliest home, and without ok the home is unlikely. The keys below the mapping come
+// first, then those of a section with the mapping's name, then the keys around the mapping.
+// Of all others, only settings of a listener, a route, a pool or another section of the
+// file count.
 func (m mapping) rank(h home) (rank [3]int, ok bool) {
 	up, down := m.steps(h)
 	n, k := len(m.keys), len(h.keys)
@@ -103,8 +107,9 @@ func (m mapping) rank(h home) (rank [3]int, ok bool) {
 	return [3]int{2, up, down}, up == 1 || down == 1 || up == n && k == 2
 }
 
-// find returns the most likely homes of a key in this mapping; none if there are more than three. Of a name that more
-// than three sections have, a home deep in another section is no better than any other.
+// find returns the likeliest homes of a key that stands in this mapping; none if there are
+// more than three. If more than three sections have the name, a home deep in another section
+// is no better than any other.
 func (m mapping) find(name string) (best []home, rank [3]int) {
 	all := 0
 	for _, h := range homes() {
@@ -136,7 +141,7 @@ func (m mapping) findSimilar(word string) (best []home) {
 	for _, h := range homes() {
 		switch d := similar.Distance(fold(word), h.name()); {
 		case d == 0:
-			return nil // it is a key, but of no place near this one
+			return nil // a known key, but none near this place
 		case d <= most:
 			found, rank := m.find(h.name())
 			order := [4]int{d, rank[0], rank[1], rank[2]}
@@ -148,7 +153,8 @@ func (m mapping) findSimilar(word string) (best []home) {
 	return best
 }
 
-// name returns the path of a home for a message in this mapping: relative if the key is below it.
+// name returns the path of a home for a message about this mapping: relative if the home is
+// below it.
 func (m mapping) name(h home) string {
 	up, _ := m.steps(h)
 	common := len(m.keys) - up
@@ -162,7 +168,8 @@ func (m mapping) name(h home) string {
 	return strings.Join(append(slices.Clone(m.parts[:common]), parts[common:]...), ".")
 }
 
-// question asks for the keys that were probably meant. At the top level, a setting of a pool may be meant for all pools.
+// question returns the suggestion of these homes for a message. A pool's setting at the top
+// level may be meant for all pools.
 func (m mapping) question(list ...home) string {
 	var names, ofPools []string
 	for _, h := range list {
@@ -184,8 +191,8 @@ func (m mapping) question(list ...home) string {
 	return fmt.Sprintf(" (did you mean %s?)", text)
 }
 
-// hint says, for a message, which key a word probably means in a mapping at path with these fields. key is the field
-// through which the way leads, "" if it leads elsewhere.
+// hint returns the end of a message about an unknown key in the mapping at path, which has
+// these fields. key is the field that contains the suggested key; "" = none of them.
 func hint(word, path string, fields []field) (text, key string) {
 	known := keysOf(fields)
 	if name, _, lacksSpace := strings.Cut(word, ":"); lacksSpace && slices.Contains(known, name) {
