@@ -142,7 +142,7 @@ const (
 func certificates(until map[string]time.Time, now time.Time) (list []Trouble) {
 	for _, file := range slices.Sorted(maps.Keys(until)) {
 		t := until[file]
-		f := situation.Facts{File: file, When: t.In(now.Location()).Format("2006-01-02 15:04 MST")}
+		f := situation.Facts{File: file, Name: file, When: t.In(now.Location()).Format("2006-01-02 15:04 MST")}
 		switch {
 		case t.Unix() <= 0:
 			list = append(list, tell(situation.OwnCertMissing, f, false))

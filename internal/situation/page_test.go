@@ -86,8 +86,8 @@ func TestAlerts(t *testing.T) {
 
 // shown marks the gaps of a text.
 func shown(s string) string {
-	for _, gap := range []string{"pool", "upstream", "name", "error", "file", "when", "status", "n", "of"} {
+	for _, gap := range []string{"pool", "upstream", "name", "error", "file", "when", "status", "n"} {
 		s = strings.ReplaceAll(s, "{"+gap+"}", strings.ToUpper(gap))
 	}
-	return s
+	return strings.ReplaceAll(s, "{of}", "TOTAL")
 }

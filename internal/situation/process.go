@@ -83,7 +83,7 @@ var process = []Row{
 	}, {
 		ID: OwnCertMissing, Level: Error,
 		Headline: "A certificate could not be obtained",
-		Cause:    "There is no certificate for {file} yet, so clients that ask for it cannot connect.",
+		Cause:    "There is no certificate for {name} yet, so clients that ask for it cannot connect.",
 		Do:       "Look in the log: it says why the authority (ACME) did not issue it.",
 	}, {
 		ID: OutOfFiles, Level: Error, Reason: reason.Overloaded,

@@ -43,7 +43,7 @@ type Row struct {
 // Facts are the values for the braces in a row's texts.
 type Facts struct {
 	Pool, Upstream string
-	Name           string // host name that an upstream was found under
+	Name           string // a host name, a listener, or routes
 	Error          string // text of the error
 	File           string
 	When           string // a time or a duration
