@@ -56,6 +56,30 @@ func TestNginx(t *testing.T) {
 	f(group("hash $cookie_sid; server 10.0.0.1;"), `hash: {on: "cookie:sid"}`)
 	f(group("random two least_conn; server 10.0.0.1;"), "policy: p2c")
 	f(group("server 10.0.0.1 max_fails=0;"), "max_fails: goodgate's circuit breaker")
+	f(group("server 10.0.0.1 slow_start=30s;"), "slow_start: 30s")
+	f(group("server 10.0.0.1; sticky cookie id;"), "sticky: left out: set the pool's policy to sticky")
+	f("include mime.types;"+server("return 404;"), "nginx.conf:3: include: the file could not be read: stat")
+	f(server("location / { rewrite ^/(.*)$ /a/$1 last; }"), "location /: goodgate answers 404 there: convert cannot convert its rewrite")
+	f(server("location / { content_by_lua_block { } }"), "location /: goodgate answers 404 there: it runs no scripts")
+}
+
+// TestRefusals checks the errors about single directives of nginx.
+func TestRefusals(t *testing.T) {
+	f := func(location, want string) {
+		t.Helper()
+		var got []string
+		for _, n := range nginx(t, "server { listen 8080; location / { proxy_pass http://10.0.0.1; "+location+" } }").Refused {
+			got = append(got, n.What+": "+n.Text)
+		}
+		if text := strings.Join(got, "\n"); text != want {
+			t.Errorf("of %s: got %q, want %q", location, text, want)
+		}
+	}
+	f(`if ($secure_link = "") { return 403; }`, `if: requests with ($secure_link = "") would get access instead of status 403`)
+	f(`if ($x ~ "a b") { rewrite ^ /login redirect; }`, `if: requests with ($x ~ "a b") would get access instead of a redirect`)
+	f(`if ($x) { return 204; }`, `if: requests with ($x) would get access instead of this answer`)
+	f(`if ($x) { limit_rate 10k; }`, `if: for requests with ($x), the bandwidth of responses would be unlimited`)
+	f(`auth_basic staff; auth_basic_user_file htpasswd;`, `auth_basic: password-protected pages would be open to everybody. goodgate needs an absolute path in auth_basic_user_file`)
 }
 
 // TestNotes: every directive of a block is converted, harmless, noted or refused, with
@@ -107,6 +131,9 @@ func TestHAProxy(t *testing.T) {
 	f("", "option httpchk GET /up\nhttp-check expect rstring ok|fine\nserver a 10.0.0.1:80 check", `expect: {status: "100-599", body_regexp: "ok|fine"}`)
 	f("", "option httpchk GET /up\nhttp-check expect hdr name X-Up value 1\nserver a 10.0.0.1:80 check", `headers: {"X-Up": "1"}}`)
 	f("", "option httpchk GET /up\nhttp-check expect ! string error\nserver a 10.0.0.1:80 check", "option httpchk: goodgate has no equivalent")
+	f("", "server a 10.0.0.1:80 check on-marked-down shutdown-sessions weight 5", "server a: on-marked-down is left out: goodgate has no equivalent\n\nlisteners")
+	f("", "server a 10.0.0.1:80 check inter 2000 rise 2 fall 3\nserver b 10.0.0.2:80 check", "# Carried over: 1 listener, 1 route, 1 pool.\n\nlisteners")
+	f("errorfile 503 /e/503.http", "server a 10.0.0.1:80", "errorfile: left out: put the page, without its HTTP header, into the folder of errors.dir")
 	f("", "option httpchk GET /up\nserver a 10.0.0.1:80 check port 9000\nserver b 10.0.0.2:80 check port 9001", "differs between servers")
 	f("", "option tcp-check\ntcp-check connect\ntcp-check send PING\\r\\n\ntcp-check expect string +PONG\ntcp-check send-binary 0a0b\ntcp-check expect rstring ^ok\ntcp-check expect binary ff\nserver a 10.0.0.1:80 check",
 		`health: {type: tcp, steps: [{send: "PING\r\n", expect: "+PONG"}, {send: "hex:0a0b", expect_regexp: "^ok"}, {expect: "hex:ff"}]}`)

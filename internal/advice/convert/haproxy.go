@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,9 +78,16 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 			h.refuse(l.At(), name, "("+strings.Join(l.Words, " ")+") "+lost)
 		case isReadByName(l):
 		default:
-			h.note(l.At(), name, "left out: goodgate has no equivalent")
+			h.note(l.At(), name, "left out: %s", cmp.Or(replaceableLines[l.Word(0)], "goodgate has no equivalent"))
 		}
 	}
+}
+
+// replaceableLines are lines without an equivalent that goodgate can replace.
+var replaceableLines = map[string]string{
+	"errorfile":  "put the page, without its HTTP header, into the folder of errors.dir, named after the status, such as 503.html",
+	"errorfiles": "put the pages, without their HTTP headers, into the folder of errors.dir, named after the status, such as 503.html",
+	"stats":      "see admin for goodgate's own dashboard and metrics",
 }
 
 // name returns a short name of a line: its first word, and as many more as identify the
@@ -116,7 +124,7 @@ func isReadByName(l haproxy.Line) bool {
 // hidesOrLimits returns what would be lost without a line that restricts access, limits
 // or hides something.
 func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
-	const in = "its restrictions would be lost"
+	const in, redirected = "its restrictions would be lost", "requests would get access instead of a redirect"
 	action := l.Word(1)
 	if strings.HasPrefix(l.Word(0), "tcp-") {
 		action = l.Word(2)
@@ -125,8 +133,10 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 	switch l.Word(0) {
 	case "http-request", "http-response", "http-after-response", "tcp-request", "tcp-response":
 		switch {
-		case slices.Contains([]string{"deny", "tarpit", "reject", "silent-drop", "close", "redirect", "return", "wait-for-handshake"}, action):
+		case slices.Contains([]string{"deny", "tarpit", "reject", "silent-drop", "close", "return", "wait-for-handshake"}, action):
 			return in, true
+		case action == "redirect":
+			return redirected, true
 		case action == "auth":
 			return "password-protected pages would be open to everybody", true
 		case strings.HasPrefix(action, "lua.") || action == "send-spoe-group" || action == "use-service":
@@ -141,7 +151,7 @@ func hidesOrLimits(l haproxy.Line) (lost string, protects bool) {
 			return "client addresses would change, and other rules may depend on them", true
 		}
 	case "redirect":
-		return in, true
+		return redirected, true
 	case "block", "reqdeny", "reqideny", "reqtarpit", "reqitarpit", "rspdeny", "rspideny":
 		return in, true
 	case "rate-limit":
@@ -231,6 +241,13 @@ var (
 	}
 )
 
+// withValue are parameters without an equivalent that a value follows.
+var withValue = map[string]int{
+	"addr": 1, "agent-addr": 1, "error-limit": 1, "hash-key": 1, "init-state": 1, "minconn": 1, "maxqueue": 1, "on-error": 1, "on-marked-down": 1, "on-marked-up": 1,
+	"pool-conn-name": 1, "proxy-v2-options": 1, "redir": 1, "shard": 1, "socks4": 1, "source": 1, "usesrc": 1, "ws": 1,
+	"crt-list": 1, "gid": 1, "group": 1, "mode": 1, "mss": 1, "severity-output": 1, "tcp-ut": 1, "uid": 1, "user": 1,
+}
+
 // parameters notes the parameters of a line that are neither converted nor without
 // meaning.
 func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int) {
@@ -238,6 +255,7 @@ func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int)
 		words, ok := known[l.Words[i]]
 		if !ok {
 			h.note(l.At(), strings.Join(l.Words[:min(2, len(l.Words))], " "), "%s is left out: goodgate has no equivalent", l.Words[i])
+			words = withValue[l.Words[i]]
 		}
 		i += words
 	}

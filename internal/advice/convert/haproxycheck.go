@@ -74,12 +74,22 @@ func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
 		if first {
 			value, first = own, false
 		}
-		if own != value {
+		if !sameSetting(name, own, value) {
 			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs between servers, but a pool has one value: goodgate uses %s for all", cmp.Or(value, "its default"))
 			return value
 		}
 	}
 	return value
+}
+
+// sameSetting reports whether two values of a server's parameter mean the same. An empty
+// one is HAProxy's default.
+func sameSetting(name, a, b string) bool {
+	usual := map[string]string{"inter": "2s", "rise": "2", "fall": "3"}[name]
+	a, b = cmp.Or(a, usual), cmp.Or(b, usual)
+	first, isTime := haproxy.Duration(a)
+	second, isTimeToo := haproxy.Duration(b)
+	return a == b || name == "inter" && isTime && isTimeToo && first == second
 }
 
 // hasFlag reports whether a server has a parameter without a value.

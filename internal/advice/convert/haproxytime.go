@@ -68,7 +68,7 @@ func (h *fromHAProxy) forwarded(s *haproxy.Section, r *route) {
 	}
 	for _, word := range []string{"except", "if-none"} {
 		if l.Has(word) {
-			h.note(l.At(), "option forwardfor "+word, "left out: goodgate always sends X-Forwarded-For, and trusts a client's only from trusted_proxies")
+			h.note(l.At(), "option forwardfor "+word, "left out: goodgate always sends X-Forwarded-For. It keeps the value from the client only if the client is in trusted_proxies")
 		}
 	}
 }

@@ -139,6 +139,7 @@ var meaningless = map[string]string{
 	"grpc_ssl_protocols":        "goodgate uses TLS 1.2 or 1.3",
 	"grpc_ssl_ciphers":          "Go chooses the ciphers",
 	"proxy_ssl_ciphers":         "Go chooses the ciphers",
+	"ssl_stapling":              "goodgate staples OCSP responses by default",
 	"ssl_stapling_verify":       "goodgate always verifies OCSP responses",
 
 	// parts of directives that are refused
@@ -218,12 +219,38 @@ var turnedOff = map[string]string{
 	"ssl_verify_depth":           "1",
 }
 
+// replaceable are directives of nginx that were not converted although goodgate can do the
+// same or something similar, with what to do.
+var replaceable = map[string]string{
+	"gzip":              "convert cannot convert it as it is written here (see compress)",
+	"map":               "convert cannot convert it as it is written here",
+	"geo":               "convert cannot convert it as it is written here",
+	"mirror":            "convert cannot convert it as it is written here (see mirror)",
+	"proxy_cache":       "convert cannot convert it with these settings (see cache)",
+	"proxy_cache_valid": "convert cannot convert it with these settings (see cache.default_age)",
+	"proxy_cache_path":  "goodgate's cache is in memory (see cache)",
+	"rewrite":           "convert cannot convert it as it is written here (see rewrite_path)",
+	"ssl_stapling_file": "set ocsp of the certificate",
+	"sticky":            "set the pool's policy to sticky, which uses its own cookie",
+	"stub_status":       "see admin for goodgate's own status and metrics",
+	"stream":            "goodgate forwards only HTTP",
+	"mail":              "goodgate forwards only HTTP",
+}
+
+// leftOut returns the text of the note about a directive that was not converted.
+func leftOut(name string) string {
+	if what, ok := replaceable[name]; ok {
+		return "left out: " + what
+	}
+	return "left out: goodgate has no equivalent"
+}
+
 // protecting are directives of nginx that restrict access, limit or hide something,
 // with what would be lost.
 var protecting = map[string]string{
 	"deny":                       "clients that it excludes would get access",
 	"proxy_cookie_flags":         "cookies would lack these flags, and scripts or other sites could use them",
-	"more_clear_headers":         "clients would get these fields",
+	"more_clear_headers":         "clients would get these headers",
 	"internal":                   "clients could request internal locations",
 	"satisfy":                    "requests would get access without its checks",
 	"auth_basic":                 "password-protected pages would be open to everybody",

@@ -35,13 +35,23 @@ func Nginx(c *nginxconf.Config) *Result {
 // missing reports a file that could not be read. Files that come with nginx have no
 // settings that matter; any other file may protect something.
 func (n *nginx) missing(problem string) {
+	where := ""
+	if text, place, ok := strings.Cut(problem, " in "); ok && strings.HasPrefix(text, placeFile(place)+": ") {
+		problem, where = strings.TrimPrefix(text, placeFile(place)+": "), place
+	}
 	for _, own := range []string{"mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "modules-enabled", "koi-utf", "koi-win", "win-utf"} {
 		if strings.Contains(problem, own) {
-			n.note("", "include", "could not be read: %s", problem)
+			n.note(where, "include", "the file could not be read: %s", problem)
 			return
 		}
 	}
-	n.refuse("", "include", "a file could not be read, so its restrictions would be lost: "+problem)
+	n.refuse(where, "include", "a file could not be read, so its restrictions would be lost: "+problem)
+}
+
+// placeFile returns the file of a place, which is FILE:LINE.
+func placeFile(place string) string {
+	file, _, _ := strings.Cut(place, ":")
+	return file
 }
 
 type nginx struct {
@@ -108,13 +118,13 @@ func (n *nginx) left(block []*nginxconf.Directive) {
 			n.leftIf(d)
 			continue
 		case d.Name == "return" && denies(d):
-			n.refuse(d.At(), d.Name, "requests that it answers with "+d.Arg(0)+" would get access")
+			n.refuse(d.At(), d.Name, "requests would get access instead of status "+d.Arg(0))
 		case d.Name == "map" && d.Arg(0) == "$http_upgrade": // goodgate recognizes WebSocket requests by itself
 		case d.Name == "map" || d.Name == "geo":
-			n.note(d.At(), d.Name+" "+d.Arg(0), "left out: goodgate has no equivalent")
+			n.note(d.At(), d.Name+" "+d.Arg(0), "%s", leftOut(d.Name))
 		case known, turnedOff[d.Name] == d.Arg(0) && d.Arg(0) != "":
 		default:
-			n.note(d.At(), said(d), "left out: goodgate has no equivalent")
+			n.note(d.At(), said(d), "%s", leftOut(d.Name))
 		}
 		if slices.Contains([]string{"http", "server", "location"}, d.Name) {
 			n.left(d.Block)
@@ -133,15 +143,40 @@ func said(d *nginxconf.Directive) string {
 
 // leftIf reports what is lost with an "if" that was not converted.
 func (n *nginx) leftIf(d *nginxconf.Directive) {
-	what := "if (" + strings.Join(d.Args, " ") + ")"
 	for _, in := range d.Block {
-		_, protects := protecting[in.Name]
-		if in.Name == "return" || protects || in.Name == "rewrite" && (in.Arg(2) == "permanent" || in.Arg(2) == "redirect") {
-			n.refuse(d.At(), d.Name, "requests with ("+strings.Join(d.Args, " ")+") that it answers itself would get access")
+		if lost, protects := protecting[in.Name]; protects {
+			n.refuse(d.At(), d.Name, "for requests with "+tested(d)+", "+lost)
+			return
+		}
+		if in.Name == "return" || in.Name == "rewrite" && (in.Arg(2) == "permanent" || in.Arg(2) == "redirect") {
+			n.refuse(d.At(), d.Name, unanswered(d, in))
 			return
 		}
 	}
-	n.note(d.At(), what, "left out: goodgate has no equivalent")
+	n.note(d.At(), "if "+tested(d), "left out: goodgate has no equivalent")
+}
+
+// unanswered returns what is lost with an "if" that answers requests by a return or a
+// redirect.
+func unanswered(d, in *nginxconf.Directive) string {
+	instead := "a redirect"
+	if in.Name == "return" && denies(in) {
+		instead = "status " + in.Arg(0)
+	} else if in.Name == "return" && strings.HasPrefix(in.Arg(0), "2") {
+		instead = "this answer"
+	}
+	return "requests with " + tested(d) + " would get access instead of " + instead
+}
+
+// tested returns the condition of an "if".
+func tested(d *nginxconf.Directive) string {
+	words := slices.Clone(d.Args)
+	for i, word := range words {
+		if word == "" || strings.Contains(word, " ") {
+			words[i] = `"` + word + `"`
+		}
+	}
+	return "(" + strings.Join(words, " ") + ")"
 }
 
 // denies reports whether a return keeps clients out.

@@ -90,5 +90,7 @@ func TestNginxIntercept(t *testing.T) {
 	f("error_page 404 =200 /index.html;", "noted error_page 404, noted location = /50x.html", "pool: u")
 	f("location /x { error_page 404 /404.html; proxy_intercept_errors on; proxy_pass http://u; }", "noted error_page 404, noted location = /50x.html", "intercept: [404]")
 	f("location /status { stub_status; }", "noted location = /50x.html, noted location /status", "respond: {status: 404")
+	f("location /status { stub_status; allow 10.0.0.1; deny all; }", "noted location = /50x.html, noted location /status",
+		`- match: {client: ["10.0.0.1"], path: "/status*"}`+"\n    respond: {status: 404, body: \"\"}\n"+`  - match: {path: "/status*"}`+"\n    respond: {status: 403")
 	f("proxy_intercept_errors on; error_page 502 @v;", "noted location = /50x.html, noted error_page", "fallback: {pool: v, on: [unavailable, connect, response, status]}")
 }

@@ -18,7 +18,11 @@ func (n *nginx) signIn(sc scope, r *route) {
 	if realm == "" || strings.Contains(realm, "$") || len(d.Args) != 1 || !isValue(realm) ||
 		sc.one("satisfy").Arg(0) == "any" && either(sc) == nil ||
 		!path.IsAbs(name) || strings.Contains(name, "$") || len(file.Args) != 1 {
-		n.refuse(d.At(), d.Name, protecting[d.Name])
+		why := ""
+		if name != "" && !path.IsAbs(name) && !strings.Contains(name, "$") {
+			why = ". goodgate needs an absolute path in auth_basic_user_file"
+		}
+		n.refuse(d.At(), d.Name, protecting[d.Name]+why)
 		return
 	}
 	r.basic = &basicAuth{file: name, realm: realm}

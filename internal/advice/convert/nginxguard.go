@@ -113,7 +113,7 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}
-	g.answer, g.lost = &a, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") that it answers itself would get access"}
+	g.answer, g.lost = &a, Note{d.At(), "if", unanswered(d, first)}
 	return g, true
 }
 

@@ -161,11 +161,10 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 		}
 	}
 	if l == nil {
-		if len(guards) > 0 && guards[len(guards)-1].answer != nil && guards[len(guards)-1].match() == "{}" {
-			n.guarded(r, guards) // no request gets past the guards
-			return
+		closed := len(guards) > 0 && guards[len(guards)-1].answer != nil && guards[len(guards)-1].match() == "{}"
+		if !closed || slices.ContainsFunc(guards, func(g guard) bool { return g.answer == nil }) { // some requests get past the guards
+			n.elsewhere(p, &r)
 		}
-		n.elsewhere(p, &r)
 		n.guarded(r, guards)
 		return
 	}
@@ -281,6 +280,12 @@ func (n *nginx) elsewhere(p *place, r *route) {
 			why = "see admin for its own status and metrics"
 			n.use(d)
 		}
+		if d.Name == "rewrite" && !n.done[d] {
+			why = "convert cannot convert its rewrite"
+		}
+		if d.Name == "perl" || d.Name == "js_content" || strings.HasPrefix(d.Name, "content_by_lua") {
+			why = "it runs no scripts"
+		}
 		if kind, ok := strings.CutSuffix(d.Name, "_pass"); ok {
 			why = "it does not speak " + cmp.Or(map[string]string{"fastcgi": "FastCGI", "grpc": "gRPC (see protocol: h2c)"}[kind], kind)
 			n.use(d)
@@ -303,7 +308,7 @@ func (n *nginx) proxied(l *nginxconf.Location, p *place, r route, guards []guard
 			n.reached(first, p, r, guards)
 			return
 		}
-		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 404 there: the upstream depends on a variable. Write a pool for it")
+		n.note(l.Pass.At(), said(&l.Pass), "goodgate answers 404 in this location: the URL depends on a variable. Choose the route's pool yourself")
 		r.answer = answer{respond: true, status: 404}
 		n.guarded(r, guards)
 		return

@@ -217,7 +217,7 @@ func (n *nginx) group(u *nginxconf.Upstream, l *nginxconf.Location, p *pool) {
 		case "hash":
 			n.hash(d, p)
 		default:
-			n.note(d.At(), d.Name, "left out: goodgate has no equivalent")
+			n.note(d.At(), d.Name, "%s", leftOut(d.Name))
 		}
 	}
 	if l.KeepsConnections(n.Config) {
@@ -269,6 +269,10 @@ func (n *nginx) peer(s nginxconf.Peer, l *nginxconf.Location, p *pool) {
 		case "max_fails", "fail_timeout":
 			n.note(s.At(), name, "goodgate's circuit breaker and health checks decide when a server gets no requests; the breaker never ejects the last one")
 		case "resolve":
+		case "slow_start":
+			if d, ok := nginxconf.Duration(value); ok {
+				p.slowStart = max(p.slowStart, d)
+			}
 		default:
 			n.note(s.At(), "server parameter "+name, "left out: goodgate has no equivalent")
 		}

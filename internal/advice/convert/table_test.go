@@ -348,7 +348,7 @@ func TestHAProxyRules(t *testing.T) {
 	f("compression algo gzip\ncompression type text/*", "noted compression, noted compression", "pool: b\npools")
 	f("use_backend c if { path /x }\n", "noted use_backend c", "pool: b")
 	f("use_backend b if { hdr(Upgrade) -i WebSocket }", "", `headers: {"Upgrade": "*"}`)
-	f("bind :81 tcp-ut 5s", "noted bind :81, noted bind :81", `- address: ":81"`)
+	f("bind :81 tcp-ut 5s", "noted bind :81", `- address: ":81"`)
 	f("use_backend b if { src_is_local }", "refused use_backend", "pool: b")
 	f("bind :81 interface eth1", "refused bind interface", "pool: b")
 	// refused

@@ -326,7 +326,7 @@ func (t *traefik) left() {
 	for _, name := range t.static.names("providers") {
 		in := t.static.get("providers", name)
 		if name != "file" {
-			t.note(in.at, "providers."+name, "left out: convert reads only this file")
+			t.note(in.at, "providers."+name, "left out: convert reads only the files that you name")
 		}
 		in.use()
 	}

@@ -100,7 +100,7 @@ func (t *traefik) middleware(kind, named string, m *tree, d draft, next func(dra
 		t.note(m.at, kind, "left out: goodgate has no equivalent. It removes these headers from requests, so that no client can forge them (see client_cert for Client-Cert)")
 	default:
 		if slices.ContainsFunc(traefikNoted, func(s string) bool { return strings.EqualFold(s, kind) }) {
-			t.note(m.at, kind, "left out: goodgate has no equivalent")
+			t.note(m.at, kind, "%s", traefikWithout(kind))
 		} else {
 			t.refuse(m.at, kind, "convert does not know it, nor what would be lost")
 		}
@@ -298,4 +298,11 @@ func (t *traefik) inFlight(m *tree, d *draft) {
 	}
 	d.maxRequests = amount
 	t.note(m.at, "inFlightReq", "goodgate counts the requests of each route separately, and answers those above the limit with 503; Traefik answers 429")
+}
+
+func traefikWithout(kind string) string {
+	if strings.EqualFold(kind, "circuitBreaker") {
+		return "left out: goodgate's own circuit breaker has other settings (see breaker)"
+	}
+	return "left out: goodgate has no equivalent"
 }
