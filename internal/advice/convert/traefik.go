@@ -234,8 +234,11 @@ func (t *traefik) options(p *entryPoint, routers []*router) {
 	clients := func(name string) *tree { return t.root.get("tls", "options", name, "clientAuth") }
 	for _, name := range chosen {
 		o := t.root.get("tls", "options", name)
-		if len(chosen) == 1 && o.str("minVersion") == "VersionTLS13" {
+		switch strict := o.str("minVersion") == "VersionTLS13"; {
+		case strict && len(chosen) == 1:
 			p.minVersion = "1.3"
+		case strict:
+			t.refuse(o.get("minVersion").at, "minVersion", "clients could use TLS 1.2, because the routers of this entry point have different TLS options")
 		}
 		a := clients(name)
 		kind := a.str("clientAuthType")

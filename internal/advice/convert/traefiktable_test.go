@@ -262,6 +262,7 @@ func TestTraefikEntryPoints(t *testing.T) {
 	f("a: {rule: 'PathPrefix(`/a`)', priority: 100, service: s}, b: {rule: 'PathPrefix(`/a/b/c`)', service: o}", oneEntry, "noted auth, noted mtls", "- match: {path: \"/a*\"}\n    pool: s\n  - match: {path: \"/a/b/c*\"}\n    pool: o")
 	// refused
 	f("a: {rule: 'ClientIP(`10.0.0.0/8`)', service: s}, b: {rule: 'Host(`b`)', service: s}", "entryPoints: {web: {address: ':80', forwardedHeaders: {trustedIPs: [10.0.0.1]}}}", "noted o, noted auth, noted mtls, refused rule", "pool: s")
+	f("a: {rule: 'Host(`a`)', service: s, tls: {options: mtls}, entryPoints: [websecure]}, b: {rule: 'Host(`b`)', service: o, tls: {}, entryPoints: [websecure]}", two, "noted auth, refused minVersion, refused clientAuth", "pool: s")
 	f("a: {"+all+", entryPoints: [inside]}, b: {"+all+", entryPoints: [web]}", "", "noted entryPoints, noted a, noted o, noted auth, noted mtls, refused entryPoints", "pool: s")
 }
 
