@@ -30,7 +30,7 @@ func newConvert() *cobra.Command {
 		Short: "Convert a configuration of nginx, HAProxy, Caddy or Traefik",
 		Long: `Convert another proxy's configuration, and write the result to standard output.
 The result begins with comments that list the directives without an equivalent;
-standard error lists them too. convert recognises the format by the file's name
+standard error lists them too. convert recognizes the format by the file's name
 (nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text; --from overrides
 that. With Traefik, FILE is the dynamic configuration, and --static names the
 static one.
@@ -47,7 +47,7 @@ protects something would be lost, 2 convert cannot read the file.`,
 		},
 	}
 	c.Flags().StringSliceVar(&accepted, "accept", nil, "protecting directives that the result may lack, such as auth_basic or \"http-request auth\"")
-	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik (default: recognise it by name or text)")
+	c.Flags().StringVar(&from, "from", "", "format of the file: nginx, haproxy, caddyfile, caddy-json or traefik (default: recognize it by name or text)")
 	c.Flags().StringVar(&static, "static", "", "Traefik's static configuration, for its entry points and certificate resolvers")
 	return c
 }

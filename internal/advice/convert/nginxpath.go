@@ -106,7 +106,7 @@ func (n *nginx) rewriteOf(d *nginxconf.Directive, r *route) bool {
 	return true
 }
 
-// prefixRewrite recognises "^/from/(.*)$ /to/$1".
+// prefixRewrite recognizes "^/from/(.*)$ /to/$1".
 func prefixRewrite(pattern, target string) (from, to string, ok bool) {
 	from, ok1 := strings.CutPrefix(pattern, "^")
 	from = strings.TrimSuffix(from, "$")
