@@ -133,6 +133,8 @@ func TestHAProxy(t *testing.T) {
 	f("", "option httpchk GET /up\nhttp-check expect ! string error\nserver a 10.0.0.1:80 check", "option httpchk: goodgate has no equivalent")
 	f("", "server a 10.0.0.1:80 check on-marked-down shutdown-sessions weight 5", "server a: on-marked-down is left out: goodgate has no equivalent\n\nlisteners")
 	f("", "server a 10.0.0.1:80 check inter 2000 rise 2 fall 3\nserver b 10.0.0.2:80 check", "# Carried over: 1 listener, 1 route, 1 pool.\n\nlisteners")
+	f("", "server a 10.0.0.1:80\nserver b fd@3", "server b: left out: goodgate cannot use its address fd@3")
+	f("", "server a ipv6@[2001:db8::1]:81", `- {url: "http://[2001:db8::1]:81"}`)
 	f("errorfile 503 /e/503.http", "server a 10.0.0.1:80", "errorfile: left out: put the page, without its HTTP header, into the folder of errors.dir")
 	f("", "option httpchk GET /up\nserver a 10.0.0.1:80 check port 9000\nserver b 10.0.0.2:80 check port 9001", "differs between servers")
 	f("", "option tcp-check\ntcp-check connect\ntcp-check send PING\\r\\n\ntcp-check expect string +PONG\ntcp-check send-binary 0a0b\ntcp-check expect rstring ^ok\ntcp-check expect binary ff\nserver a 10.0.0.1:80 check",

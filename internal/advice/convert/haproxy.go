@@ -78,16 +78,23 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 			h.refuse(l.At(), name, "("+strings.Join(l.Words, " ")+") "+lost)
 		case isReadByName(l):
 		default:
-			h.note(l.At(), name, "left out: %s", cmp.Or(replaceableLines[l.Word(0)], "goodgate has no equivalent"))
+			h.note(l.At(), name, "left out: %s", cmp.Or(replaceableLines[name], replaceableLines[l.Word(0)], "goodgate has no equivalent"))
 		}
 	}
 }
 
-// replaceableLines are lines without an equivalent that goodgate can replace.
+// replaceableLines are lines without an equivalent that goodgate can replace, by their
+// first word or by their name.
 var replaceableLines = map[string]string{
-	"errorfile":  "put the page, without its HTTP header, into the folder of errors.dir, named after the status, such as 503.html",
-	"errorfiles": "put the pages, without their HTTP headers, into the folder of errors.dir, named after the status, such as 503.html",
-	"stats":      "see admin for goodgate's own dashboard and metrics",
+	"monitor-uri":              "write a route for it with respond",
+	"stick":                    "set the pool's policy to sticky or hash",
+	"http-request cache-use":   "see cache",
+	"http-request replace-uri": "see rewrite_path",
+	"http-request set-uri":     "see rewrite_path",
+	"http-request set-query":   "see request_query",
+	"errorfile":                "put the page, without its HTTP header, into the folder of errors.dir, named after the status, such as 503.html",
+	"errorfiles":               "put the pages, without their HTTP headers, into the folder of errors.dir, named after the status, such as 503.html",
+	"stats":                    "see admin for goodgate's own dashboard and metrics",
 }
 
 // name returns a short name of a line: its first word, and as many more as identify the
@@ -208,7 +215,7 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 			}
 		}
 		if len(l.certs) == 0 {
-			h.refuse(b.At(), "bind", "clients of "+a+" would be served without TLS, because it has no certificate")
+			h.refuse(b.At(), "bind", "clients of "+a+" would be served without TLS, because convert found no certificate for it (crt)")
 		}
 		h.clientCerts(b, l)
 	}
@@ -245,7 +252,7 @@ var (
 var withValue = map[string]int{
 	"addr": 1, "agent-addr": 1, "error-limit": 1, "hash-key": 1, "init-state": 1, "minconn": 1, "maxqueue": 1, "on-error": 1, "on-marked-down": 1, "on-marked-up": 1,
 	"pool-conn-name": 1, "proxy-v2-options": 1, "redir": 1, "shard": 1, "socks4": 1, "source": 1, "usesrc": 1, "ws": 1,
-	"crt-list": 1, "gid": 1, "group": 1, "mode": 1, "mss": 1, "severity-output": 1, "tcp-ut": 1, "uid": 1, "user": 1,
+	"ca-sign-file": 1, "ca-sign-pass": 1, "crt-list": 1, "gid": 1, "group": 1, "mode": 1, "mss": 1, "severity-output": 1, "tcp-ut": 1, "uid": 1, "user": 1,
 }
 
 // parameters notes the parameters of a line that are neither converted nor without

@@ -38,7 +38,7 @@ func (h *fromHAProxy) pool(s *haproxy.Section) string {
 
 // server converts a server line. It reports whether the server has a health check.
 func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
-	address := l.Word(2)
+	address := strings.TrimPrefix(strings.TrimPrefix(l.Word(2), "ipv4@"), "ipv6@")
 	out := server{}
 	secure := l.Has("ssl")
 	switch {
@@ -47,9 +47,9 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	case strings.HasPrefix(address, "/"):
 		out.url = "unix:" + address
 	case secure:
-		out.url = "https://" + strings.TrimPrefix(address, "ipv4@")
+		out.url = "https://" + address
 	default:
-		out.url = "http://" + strings.TrimPrefix(address, "ipv4@")
+		out.url = "http://" + address
 	}
 	if secure {
 		p.insecure = l.After("verify") == "none"
@@ -80,6 +80,10 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	}
 	if l.Has("observe") {
 		h.note(l.At(), "server "+l.Word(1)+" observe", "left out: goodgate's circuit breaker watches all servers of the pool (see breaker)")
+	}
+	if !isUpstream(out.url) {
+		h.note(l.At(), "server "+l.Word(1), "left out: goodgate cannot use its address %s", l.Word(2))
+		return false
 	}
 	p.addServer(out)
 	return l.Has("check") && !l.Has("no-check")

@@ -222,6 +222,8 @@ var turnedOff = map[string]string{
 // replaceable are directives of nginx that were not converted although goodgate can do the
 // same or something similar, with what to do.
 var replaceable = map[string]string{
+	"gzip_min_length":   "convert cannot convert it as it is written here (see compress)",
+	"gzip_types":        "convert cannot convert it as it is written here (see compress)",
 	"gzip":              "convert cannot convert it as it is written here (see compress)",
 	"map":               "convert cannot convert it as it is written here",
 	"geo":               "convert cannot convert it as it is written here",
@@ -230,6 +232,10 @@ var replaceable = map[string]string{
 	"proxy_cache_valid": "convert cannot convert it with these settings (see cache.default_age)",
 	"proxy_cache_path":  "goodgate's cache is in memory (see cache)",
 	"rewrite":           "convert cannot convert it as it is written here (see rewrite_path)",
+	"queue":             "goodgate has its own queue (see queue)",
+	"least_time":        "set the pool's policy to peak_ewma",
+	"return":            "convert cannot convert it as it is written here (see redirect and respond)",
+	"split_clients":     "convert cannot convert it as it is written here (see split)",
 	"ssl_stapling_file": "set ocsp of the certificate",
 	"sticky":            "set the pool's policy to sticky, which uses its own cookie",
 	"stub_status":       "see admin for goodgate's own status and metrics",

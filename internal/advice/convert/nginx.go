@@ -153,7 +153,7 @@ func (n *nginx) leftIf(d *nginxconf.Directive) {
 			return
 		}
 	}
-	n.note(d.At(), "if "+tested(d), "left out: goodgate has no equivalent")
+	n.note(d.At(), "if "+tested(d), "left out: convert cannot convert it as it is written here")
 }
 
 // unanswered returns what is lost with an "if" that answers requests by a return or a

@@ -90,7 +90,7 @@ func (n *nginx) listeners() {
 	for _, l := range n.file.listeners {
 		n.connections(l)
 		if l.secure && len(l.certs) == 0 {
-			n.refuse("", "listen", "clients of "+l.address+" would be served without TLS, because it has no certificate")
+			n.refuse("", "listen", "clients of "+l.address+" would be served without TLS, because convert found no certificate for it (ssl_certificate)")
 		}
 	}
 	n.overlaps()
