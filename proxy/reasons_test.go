@@ -202,7 +202,9 @@ var scenarios = []reached{
 		w.get()
 		return w.send("POST", "/", nil)
 	}},
-	{reason: reason.StreamRefused, status: 503, change: func(s *setup) { s.pool.Protocol = proxy.HTTP2 }, app: func(w *world) {
+	{reason: reason.StreamRefused, status: 503, change: func(s *setup) {
+		s.pool.Protocol, s.upstreams = proxy.HTTP2, specs("app:80") // another upstream would get the request
+	}, app: func(w *world) {
 		w.frames("app:80", func(c *framed) {
 			for stream := c.request(); stream != 0; stream = c.request() { // the request is retried
 				c.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
