@@ -400,3 +400,22 @@ func TestHAProxyBackendTwice(t *testing.T) {
     respond: {status: 403, body: ""}
 `)
 }
+
+// TestNginxPassWithURI: a proxy_pass with the request's URI in a variable forwards the
+// request as one without it does.
+func TestNginxPassWithURI(t *testing.T) {
+	t.Parallel()
+	for pass, has := range map[string]string{
+		"http://u$request_uri":             "- match: {}\n    pool: u\n    host: \"keep\"\n    limits",
+		"http://u${request_uri}":           "- match: {}\n    pool: u\n    host: \"keep\"\n    limits",
+		"http://u$uri$is_args$args":        "- match: {}\n    pool: u\n    host: \"keep\"\n    limits",
+		"http://u/new$request_uri":         "add_prefix: \"/new\"",
+		"http://10.0.0.2:9000$request_uri": "- {url: \"http://10.0.0.2:9000\"}",
+		"https://10.0.0.2$request_uri":     "- {url: \"https://10.0.0.2:443\"",
+	} {
+		verdict(t, pass, nginx(t, "upstream u { server 10.0.0.1; }\nserver { listen 80; location / { proxy_set_header Host $host; proxy_redirect off; proxy_pass "+pass+"; } }"), "", has)
+	}
+	for _, pass := range []string{"http://$host", "http://u$uri_of_another", "http://$host$request_uri", "http://u$request_urix"} {
+		verdict(t, pass, nginx(t, "upstream u { server 10.0.0.1; }\nserver { listen 80; location / { proxy_pass "+pass+"; } }"), "noted proxy_pass "+pass, "respond: {status: 404")
+	}
+}

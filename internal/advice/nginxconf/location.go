@@ -64,9 +64,8 @@ func (l *Location) readPass(target string) {
 		l.Host, l.URI = "unix:"+path, uri
 		return
 	}
-	slash := strings.IndexByte(rest, '/')
-	if slash >= 0 {
-		l.URI, rest = rest[slash:], rest[:slash]
+	if at := uriIndex(rest); at >= 0 {
+		l.URI, rest = strings.NewReplacer("${request_uri}", "$request_uri", "${uri}", "$uri").Replace(rest[at:]), rest[:at]
 	}
 	if i := strings.IndexByte(rest, '$'); i >= 0 {
 		l.Variable = rest[i : i+1+variableLength(rest[i+1:])]
@@ -81,6 +80,23 @@ func (l *Location) readPass(target string) {
 		return
 	}
 	l.Host = rest
+}
+
+// uriIndex returns the place in a target, without its scheme, where the URI begins: at a
+// slash, or at a variable that holds the request's URI; -1 = nowhere.
+func uriIndex(target string) int {
+	slash := strings.IndexByte(target, '/')
+	for at, c := range target {
+		if c != '$' || slash >= 0 && at > slash {
+			continue
+		}
+		name := strings.TrimPrefix(target[at+1:], "{")
+		switch name[:variableLength(name)] {
+		case "request_uri", "uri", "document_uri":
+			return at
+		}
+	}
+	return slash
 }
 
 // Prefix returns the prefix of the setting names for the location's kind of pass:
