@@ -64,9 +64,9 @@ type Listener struct {
 	HTTP3     ListenerHTTP3    `yaml:"http3" help:"HTTP/3 with clients that use TLS."`
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from other networks must not begin with it."`
 
-	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections; further ones wait until one ends."`
+	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections. Further ones wait until one ends; over HTTP/3, goodgate refuses them."`
 	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection (HTTP/1.1 or HTTP/2). After these, goodgate closes the connection when its current requests end."`
-	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate closes further ones."`
+	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate resets further ones (over HTTP/3, it refuses them)."`
 }
 
 // Network returns the arguments for [net.Listen]: "tcp" or "unix", and the address without its "unix:" prefix; or "fd" and
@@ -132,7 +132,7 @@ type ListenerHTTP2 struct {
 	Enabled    bool     `yaml:"enabled" default:"true" help:"Offer HTTP/2 to clients that use TLS."`
 	Cleartext  bool     `yaml:"cleartext" default:"false" help:"Accept HTTP/2 without TLS from clients with prior knowledge (h2c)."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Concurrent requests on one connection."`
-	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection that cancels more, if they are more than half of its requests."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel on one connection, each less than a second after sending it. At this number, goodgate closes the connection if they are more than half of its requests."`
 	Ping       Duration `yaml:"ping" default:"30s" min:"1s" max:"1h" zero:"never" help:"Silence after which goodgate pings the client. The client then has the same time to answer."`
 }
 
@@ -140,7 +140,7 @@ type ListenerHTTP2 struct {
 type ListenerHTTP3 struct {
 	Enabled    bool     `yaml:"enabled" default:"false" help:"Accept HTTP/3 as well, on UDP at the same address and port, with TLS 1.3."`
 	MaxStreams int      `yaml:"max_streams" default:"128" min:"1" max:"10000" help:"Concurrent requests on one connection."`
-	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel within a second. goodgate closes a connection that cancels more, if they are more than half of its requests."`
+	MaxResets  int      `yaml:"max_resets" default:"250" min:"1" max:"1000000" zero:"no limit" help:"Requests that a client may cancel on one connection, each less than a second after sending it. At this number, goodgate closes the connection if they are more than half of its requests."`
 	Idle       Duration `yaml:"idle" default:"30s" min:"1s" max:"1h" help:"Silence after which goodgate closes the connection. After half of it, goodgate pings the client."`
 	MaxAge     Duration `yaml:"max_age" default:"24h" min:"1s" max:"8760h" zero:"no offer" help:"How long clients may remember the offer of HTTP/3 (Alt-Svc)."`
 	Port       int      `yaml:"port" default:"0" min:"1" max:"65535" zero:"the listener's" help:"UDP port to offer to clients, if a device in front maps another port to the listener's."`

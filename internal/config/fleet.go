@@ -6,7 +6,7 @@ import "fmt"
 type Fleet struct {
 	Engine    string   `yaml:"engine" default:"redis" enum:"redis" help:"The store that the instances share. redis means Redis 5 or later, or Valkey."`
 	Addresses []string `yaml:"addresses" opt:"required,single" format:"hostport" example:"[\"10.0.0.5:6379\"]" help:"host:port of the store; with sentinel.master, of the sentinels; with cluster, of some nodes."`
-	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts all data in the store, at least 16 bytes; the same on all instances."`
+	Secret    Secret   `yaml:"secret" opt:"required" example:"\"${FLEET_SECRET}\"" help:"Key that encrypts the data in the store, except the counts of rates; at least 16 bytes, the same on all instances."`
 	Name      string   `yaml:"name" default:"goodgate" format:"name" help:"Name of the fleet. Several fleets can share one store."`
 	Instance  string   `yaml:"instance" default:"" format:"name" example:"gate-1" help:"Name of this instance; empty means the host's name."`
 	Prefix    string   `yaml:"prefix" default:"goodgate" format:"name" help:"Prefix of all keys and channels in the store, before the fleet's name."`

@@ -35,7 +35,7 @@ type Concurrency struct {
 	Adaptive Adaptive `yaml:"adaptive" default:"auto" opt:"public" help:"Find the concurrency limit of each upstream automatically: true = always (max_in_flight stays a bound), false = never, auto = while the pool is overloaded and no upstream has max_in_flight."`
 	Min      int      `yaml:"min" default:"1" min:"1" max:"1000000" help:"Lowest limit."`
 	Max      int      `yaml:"max" default:"1000" min:"1" max:"1000000" help:"Highest limit."`
-	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit; with adaptive: auto, goodgate derives it from the overload instead."`
+	Start    int      `yaml:"start" default:"10" min:"1" max:"1000000" help:"First limit. With adaptive: auto, it is instead the number of requests that saturated the upstream."`
 }
 
 // named names the rates without a name.

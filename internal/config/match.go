@@ -30,7 +30,7 @@ type Match struct {
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client requests by TLS (SNI), written as in host. A client without TLS has none."`
 
-	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold. Use it to combine several any."`
+	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold. Use it to combine several lists of any."`
 	Any []Conditions `yaml:"any" help:"Lists of conditions: in addition to the conditions outside of any, all conditions of at least one list must hold."`
 	Not []Conditions `yaml:"not" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
 }

@@ -115,7 +115,7 @@ type Health struct {
 	Service      string   `yaml:"service" default:"" opt:"public" example:"shop.Cart" help:"Service of the grpc check; empty means the whole server."`
 	Interval     Duration `yaml:"interval" default:"2s" min:"10ms" max:"1h" help:"Interval between two checks."`
 	Timeout      Duration `yaml:"timeout" default:"1s" min:"1ms" max:"10m" help:"Longest time for one check."`
-	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the upstream is down or unknown."`
+	FastInterval Duration `yaml:"fast_interval" default:"250ms" min:"10ms" max:"1h" help:"Interval while the verdict may change: after a check that contradicts it, while the upstream drains, and in the first minute after it went down. In the first 10s of that minute, goodgate checks every 100ms."`
 	Rise         int      `yaml:"rise" default:"2" min:"1" max:"100" help:"Passed checks in a row until an upstream is up."`
 	Fall         int      `yaml:"fall" default:"2" min:"1" max:"100" help:"Failed checks in a row until an upstream is down."`
 	Jitter       Ratio    `yaml:"jitter" default:"10%" min:"0%" max:"50%" help:"Random part of the interval, which spreads checks."`
@@ -138,14 +138,14 @@ type Breaker struct {
 	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"How long the breaker stays open the first time; doubles each time it opens again."`
 	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time that the breaker stays open."`
 	Statuses     Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that count as failures: 503, 500-504 or 5xx."`
-	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may eject at the same time; never the last upstream."`
+	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may eject at the same time, or one upstream if that is more, but never the last one. 0% ejects none."`
 }
 
 // Outlier sends fewer requests to an upstream that is much worse than the others of its tier.
 type Outlier struct {
 	Enabled      bool     `yaml:"enabled" default:"true" help:"Whether goodgate compares the upstreams."`
 	MinRequests  int      `yaml:"min_requests" default:"20" min:"1" max:"1000000" help:"Minimum number of requests in ten seconds, for the upstream and for the others."`
-	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"The breaker of an upstream opens when, with statistical certainty, it exceeds this share of failures and fails more often than the others."`
+	FailureRatio Ratio    `yaml:"failure_ratio" default:"10%" min:"1%" max:"100%" zero:"not used" help:"The breaker of an upstream opens when, with statistical certainty, the upstream exceeds this share of failures and fails more often than the others."`
 	SlowFactor   int      `yaml:"slow_factor" default:"5" min:"2" max:"1000" zero:"not used" help:"An upstream gets proportionally less load when, with statistical certainty, its answers take this many times longer than the others'."`
 	SlowBy       Duration `yaml:"slow_by" default:"50ms" min:"1ms" max:"1h" help:"The upstream's answers must also take at least this much longer."`
 }
@@ -179,7 +179,7 @@ type Retry struct {
 
 // Hedge configures when a request also goes to another upstream.
 type Hedge struct {
-	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send the second request: auto (the request is late, with evidence against its upstream), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
+	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send the second request: auto (when there is evidence that the upstream is at fault; docs/retries.md), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
 	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Allowed second requests that do not help, as a share of requests."`
 	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest delay."`
 }
@@ -201,5 +201,5 @@ type Commit struct {
 // Stale keeps responses as a replacement for errors. It does not keep responses that exceed Commit.Buffer.
 type Stale struct {
 	MaxSize Size     `yaml:"max_size" default:"0B" min:"64KiB" max:"64GiB" zero:"off" help:"Memory for older responses."`
-	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only a response with a stale-if-error" help:"How long after the end of its freshness a response may replace an error. A stale-if-error in its Cache-Control takes precedence."`
+	IfError Duration `yaml:"if_error" default:"0s" min:"1s" max:"8760h" zero:"only a response with a stale-if-error" help:"How long a response may still replace an error when it is no longer fresh. A stale-if-error in its Cache-Control takes precedence."`
 }

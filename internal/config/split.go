@@ -9,7 +9,7 @@ import (
 // Split divides a route's requests between pools. The others are compared with the first.
 type Split struct {
 	Pools     []SplitPool   `yaml:"pools" opt:"required,shorthand" example:"[{pool: v1, weight: 95}, {pool: v2, weight: 5}]" help:"The pools and their weights. The first is the stable one: goodgate compares the others with it, and sends requests back to it."`
-	By        []string      `yaml:"by" opt:"single" default:"[cookie]" format:"splitkey" help:"What identifies a client, so that it keeps its pool: cookie (goodgate's own), client_ip or address, header:NAME, cookie:NAME, query:NAME, a text with variables such as {tls.client.subject}, or request (each request alone). In a list, the first one that the request has counts. A request without any goes to the first pool."`
+	By        []string      `yaml:"by" opt:"single" default:"[cookie]" format:"splitkey" help:"What identifies a client, so that it keeps its pool: cookie (goodgate's own), client_ip (or address, its other name), header:NAME, cookie:NAME, query:NAME, a text with variables such as {tls.client.subject}, or request (each request alone). In a list, goodgate uses the first one that the request has. A request without any goes to the first pool."`
 	Cookie    string        `yaml:"cookie" default:"goodgate_split" format:"token" help:"Name of goodgate's own cookie. It holds a random identity, not the pool."`
 	CookieTTL Duration      `yaml:"cookie_ttl" default:"0s" min:"1m" max:"9600h" zero:"until the browser closes" help:"Lifetime of the cookie."`
 	Override  SplitOverride `yaml:"override" help:"Lets testers choose a pool by its name."`
