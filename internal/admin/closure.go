@@ -118,7 +118,7 @@ type MaintenanceOrder struct {
 
 // MaintenanceState is the state of a maintenance.
 type MaintenanceState struct {
-	ID    string    `json:"id,omitempty" doc:"id of the change; empty if the configuration file says so"`
+	ID    string    `json:"id,omitempty" doc:"id of the change; empty for the maintenance of the configuration file"`
 	By    string    `json:"by"`
 	Why   string    `json:"why,omitempty"`
 	At    time.Time `json:"at,omitzero"`

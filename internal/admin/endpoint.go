@@ -74,7 +74,7 @@ func (s *Server) endpoints() []Endpoint {
 func (s *Server) probeEndpoints() []Endpoint {
 	return []Endpoint{
 		{Pattern: livePattern, Open: true, Handler: s.live, Does: "Reports that the process runs."},
-		{Pattern: readyPattern, Open: true, Handler: s.ready, Refuses: []int{503}, Does: "Reports whether this instance accepts requests. It does not while it drains."},
+		{Pattern: readyPattern, Open: true, Handler: s.ready, Refuses: []int{503}, Does: "Reports whether this instance accepts requests. While it drains, it accepts none."},
 		{Pattern: indexPattern, Open: true, Handler: s.index, Media: "text/html", Does: "The dashboard."},
 		{Pattern: pagePattern, Open: true, Handler: s.pageFile, Media: "*/*", Refuses: []int{404}, Does: "A file of the dashboard."},
 	}

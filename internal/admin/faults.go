@@ -48,7 +48,7 @@ type FaultOrder struct {
 
 // Fault is a fault that requests of a route can meet.
 type Fault struct {
-	ID    string `json:"id,omitempty" doc:"id of the change; empty if the configuration file says so"`
+	ID    string `json:"id,omitempty" doc:"id of the change; empty for a fault of the configuration file"`
 	Route string `json:"route"`
 	Kind  string `json:"kind" doc:"delay, abort, cut or throttle"`
 	FaultTerms
