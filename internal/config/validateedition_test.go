@@ -35,8 +35,8 @@ func TestEditionHas(t *testing.T) {
 	}
 	want := map[string]string{
 		"listeners[0].http3.enabled": "listeners.http3", "listeners[0].tls.acme": "listeners.tls.acme", "routes[0].access.basic": "routes.access.basic",
-		"routes[0].compress.encodings": "routes.compress.encodings", "pools.app.upstreams[0].docker": "pools.upstreams", "tracing.endpoint": "tracing", "fleet": "fleet",
-		"metrics.endpoint": "metrics", "log.output": "log.output", "log.outputs[0].output": "log.output",
+		"routes[0].compress.encodings": "routes.compress.encodings", "pools.app.upstreams[0].docker": "pools.upstreams", "tracing.endpoint": "tracing.endpoint", "fleet": "fleet",
+		"metrics.endpoint": "metrics.endpoint", "log.output": "log.output", "log.outputs[0].output": "log.output",
 	}
 	v := &validator{config: c, at: c.from.at}
 	v.editionHas(false)
