@@ -146,8 +146,8 @@ func (a *advisor) health(path string, h Health) {
 		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout at most the interval",
 			formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
-	if h.FastInterval > h.Interval {
-		a.warnf(a.either(path, "fast_interval", "interval"), "fast_interval %s is longer than interval %s: an upstream that is down would be checked less often; make it shorter",
+	if h.FastInterval > h.Interval && a.at.given(path+".fast_interval") {
+		a.warnf(a.either(path, "fast_interval", "interval"), "fast_interval %s is longer than interval %s: goodgate uses the interval instead; make fast_interval shorter",
 			formatDuration(h.FastInterval), formatDuration(h.Interval))
 	}
 	if h.Type == "http" && h.Method == "HEAD" && h.Expect.Body != "" {

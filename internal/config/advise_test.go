@@ -72,7 +72,8 @@ func TestWarningsOfHealth(t *testing.T) {
 
 	pool("health: {timeout: 3s}", "health.timeout: timeout 3s is longer than interval 2s")
 	pool("health: {interval: 500ms}", "health.interval: timeout 1s is longer than interval 500ms")
-	pool("health: {fast_interval: 3s}", "health.fast_interval: fast_interval 3s is longer than interval 2s")
+	pool("health: {fast_interval: 3s}", "health.fast_interval: fast_interval 3s is longer than interval 2s: goodgate uses the interval instead")
+	pool("health: {interval: 100ms, timeout: 100ms}")
 	pool("health: {path: /, method: HEAD, expect: {body: ok}}", "health.expect.body: the answer to method HEAD has no body")
 	pool("health: {path: /, service: x}", "health.service: has no effect with type http")
 	pool("health: {service: x}", "health.service: has no effect with type alive")

@@ -164,9 +164,28 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	for _, e := range d.entries(n, path, f) {
+	inner := func(e entry) bool { // a key of a pool, and not a pool with such a name
+		return v.Type().Elem() == reflect.TypeFor[Pool]() && slices.Contains(keysOf(fieldsOf(v.Type().Elem())), e.key.Value) &&
+			!slices.ContainsFunc(e.value.Content, func(n *yaml.Node) bool { return n.Value == "upstreams" })
+	}
+	outer := "" // the last pool, if nothing is indented below it
+	entries := d.entries(n, path, f)
+	for i, e := range entries {
 		key, err := formats[f.format].check(e.key.Value)
 		child := join(path, key)
+		if outer != "" && inner(e) {
+			d.errorf(e.key, child, "%s belongs to %s: indent it below that name", key, join(path, outer))
+			continue
+		}
+		if outer = ""; isNull(e.value) {
+			outer = key
+			for _, next := range entries[i+1:] {
+				if !inner(next) {
+					break
+				}
+				d.note(join(child, next.key.Value), next) // not missing
+			}
+		}
 		if err != nil {
 			name := found(e.key.Value)
 			if f.element().mayHide() {

@@ -138,6 +138,8 @@ func TestSuggestions(t *testing.T) {
 		{"listeners: 8080\npools: {app: {upstreams: [\"http://a\"]}}\n", "expected a list: write [\":8080\"]"},
 		{"listeners: [\":8080\"]\npools: {app: \"http://127.0.0.1:3000\"}\n", "pools.app: found a single value: write {upstreams: [\"http://127.0.0.1:3000\"]}"},
 		{"listeners: [\":8080\"]\npools: {app: [\"http://127.0.0.1:3000\"]}\n", "pools.app: found a list: write upstreams: before the list"},
+		{"listeners: [\":8080\"]\npools:\n  app:\n  upstreams: [\"http://a\"]\n", "pools.upstreams: upstreams belongs to pools.app: indent it below that name"},
+		{"listeners: [\":8080\"]\npools:\n  app:\n  cache: {upstreams: [\"http://a\"]}\nroutes: [{pool: app}]\n", "pools.app: upstreams is missing"},
 		{"listeners: [\":8080\"]\npools: {app: {upstreams: \"http://127.0.0.1:3000\"}}\n", "expected a list: write [\"http://127.0.0.1:3000\"]"},
 		{route(`match: {host: "http://x.com"}`), "a host has no scheme: write host: x.com, and scheme: http if it matters"},
 		{route(`match: {host: "https://*.x.com/a"}`), "write host: *.x.com, and scheme: https if it matters"},

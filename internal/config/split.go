@@ -78,7 +78,8 @@ func (v *validator) split(path string, r Route) {
 		}
 		v.poolExists(index(at, i)+".pool", p.Pool)
 	}
-	if len(s.Pools) > 1 && !slices.ContainsFunc(s.Pools, func(p SplitPool) bool { return p.Weight != 0 }) {
+	refused := slices.ContainsFunc(v.errs, func(e Error) bool { return strings.HasPrefix(e.Path, at) }) // such a weight is 0 here
+	if len(s.Pools) > 1 && !refused && !slices.ContainsFunc(s.Pools, func(p SplitPool) bool { return p.Weight != 0 }) {
 		v.errorf(at, "every weight is 0: no pool would get requests")
 	}
 	for i, by := range s.By {

@@ -50,6 +50,7 @@ func TestSplitErrors(t *testing.T) {
 	f("split: [{pool: v1}, {pool: v1}]", `split.pools[1].pool: found "v1": pools[0] has this pool already`)
 	f("split: [{pool: v1}, {pool: v3}]", `split.pools[1].pool: found "v3": no such pool; defined: v1, v2`)
 	f("split: [{pool: v1, weight: 0}, {pool: v2, weight: 0}]", "split.pools: every weight is 0")
+	f("split: [{pool: v1, weight: 95%}, {pool: v2, weight: 5%}]", `weight: found "95%": expected a whole number`, `weight: found "5%": expected a whole number`)
 	f("split: [{pool: v1, weight: -1}, {pool: v2}]", "weight: found \"-1\": must be from 0 to 10000")
 	f("split: {pools: [{pool: v1}, {pool: v2}], by: [cookie, client_ip]}", `by[0]: found "cookie": it applies to every request, so it must come last`)
 	f("split: {pools: [{pool: v1}, {pool: v2}], by: [client_ip, request]}", `by[1]: found "request": it applies to every request, so it must be the only entry`)
