@@ -168,7 +168,7 @@ func (a *advisor) breaker(path string, b Breaker) {
 		a.warnf(path+".window", "%s is too short to count enough requests: use 1s or more", formatDuration(b.Window))
 	}
 	if b.MaxEjected >= 1 {
-		a.warnf(path+".max_ejected", "a failure that all upstreams share would eject all but one: use about 50%%")
+		a.warnf(path+".max_ejected", "breakers may eject all upstreams but one, which then gets all requests: use about 50%%")
 	}
 	if !b.Enabled {
 		return

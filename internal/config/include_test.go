@@ -96,7 +96,7 @@ func TestIncludeMistakes(t *testing.T) {
 	f("nothing matches", main, nil, "main.yaml:1:10: include[0]: no file matches conf.d/*.yaml")
 	f("no file", strings.Replace(main, "conf.d/*.yaml", "[none.yaml]", 1), nil, "main.yaml:1:11: include[0]: stat none.yaml: no such file or directory")
 	f("no pattern", strings.Replace(main, "conf.d/*.yaml", "\"conf.d/[x\"", 1), nil, "main.yaml:1:10: include[0]: found \"conf.d/[x\": not a valid pattern: the ] is missing")
-	f("no list", strings.Replace(main, "conf.d/*.yaml", "{a: b}", 1), nil, "main.yaml:1:10: include: found a mapping: expected a list: begin each entry with -")
+	f("no list", strings.Replace(main, "conf.d/*.yaml", "{a: b}", 1), nil, "main.yaml:1:10: include: found a mapping: expected a list: begin each entry with \"- \"")
 	f("pool twice", main, one("\n\npools:\n  a: {upstreams: [\"http://127.0.0.1:2\"]}\n"), "conf.d/p.yaml:4:3: pools.a: duplicate key: the first one is in main.yaml:4")
 	f("pool twice in parts", main, map[string]string{"p.yaml": "routes: [{pool: a}]\npools:\n  b: {upstreams: [\"http://127.0.0.1:2\"]}\n", "q.yaml": "pools: {b: {}}\n"},
 		"conf.d/q.yaml:1:9: pools.b: duplicate key: the first one is in conf.d/p.yaml:3")

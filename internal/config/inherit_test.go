@@ -72,7 +72,7 @@ func TestDefaultsMistakes(t *testing.T) {
 	f("defaults: {retri: {attempts: 9}}", "x:4:12: defaults.retri: unknown key (did you mean retry?)")
 	f("defaults: [a]", "x:4:11: defaults: found a list: write upstreams: before the list")
 	f("defaults: ~", "[]")
-	f("defaults: {breaker: {max_ejected: 100%}}", "[x:4:35: pools.a.breaker.max_ejected: a failure that all upstreams share would eject all but one: use about 50%]")
+	f("defaults: {breaker: {max_ejected: 100%}}", "[x:4:35: pools.a.breaker.max_ejected: breakers may eject all upstreams but one, which then gets all requests: use about 50%]")
 	f("defaults: {dns: {min_ttl: 2s, max_ttl: 1s}}", "x:4:27: pools.a.dns.min_ttl: found 2s: must not be longer than max_ttl (1s)")
 	f("defaults: {retry: {attempts: 2, attempts: 3}}", "x:4:33: defaults.retry.attempts: duplicate key: the first one is in line 4")
 }

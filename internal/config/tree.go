@@ -117,7 +117,7 @@ func (f field) kindOf(n *yaml.Node) string {
 func (f field) asList(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
-		return ": begin each entry with - "
+		return ": begin each entry with \"- \""
 	case n.Kind == yaml.ScalarNode && !isNull(n) && !f.holdsSecrets():
 		return ": write [" + found(n.Value) + "]"
 	case n.Kind == yaml.ScalarNode && f.typ == reflect.TypeFor[[]Listener]():

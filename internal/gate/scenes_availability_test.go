@@ -34,7 +34,7 @@ func availabilityScenes() []scene {
 			s.available(2)
 			s.order(one, "off")
 		}},
-		{"all switched off", word{"error", situation.AllTakenOut, false, "An operator took all upstreams out of service", "Every upstream of pool app (2) is drained or switched off. Requests wait (up to hold.for), then fail with 503.", "goodgate undrain ADDRESS"}, func(s *stage) {
+		{"all switched off", word{"error", situation.AllTakenOut, false, "An operator took all upstreams out of service", "Every upstream of pool app (2) is drained or switched off. Requests wait for at most hold.for, then fail with 503.", "goodgate undrain ADDRESS"}, func(s *stage) {
 			one, two := s.fine(), s.fine()
 			s.run(`pools: {app: {upstreams: [%q, %q], hold: {for: 50ms}}}`, one, two)
 			s.available(2)

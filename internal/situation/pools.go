@@ -66,22 +66,22 @@ var pools = []Row{
 	}, {
 		ID: AllTakenOut, Level: Error, Reason: reason.NoUpstream,
 		Headline: "An operator took all upstreams out of service",
-		Cause:    "Every upstream of pool {pool} ({of}) is drained or switched off. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "Every upstream of pool {pool} ({of}) is drained or switched off. Requests wait for at most hold.for, then fail with 503.",
 		Do:       "To put an upstream back into service: goodgate undrain ADDRESS.",
 	}, {
 		ID: NoneAvailable, Level: Error, Reason: reason.NoUpstream,
 		Headline: "No upstream is available",
-		Cause:    "Pool {pool} has no upstream that can take a request. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "Pool {pool} has no upstream that can take a request. Requests wait for at most hold.for, then fail with 503.",
 		Do:       "Bring one upstream back. The state of each is below.",
 	}, {
 		ID: SomeTakenOut, Level: Error, Reason: reason.NoUpstream,
 		Headline: "No upstream is available, and an operator took some out of service",
-		Cause:    "An operator took {n} of the {of} upstreams of pool {pool} out of service, and the others fail. Requests wait (up to hold.for), then fail with 503.",
+		Cause:    "An operator took {n} of the {of} upstreams of pool {pool} out of service, and the others fail. Requests wait for at most hold.for, then fail with 503.",
 		Do:       "To put an upstream back into service: goodgate undrain ADDRESS. The state of each is below.",
 	}, {
 		ID: Starting, Level: Notice,
 		Headline: "The upstreams are being checked for the first time",
-		Cause:    "No health check of pool {pool} has finished yet. Requests wait (up to hold.for) for the first upstream that passes.",
+		Cause:    "No health check of pool {pool} has finished yet. Requests wait for the first upstream that passes, for at most hold.for.",
 	}, {
 		ID: HeldOver, Level: Notice, Reason: reason.NoUpstream,
 		Headline: "Requests wait for an upstream", Past: "Requests waited until an upstream was available",

@@ -140,7 +140,7 @@ async function order(body) {
 function sure(body, all) {
   const dialog = by("sure"), verb = body.state === "off" ? "Switch off" : "Drain";
   by("sure-title").textContent = `${verb} the last available upstream?`;
-  by("sure-text").textContent = printable(`${body.upstream} is the only available upstream of ${all} in pool ${body.pool}. Without it, requests wait up to hold.for and then fail with 503.`);
+  by("sure-text").textContent = printable(`${body.upstream} is the only available upstream of ${all} in pool ${body.pool}. Without it, requests wait for at most hold.for, and then fail with 503.`);
   by("sure-yes").textContent = `${verb} it anyway`;
   dialog.returnValue = "";
   dialog.showModal();

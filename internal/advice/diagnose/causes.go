@@ -37,7 +37,7 @@ func explanations() map[nginxlog.Cause]explanation {
 		nginxlog.NoLocalPort: {"ephemeral_ports", finding.Error, reason.ConnectUnreachable,
 			"all local ports for connections to the upstream were in use, because each request opens and closes a connection",
 			"keep connections to the upstream open", "keepalive 64;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";"},
-		nginxlog.SocketMissing: {"socket_missing", finding.Error, reason.ConnectUnreachable,
+		nginxlog.SocketMissing: {"socket_missing", finding.Error, reason.ConnectRefused,
 			"the socket file did not exist: the application was not running, or creates it elsewhere", "start the application, or correct the path", ""},
 		nginxlog.SocketForbidden: {"socket_permission", finding.Error, reason.ConnectUnreachable,
 			"nginx's workers have no permission to write to the socket, or to enter its folder", "configure the application to create the socket for a group that nginx's user is in", ""},

@@ -299,7 +299,7 @@ func TestSocket(t *testing.T) {
 	}
 	nobody := &doctor.User{Name: "www", UID: 12345, Groups: []uint32{12345}}
 	first(t, doctor.Target{Addr: "unix:" + path, User: nobody}, "socket_permission", reason.ConnectUnreachable, "chgrp www "+path)
-	first(t, doctor.Target{Addr: "unix:" + dir + "/none.sock"}, "socket_missing", reason.ConnectUnreachable, "address unix:"+path)
+	first(t, doctor.Target{Addr: "unix:" + dir + "/none.sock"}, "socket_missing", reason.ConnectRefused, "address unix:"+path)
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

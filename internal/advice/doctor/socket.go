@@ -63,7 +63,7 @@ func (e *examination) otherSockets(ctx context.Context, path string) []string {
 }
 
 func (e *examination) socketMissing(ctx context.Context, path string) finding.Finding {
-	f := broken("socket_missing", reason.ConnectUnreachable)
+	f := broken("socket_missing", reason.ConnectRefused)
 	f.Seen = fmt.Sprintf("there is no file %s", path)
 	f.Means = "the application is not running, or creates its socket elsewhere"
 	f.Do = "start the application, or correct the path"

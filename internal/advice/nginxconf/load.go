@@ -48,7 +48,7 @@ func (s Source) load() (*Config, error) {
 		return nil, err
 	}
 	if len(p.Config) == 0 {
-		return nil, errors.New("the doctor could read nothing")
+		return nil, fmt.Errorf("%s: no configuration found", name)
 	}
 	if len(p.Config[0].Errors) > 0 && len(p.Config[0].Parsed) == 0 {
 		return nil, p.Config[0].Errors[0].Error
