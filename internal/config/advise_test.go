@@ -89,7 +89,7 @@ func TestWarningsOfPools(t *testing.T) {
 	pool := func(keys string, want ...string) { t.Helper(); checkPoolWarnings(t, keys, want...) }
 
 	pool("breaker: {window: 500ms}", "breaker.window: 500ms is too short")
-	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: a failure that all upstreams share")
+	pool("breaker: {max_ejected: 100%}", "breaker.max_ejected: breakers may eject all upstreams but one")
 	pool("breaker: {consecutive: 0, failure_ratio: 0}", "breaker: without consecutive and failure_ratio")
 	pool("policy: sticky", "sticky.secret: not set")
 	pool("sticky: {cookie: x}", "sticky.cookie: has no effect with policy peak_ewma")
