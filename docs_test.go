@@ -2,6 +2,7 @@ package goodgate_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -160,8 +161,8 @@ var (
 )
 
 // TestExamples: every configuration in the pages is good. A complete one has no warning
-// either; to a part the test adds the listeners and pools that it lacks. Each recipe of
-// the cookbook begins with a complete configuration.
+// either. To a part the test adds what it lacks: the listeners and pools, or the keys
+// above it. Each recipe of the cookbook begins with a complete configuration.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("docs/*.md")
@@ -178,6 +179,9 @@ func TestExamples(t *testing.T) {
 		complete := 0
 		for _, block := range yamlBlock.FindAllSubmatch(page, -1) {
 			text, whole := completed(block[1])
+			if text == nil {
+				text, whole = completed(placed(block[1]))
+			}
 			if text == nil {
 				continue // another program's
 			}
@@ -196,8 +200,8 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s has %d recipes and %d complete configurations", path, recipes, complete)
 		}
 	}
-	if parts < 30 {
-		t.Errorf("found %d parts of a configuration, want at least 30", parts)
+	if parts < 45 {
+		t.Errorf("found %d parts of a configuration, want at least 45", parts)
 	}
 }
 
@@ -205,18 +209,8 @@ func TestExamples(t *testing.T) {
 // lacks, and reports whether it lacked none. It returns nil for other texts.
 func completed(example []byte) (text []byte, whole bool) {
 	var keys map[string]any
-	if yaml.Unmarshal(example, &keys) != nil || len(keys) == 0 {
+	if yaml.Unmarshal(example, &keys) != nil || !fits(keys, reflect.TypeFor[config.Config](), "include", "defaults") {
 		return nil, false
-	}
-	known := reflect.TypeFor[config.Config]()
-	names := []string{"include", "defaults"}
-	for field := range known.Fields() {
-		names = append(names, field.Tag.Get("yaml"))
-	}
-	for key := range keys {
-		if !slices.Contains(names, key) {
-			return nil, false
-		}
 	}
 	text = fileValue.ReplaceAll(example, []byte("a secret of a file"))
 	text = regexp.MustCompile(`(?m)^include:.*$`).ReplaceAll(text, nil)
@@ -240,4 +234,59 @@ func completed(example []byte) (text []byte, whole bool) {
 		}
 	}
 	return text, listens && pools
+}
+
+// fits reports whether there are keys, and whether each is a field of the type or one of
+// the others.
+func fits(keys map[string]any, of reflect.Type, others ...string) bool {
+	for field := range of.Fields() {
+		others = append(others, field.Tag.Get("yaml"))
+	}
+	for key := range keys {
+		if !slices.Contains(others, key) {
+			return false
+		}
+	}
+	return len(keys) > 0
+}
+
+// places are where a part of a configuration may stand: a part that has fields of the
+// type, or a list of such. The first that fits is the place.
+var places = []struct {
+	of     reflect.Type
+	list   bool
+	above  string
+	indent string
+}{
+	{reflect.TypeFor[config.Route](), true, "routes:\n", "  "},
+	{reflect.TypeFor[config.Route](), false, "routes:\n  - pool: app\n", "    "},
+	{reflect.TypeFor[config.Upstream](), true, "pools:\n  app:\n    upstreams:\n", "      "},
+	{reflect.TypeFor[config.ACME](), false, "listeners:\n  - address: \":443\"\n    tls:\n      acme:\n        hosts: [www.example]\n        accept_terms: true\n", "        "},
+	{reflect.TypeFor[config.Pool](), false, "pools:\n  app:\n    upstreams: [\"http://127.0.0.1:3000\"]\n", "    "},
+}
+
+// placed returns the text below the keys of its place, for a part of a route, a list of
+// upstreams, a pool or the section acme. It returns nil for other texts.
+func placed(example []byte) []byte {
+	var part any
+	if yaml.Unmarshal(example, &part) != nil {
+		return nil
+	}
+	entries, list := part.([]any)
+	if !list {
+		entries = []any{part}
+	}
+	keys := map[string]any{}
+	for _, entry := range entries {
+		fields, _ := entry.(map[string]any) // nil for an upstream that is just a URL
+		maps.Copy(keys, fields)
+	}
+	for _, place := range places {
+		if place.list == list && fits(keys, place.of) {
+			margin := regexp.MustCompile(`^ *`).FindString(string(example))
+			lines := regexp.MustCompile("(?m)^"+margin+"(.)").ReplaceAll(example, []byte(place.indent+"$1"))
+			return append([]byte(place.above), lines...)
+		}
+	}
+	return nil
 }
