@@ -17,7 +17,7 @@ func (c *clients) init() {
 	c.open = newGaugeVec(namespace+"client_connections", "Open client connections, except those that switched protocols.", "listener")
 	c.accepted = newCounterVec(namespace+"client_connections_accepted_total", "Connections accepted from clients.", "listener")
 	c.resets = newCounterVec(namespace+"client_resets_total",
-		"Requests over HTTP/2 that clients cancelled within a second, on connections that went on.", "listener")
+		"Requests over HTTP/2 and HTTP/3 that clients cancelled within a second of sending them, on connections that went on.", "listener")
 	c.failures = newCounterVec(namespace+"client_http2_errors_total",
 		"Protocol errors of clients in HTTP/2, and connections closed for them, in net/http's words.", "listener", "type")
 }
