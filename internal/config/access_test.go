@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -67,6 +69,41 @@ func TestAnswersAndAccess(t *testing.T) {
 	} {
 		if _, warnings, err := one(route, ""); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Message, want) {
 			t.Errorf("%s: got %v, %v, want %s", route, err, warnings, want)
+		}
+	}
+}
+
+// TestPlainPasswords: check warns of passwords without TLS on any listener, unless an
+// earlier route takes the plain requests.
+func TestPlainPasswords(t *testing.T) {
+	t.Parallel()
+	const listeners = `
+listeners: [{name: plain, address: ":80"}, {address: ":443", tls: {certificates: [{cert: c.pem, key: c.key}]}}]
+pools: {app: {upstreams: ["http://10.0.0.2"]}}
+%s
+routes: [%s]`
+	const basic = "access: {basic: users}, pool: app"
+	for routes, want := range map[string]bool{
+		"{" + basic + "}":                                                                                      true,
+		"{match: {scheme: https}, " + basic + "}":                                                              false,
+		"{match: {listener: \":443\"}, " + basic + "}":                                                         false,
+		"{match: {listener: plain}, " + basic + "}":                                                            true,
+		"{match: {scheme: http}, redirect: {to: \"https://{host}{path}\"}}, {" + basic + "}":                   false,
+		"{match: {listener: plain}, redirect: {to: \"https://{host}{path}\"}}, {" + basic + "}":                false,
+		"{match: {listener: \":80\"}, redirect: {to: \"https://{host}{path}\"}}, {" + basic + "}":              false,
+		"{match: {scheme: http, path: /a}, redirect: {to: \"https://{host}{path}\"}}, {" + basic + "}":         true,
+		"{match: {scheme: http, path: \"/a*\"}, respond: {status: 403}}, {match: {path: /a/b}, " + basic + "}": false,
+		"{match: {scheme: https}, pool: app}, {" + basic + "}":                                                 true,
+	} {
+		for _, trusted := range []string{"", "trusted_proxies: [10.0.0.9]"} {
+			_, warnings, err := Parse("x", fmt.Appendf(nil, listeners, trusted, routes), noEnv)
+			if err != nil {
+				t.Fatalf("%s: %v", routes, err)
+			}
+			got := slices.ContainsFunc(warnings, func(p Warning) bool { return strings.Contains(p.Message, "password in plain text") })
+			if got != (want && trusted == "") {
+				t.Errorf("%s, %q: warned %v; %v", routes, trusted, got, warnings)
+			}
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (a *advisor) route(i int, r Route) {
 	if r.RewritePath != nil {
 		a.rewriteGroups(path+".rewrite_path.to", *r.RewritePath)
 	}
-	a.access(path, r)
+	a.access(i, path, r)
 	a.faults(path, r, time.Now())
 	a.respondVariables(path+".respond", r.Respond, vars.Arrival)
 	if r.Fallback != nil && a.at.given(path+".fallback") {

@@ -70,7 +70,7 @@ func (v *validator) forward(path string, f *ForwardAuth) {
 
 // access warns of settings without effect, and of those that admit more than they seem
 // to.
-func (a *advisor) access(path string, r Route) {
+func (a *advisor) access(i int, path string, r Route) {
 	at := path + ".access"
 	parts := 0
 	for _, given := range []bool{len(r.Access.Allow)+len(r.Access.Deny) > 0, r.Access.Basic != nil, r.Access.Forward != nil} {
@@ -89,7 +89,7 @@ func (a *advisor) access(path string, r Route) {
 			a.warnf(index(at+".deny", i), "has no effect: no network of access.allow lets %s in", p)
 		}
 	}
-	if r.Access.Basic != nil && a.plainListener(r) {
+	if r.Access.Basic != nil && a.reachedPlain(i) {
 		a.warnf(at+".basic", "clients without TLS send the password in plain text: set match.scheme: https, or use TLS in the proxy in front")
 	}
 	if c := r.CORS; c != nil && slices.Contains(c.Origins, "null") {
@@ -100,21 +100,26 @@ func (a *advisor) access(path string, r Route) {
 	}
 }
 
-// plainListener reports whether clients on other machines reach a route without TLS, and
-// no proxy in front is known that has it.
-func (a *advisor) plainListener(r Route) bool {
-	plain := false
-	for _, l := range a.config.Listeners {
-		if !a.config.takes(r.Match, l) {
-			continue
-		}
+// reachedPlain reports whether clients on other machines may reach the i-th route without
+// TLS: over a listener without TLS, while no earlier route takes its plain requests, for
+// example to redirect them. A trusted proxy in front may have TLS.
+func (a *advisor) reachedPlain(i int) bool {
+	if len(a.config.TrustedProxies) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(a.config.Listeners, func(l Listener) bool {
 		network, address := l.Network()
-		if l.TLS != nil {
+		if l.TLS != nil || network != "tcp" || isLoopback(address) || !a.config.takes(a.config.Routes[i].Match, l) {
 			return false
 		}
-		plain = plain || network == "tcp" && !isLoopback(address)
-	}
-	return plain && len(a.config.TrustedProxies) == 0
+		return !slices.ContainsFunc(a.config.Routes[:i], func(earlier Route) bool {
+			return slices.ContainsFunc([]string{l.Address, l.Name}, func(name string) bool {
+				plain := a.config.Routes[i].Match
+				plain.Scheme, plain.Listener = "http", []string{name}
+				return earlier.Match.covers(plain)
+			})
+		})
+	})
 }
 
 // leadsToPools returns all pools that a route sends anything to.
