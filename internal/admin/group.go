@@ -170,7 +170,7 @@ var manyWords = map[situation.ID]string{
 	situation.CheckWrong:      "answer their health check differently than expected",
 	situation.CheckFails:      "fail their health check",
 	situation.Leaving:         "are about to shut down",
-	situation.FoundUnready:    "are not ready, according to their discovery source",
+	situation.FoundUnready:    "are not ready, according to their source or agent",
 	situation.FoundEnding:     "are terminating, according to their discovery source",
 	situation.BreakerOpen:     "are ejected because requests to them failed",
 	situation.Trial:           "are being tried again",

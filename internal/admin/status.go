@@ -246,7 +246,7 @@ func (u *Upstream) verdict() string {
 	case situation.CheckIsWrong:
 		return sentence("used, because it answers and no upstream passes its health check"+u.Check.by(), u.Check.err)
 	case situation.FoundUnready:
-		return "not ready, according to its discovery source"
+		return "not ready, according to its source or agent"
 	case situation.FoundEnding:
 		return "terminating, according to its discovery source"
 	case situation.Leaving, situation.BreakerOpen, situation.NotChecked, situation.Trial, situation.EarlyTrial:

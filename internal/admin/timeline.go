@@ -237,7 +237,7 @@ var causes = map[string]string{
 	stEjected: "requests to it failed",
 	stTrial:   "it gets a few requests as a trial",
 	stLeaving: "it announced its shutdown",
-	stUnready: "according to its discovery source",
+	stUnready: "according to its source or agent",
 	stEnding:  "according to its discovery source",
 	stDrained: "by an operator",
 	stOff:     "by an operator",

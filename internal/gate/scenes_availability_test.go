@@ -110,7 +110,7 @@ func availabilityScenes() []scene {
 		{"it leaves by itself", word{"notice", situation.Leaving, false, "The upstream is about to shut down", "asked goodgate to send no new requests", "Nothing, if it is a deployment."}, func(s *stage) {
 			s.run(`pools: {app: {upstreams: [%q, %q], health: {path: /, interval: 20ms, fast_interval: 20ms, drain_status: 503}}}`, s.fine(), s.failing(503))
 		}},
-		{"not ready by its source", word{"notice", situation.FoundUnready, false, "The upstream's discovery source says that it is not ready", "the source that lists it", "goodgate discover"}, func(s *stage) {
+		{"not ready by its source", word{"notice", situation.FoundUnready, false, "The upstream's source or agent says that it is not ready", "the source that lists it", "goodgate discover"}, func(s *stage) {
 			s.runListed("not_ready")
 		}},
 		{"terminating by its source", word{"notice", situation.FoundEnding, false, "The upstream's discovery source says that it is terminating", "Requests in flight finish.", "if it is a deployment"}, func(s *stage) {

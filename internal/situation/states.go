@@ -42,9 +42,9 @@ var states = []Row{
 		Do:       "Nothing, if it is a deployment. Otherwise the application's log says why it shuts down.",
 	}, {
 		ID: FoundUnready, Level: Notice,
-		Headline: "The upstream's discovery source says that it is not ready",
-		Cause:    "{upstream} receives no requests because the source that lists it (for example Docker or Consul) says that it is not ready.",
-		Do:       "Look at its health check in that source. goodgate discover shows what the source says.",
+		Headline: "The upstream's source or agent says that it is not ready",
+		Cause:    "{upstream} receives no requests because the source that lists it (for example Docker or Consul), or the agent on its machine, says that it is not ready.",
+		Do:       "Look at its health check in that source: goodgate discover shows what the source says. What the agent says is in the log under agent says.",
 	}, {
 		ID: FoundEnding, Level: Notice,
 		Headline: "The upstream's discovery source says that it is terminating",
