@@ -7,11 +7,11 @@
 //	pool, err := balancer.NewPool(balancer.DefaultOptions("app"))
 //	pool.Update([]balancer.Spec{{Addr: "10.0.0.1:80"}, {Addr: "10.0.0.2:80"}})
 //
-//	m := pool.Pick(&choice)       // a hint: nil when no untried member is available
-//	lease, ok := m.TryAcquire()   // decides: the member may have reached a limit since Pick
-//	...                           // send the request to m.Addr()
-//	lease.Report(Success, rtt)    // at the response header, or at the failure
-//	lease.Release()               // at the end of the response body
+//	m := pool.Pick(&choice)             // a hint: nil when no untried member is available
+//	lease, ok := m.TryAcquire()         // decides: the member may have reached a limit since Pick
+//	...                                 // send the request to m.Addr()
+//	lease.Report(balancer.Success, rtt) // at the response header, or at the failure
+//	lease.Release()                     // at the end of the response body
 //
 // Common tasks:
 //

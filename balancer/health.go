@@ -21,8 +21,8 @@ type Probe uint8
 const (
 	Passed  Probe = iota
 	Wrong         // the upstream answered, but not as expected
-	Silent        // the connection succeeded, but no answer came in time
-	Refused       // no connection to the upstream
+	Silent        // no answer: a timeout, a broken connection, or a failed TLS handshake
+	Refused       // no connection: nothing listens, no route, or no such name
 	Drains        // the upstream answered that it wants no new requests
 )
 

@@ -23,7 +23,8 @@ import (
 // has as many in flight as the others. It always keeps a small share, so that the pool
 // notices when it is fast again. The rule compares the means of the logarithms of
 // response times, and subtracts a margin for chance. It applies only to policies that
-// choose freely. With hash, sticky and first, the request determines the member.
+// choose freely. With hash and sticky, the request determines the member; with first, the
+// order of the members does.
 type OutlierOptions struct {
 	Enabled      bool
 	MinRequests  int           // smallest number of requests within ten seconds, both of the member and of the others; below 1 counts as 1

@@ -31,8 +31,8 @@ type Options struct {
 	Needed func(*balancer.Upstream) bool
 
 	// Met gets every probe, as Report does, but before its result changes the verdict. So
-	// a function that learns of the change can know the cause. The event has no Verdict
-	// yet. nil = no call.
+	// the caller knows the cause before [balancer.Options].Notify reports the change. The
+	// event has no Verdict yet. nil = no call.
 	Met func(Event)
 	// Report gets every probe, on the goroutine that made it and without a lock held. The
 	// upstream's next probe waits for it. nil = no call.

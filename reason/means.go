@@ -11,7 +11,7 @@ const (
 	ByCommit                // a response that broke off before the client got a byte was fetched again
 	ByHedge                 // a second upstream answered before the first
 	ByResume                // the rest of a response that broke off came from another upstream
-	ByFallback              // the answer of the fallback pool, or the fixed one
+	ByFallback              // the fallback answered: its pool, or its fixed answer
 	ByStale                 // an older response from the cache (RFC 5861)
 
 	numMeans

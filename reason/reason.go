@@ -211,8 +211,8 @@ func (r Reason) GRPC() int { return cmp.Or(rows[r].grpc, grpcUnavailable) }
 func (r Reason) HiddenBy() Means { return cmp.Or(rows[r].hiddenBy, ByRetry) }
 
 // GatewayError reports whether a client that gets this reason sees a gateway error: status
-// 502, 503 or 504, or an answer that breaks off. An answer that the operator has ordered,
-// for example of a pool in maintenance, is not an error.
+// 502, 503 or 504, or an answer that breaks off. An answer that the operator wants, such
+// as the 503 of a pool in maintenance, is not an error.
 func (r Reason) GatewayError() bool {
 	row := rows[r]
 	return !row.ordered && row.status >= 502 && row.status <= 504 || r == UpstreamStatus
