@@ -28,11 +28,11 @@ func (o AskedOutcome) String() string {
 // Asked describes how [ForwardAuth] asked its service about one request.
 type Asked struct {
 	Pool     string        // of the service
-	After    time.Duration // its start, since the request's start
+	After    time.Duration // when the question began, since the start of the client's request
 	Took     time.Duration
 	Outcome  AskedOutcome
 	Err      error     // with AskedFailed
-	Attempts []Attempt // requests to the service, with After since the start of the client's request; none for a cached answer
+	Attempts []Attempt // requests to the service, none for a cached answer; their After also counts from the start of the client's request
 }
 
 // end notes the outcome. A client that left before it is not counted as a failure of the

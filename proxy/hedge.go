@@ -16,10 +16,10 @@ import (
 // the first good answer (Dean and Barroso, "The Tail at Scale", CACM 2013). The zero
 // value never hedges.
 type Hedge struct {
-	Quantile float64       // a request is late if its response header takes longer than this quantile of the pool's times, from 0 to 1; 0 = After decides
+	Quantile float64       // from 0 to 1: a request is late if its response header takes longer than this quantile of the pool's times; 0 = After decides
 	After    time.Duration // if Quantile is 0: fixed time after which a request is late; 0 = never
 	MinDelay time.Duration // shortest time before a hedge; 0 = 1 ms
-	Budget   float64       // largest share of requests that may get a hedge that does not help; 0 = no hedges at all
+	Budget   float64       // largest share of requests with a hedge in vain; hedges that help do not count; 0 = no hedges at all
 	// OnEvidence requires evidence against the upstream, besides one late request.
 	OnEvidence bool
 }

@@ -120,9 +120,9 @@ func NewPool(b balancer.Options, o PoolOptions) (*Pool, error) {
 	return p, nil
 }
 
-// With returns a pool with other options and the same upstreams. Use it in the proxy that
-// replaces the one with p. The upstreams keep their options until you call [Pool.Adopt] on
-// the result. Dial cannot change.
+// With returns a pool with other options and the same upstreams. Use it in the new proxy,
+// in place of p. The upstreams keep their options until you call [Pool.Adopt] on the
+// result. Dial cannot change.
 func (p *Pool) With(b balancer.Options, o PoolOptions) (*Pool, error) {
 	if err := b.Check(); err != nil {
 		return nil, err

@@ -13,8 +13,8 @@ import (
 type RewritePath struct {
 	Regexp *regexp.Regexp // for the decoded path
 	// To is the whole new path, or path and query. $1 or ${name} is a matched group. It
-	// may contain variables. A value in the path is one segment, except {path} and {1} to
-	// {9}. {args} in the query is the client's query.
+	// may contain variables. In the path, the slashes of a value are encoded, except those
+	// of {path} and {1} to {9}. {args} in the query is the client's query.
 	To string
 
 	path, query pieces

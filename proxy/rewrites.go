@@ -31,7 +31,7 @@ type ResponseRewrites struct {
 type Rewrite struct {
 	From   string
 	Regexp *regexp.Regexp // instead of From
-	To     string         // the new text, with variables; with Regexp, $1 or ${name} is a matched group instead
+	To     string         // the new text: without Regexp, it may contain variables; with Regexp, $1 or ${name} is a matched group
 }
 
 // rewriteHead applies the route's rewrites to an answer's head.

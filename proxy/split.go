@@ -61,8 +61,8 @@ type SplitCookie struct {
 	TTL  time.Duration // 0 = until the browser closes
 }
 
-// Override lets a client choose its side of a split, by a header or cookie with the name
-// of the pool.
+// Override lets a client choose its side of a split, by a header or cookie whose value is
+// the name of the pool.
 type Override struct {
 	Header  string         // empty = none
 	Cookie  string         // empty = none
