@@ -98,7 +98,7 @@ func TestResume(t *testing.T) {
 	t.Parallel()
 	file := large()
 	const whole = "200 307200"
-	const byCommit = "a larger commit.buffer, if it comes without pauses, or a strong ETag and Accept-Ranges: bytes"
+	const byCommit = "a larger commit.buffer, if the response comes without pauses, or a strong ETag and Accept-Ranges: bytes"
 	app := func(cuts ...int) *files { return &files{etag: `"v1"`, content: file, cuts: cuts} }
 	with := func(f *files, etag string) *files { f.etag = etag; return f }
 	for name, c := range map[string]resumeCase{

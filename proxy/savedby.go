@@ -19,7 +19,7 @@ var saves = map[reason.Decision]string{
 	reason.BodyGone:       "a larger retry.max_body",
 	reason.NoAttemptsLeft: "more retry.attempts, or an upstream that works",
 	reason.BudgetSpent:    "a larger retry.budget",
-	reason.Strained:       "more or faster upstreams: they are overloaded",
+	reason.Strained:       "more or faster upstreams",
 	reason.NobodyLeft:     "another upstream, or a longer hold.for",
 	reason.OutOfTime:      "a longer timeout, or a retry.per_try",
 	reason.Deadly:         "a mended application: the request ends connections wherever it goes",
@@ -33,7 +33,7 @@ func (x *exchange) savedBy() string {
 		return s
 	}
 	if s != "" {
-		s += "; or "
+		s += ", or "
 	}
 	return s + "a fallback that lets it in: " + x.limits.keptOut
 }
@@ -127,7 +127,7 @@ func (x *exchange) orFallback(s string) string {
 	if x.standby != nil || x.record.Fallback != "" || x.writer.status < http.StatusInternalServerError {
 		return s
 	}
-	return s + "; or a fallback"
+	return s + ", or a fallback"
 }
 
 // savedByCommit is savedBy for a response that broke off after the client had seen its
@@ -144,7 +144,7 @@ func (x *exchange) savedByCommit(r reason.Reason) string {
 		return ""
 	}
 	if x.request.Method == http.MethodGet {
-		return "a larger commit.buffer, if it comes without pauses, or a strong ETag and Accept-Ranges: bytes"
+		return "a larger commit.buffer, if the response comes without pauses, or a strong ETag and Accept-Ranges: bytes"
 	}
-	return "a larger commit.buffer, if it comes without pauses"
+	return "a larger commit.buffer, if the response comes without pauses"
 }

@@ -88,7 +88,7 @@ func (t *tunnel) bound() {
 		t.idle = time.AfterFunc(t.bounds.Idle, t.stoodStill)
 	}
 	if d := t.bounds.Lifetime; d > 0 {
-		t.end = time.AfterFunc(d, func() { t.give(TunnelLifetime, fmt.Errorf("the tunnel has been open for %v (Lifetime)", d)) })
+		t.end = time.AfterFunc(d, func() { t.give(TunnelLifetime, fmt.Errorf("the tunnel has been open for %v (timeouts.tunnel_lifetime)", d)) })
 	}
 }
 
@@ -97,7 +97,7 @@ func (t *tunnel) stoodStill() {
 	if t.waits() {
 		return
 	}
-	t.give(TunnelIdle, fmt.Errorf("nothing came through the tunnel for %v (Idle)", t.bounds.Idle))
+	t.give(TunnelIdle, fmt.Errorf("nothing came through the tunnel for %v (timeouts.tunnel_idle)", t.bounds.Idle))
 }
 
 // waits resets the timer of an open tunnel to the rest of the idle limit. It reports

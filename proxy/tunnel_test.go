@@ -39,8 +39,8 @@ func TestTunnelBounds(t *testing.T) {
 		})
 	}
 	const second = time.Second
-	f(proxy.Tunnel{Idle: 10 * second}, 6*second, 40*second, "nothing came through the tunnel for 10s (Idle)")
-	f(proxy.Tunnel{Idle: 10 * second, Lifetime: 20 * second}, 6*second, 20*second, "the tunnel has been open for 20s (Lifetime)")
+	f(proxy.Tunnel{Idle: 10 * second}, 6*second, 40*second, "nothing came through the tunnel for 10s (timeouts.tunnel_idle)")
+	f(proxy.Tunnel{Idle: 10 * second, Lifetime: 20 * second}, 6*second, 20*second, "the tunnel has been open for 20s (timeouts.tunnel_lifetime)")
 }
 
 // The bytes of tunnels are counted while they are open, and the causes of their end

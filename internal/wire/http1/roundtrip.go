@@ -309,9 +309,9 @@ func (c *conn) failure(p Phase, err error) *Error {
 // tooLong names the limit that was reached.
 func (c *conn) tooLong(p Phase, err error) error {
 	if p == PhaseHeader {
-		return fmt.Errorf("%w: not complete within %v of the request (ResponseHeader)", err, c.t.opts.ResponseHeader)
+		return fmt.Errorf("%w: not complete within %v of the request (timeouts.response_header)", err, c.t.opts.ResponseHeader)
 	}
-	return fmt.Errorf("%w: nothing moved for %v (Idle)", err, c.t.opts.Idle)
+	return fmt.Errorf("%w: nothing moved for %v (timeouts.idle)", err, c.t.opts.Idle)
 }
 
 func (c *conn) malformed(format string, args ...any) *Error {

@@ -47,7 +47,7 @@ func (s *stream) failure(p http1.Phase, err error) *http1.Error {
 			s.x.Wrote(1) // part of the header may have been sent
 		}
 		if context.Cause(s.ctx) == errStalled {
-			return &http1.Error{Phase: p, Kind: http1.Timeout, Err: fmt.Errorf("%w: nothing moved for %v (Idle)", errStalled, s.c.t.opts.Idle)}
+			return &http1.Error{Phase: p, Kind: http1.Timeout, Err: fmt.Errorf("%w: nothing moved for %v (timeouts.idle)", errStalled, s.c.t.opts.Idle)}
 		}
 		return canceled(s.ctx, p)
 	}
