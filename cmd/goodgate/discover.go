@@ -32,8 +32,8 @@ func newDiscover() *cobra.Command {
 weight, tier, zone and state, and every candidate that goodgate leaves out, with
 the reason. discover sends nothing to the upstreams.
 
-Write SOURCE like an entry of upstreams in a configuration: consul: web,
-"docker: {label: app, reach: published}", srv: _http._tcp.example.com or a URL.
+SOURCE is an entry as in the upstreams of a configuration, for example 'consul: web',
+'docker: {label: app, reach: published}', 'srv: _http._tcp.example.com' or a URL.
 With --config, POOL selects the sources of a pool; without an argument, discover
 asks the sources of all pools.
 

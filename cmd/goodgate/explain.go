@@ -94,7 +94,7 @@ It hides the values of headers that the route sets, because they may be secrets.
 	c.MarkFlagFilename("config", "yaml", "yml")
 	c.Flags().StringVarP(&q.Method, "request", "X", http.MethodGet, "`METHOD` of the request")
 	c.Flags().StringArrayVarP(&fields, "header", "H", nil, "header of the request, as \"`NAME: VALUE`\"; may be repeated")
-	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` or address of the listener (default: the first that matches the URL)")
+	c.Flags().StringVar(&q.Listener, "listener", "", "`NAME` or address of the listener (default: the one that fits the URL best)")
 	c.Flags().StringVar(&client, "client", "127.0.0.1", "IP `ADDRESS` of the client")
 	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
 	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))

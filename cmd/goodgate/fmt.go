@@ -24,8 +24,8 @@ space after a colon, one blank line at most. fmt keeps comments, the order of ke
 quotes, brackets and the meaning. If it cannot change the layout safely, it ends with an
 error.
 
-Exit codes: 0 success, 1 with --check a file is not in the canonical layout, 2 a file is
-not valid YAML.`,
+Exit codes: 0 success, 1 fmt cannot read or write a file, or with --check a file is not in
+the canonical layout, 2 a file is not valid YAML.`,
 		Example:           "  goodgate fmt --write /etc/goodgate.yaml\n  goodgate fmt --check conf.d/*.yaml",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),

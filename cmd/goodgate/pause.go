@@ -31,8 +31,8 @@ migration or a restart. goodgate resume ends the pause; otherwise it ends after 
 default --max). A request that waits longer than --max gets 503, and so does a request
 beyond --max-requests.
 
-With --wait the command returns once no request is in flight, and none starts until the
-pause ends. WebSockets and other upgraded connections stay open; --wait ignores them.`,
+With --wait, the command returns once no request is in flight. From then on, none starts
+until the pause ends. WebSockets and other upgraded connections stay open; --wait ignores them.`,
 		Example:           "  goodgate pause app --max 30s --wait 10s --why \"migration 42\" && ./migrate; goodgate resume app",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),

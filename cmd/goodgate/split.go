@@ -30,8 +30,9 @@ the schedule. POOL=WEIGHT changes the weights. If you give every pool of the rou
 values are relative weights. Otherwise each is a percentage of the route's requests, and the
 other pools share the rest in their present proportions.
 
-A change stops the schedule and overrides the guard. It lasts until --reset, until the
-end of --for, or until the split changes in the configuration file.`,
+A change stops the schedule. It also overrides the guard, which sends all requests to the
+first pool when another pool is worse. The change lasts until --reset, until the end of
+--for, or until the split changes in the configuration file.`,
 		Example: `  goodgate split shop v2=25
   goodgate split shop
   goodgate split

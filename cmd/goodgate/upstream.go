@@ -105,8 +105,8 @@ func newUpstreamSet() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "set UPSTREAM",
 		Short: "Change the state or the weight of an upstream",
-		Long: `Change the state or the weight of an upstream. The state ready, or a value from the
-configuration, undoes the earlier change.
+		Long: `Change the state or the weight of an upstream. To undo a change, set the state ready,
+or the value that the configuration has.
 ` + upstreamForms + lastUpstream,
 		Example: "  goodgate upstream set 10.0.0.7:3000 --weight 5 --why \"new machine\"",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, "") })),
