@@ -153,7 +153,7 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	now, forget := secondSignal(ctx)
 	defer forget()
@@ -226,6 +226,29 @@ func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd s
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// untilSignal returns a context that ends at the first SIGTERM or SIGINT. Its cause is the
+// name of the signal, for the log.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		select {
+		case s := <-signals:
+			name := "SIGTERM"
+			if s == syscall.SIGINT {
+				name = "SIGINT"
+			}
+			end(errors.New(name))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		end(nil)
 	}
 }
 
