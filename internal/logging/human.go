@@ -129,6 +129,10 @@ func worth(v slog.Value) string {
 		return strconv.FormatFloat(v.Float64(), 'g', 4, 64)
 	case slog.KindTime:
 		return v.Time().Local().Format(time.TimeOnly)
+	case slog.KindAny:
+		if list, ok := v.Any().([]string); ok {
+			return "[" + strings.Join(list, ", ") + "]"
+		}
 	}
 	return v.String()
 }
