@@ -156,7 +156,7 @@ func selection(text string, prefix bool) (s proxy.CacheSelection, err error) {
 	case u.Host == "" && !strings.HasPrefix(text, "/"):
 		return s, fmt.Errorf("found %q: expected https://host/path, or a path that begins with a slash", text)
 	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https":
-		return s, errors.New("expected http or https")
+		return s, fmt.Errorf("found %q: expected http or https", text)
 	case prefix && (u.RawQuery != "" || u.ForceQuery):
 		return s, errors.New("a prefix cannot have a query string")
 	}

@@ -260,7 +260,7 @@ func (s *Server) noRoute(name string) string {
 	if len(routes) == 0 {
 		return fmt.Sprintf("there is no route %q: none is configured", name)
 	}
-	return fmt.Sprintf("there is no route %q%s The routes are %s", name, meant(similar.Nearest(name, routes)), listed(routes))
+	return fmt.Sprintf("there is no route %q%s %s", name, meant(similar.Nearest(name, routes)), existing("route", routes))
 }
 
 // faultTrouble reports the injected faults that requests can meet.

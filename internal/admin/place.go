@@ -124,12 +124,12 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	case len(all) == 0:
 		return nil, missing("there is no upstream %s: no upstream is known", upstream)
 	}
-	return nil, missing("there is no upstream %s%s The upstreams are %s", upstream, meant(what.nearest(all)), listed(all))
+	return nil, missing("there is no upstream %s%s %s", upstream, meant(what.nearest(all)), existing("upstream", all))
 }
 
 // noPool says that a pool does not exist, and lists the pools.
 func noPool(name string, pools []string) string {
-	return fmt.Sprintf("there is no pool %q%s The pools are %s", name, meant(similar.Nearest(name, pools)), listed(pools))
+	return fmt.Sprintf("there is no pool %q%s %s", name, meant(similar.Nearest(name, pools)), existing("pool", pools))
 }
 
 func (s *Server) noPool(name string) string {
@@ -180,4 +180,12 @@ func listed(names []string) string {
 		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(names, ", ")
+}
+
+// existing lists the names of all things of a kind.
+func existing(kind string, names []string) string {
+	if len(names) == 1 {
+		return "The only " + kind + " is " + names[0]
+	}
+	return "The " + kind + "s are " + listed(names)
 }

@@ -78,7 +78,7 @@ func noSplit(route string, list []split.Report) string {
 		routes = append(routes, r.Route)
 	}
 	if len(routes) == 0 {
-		return fmt.Sprintf("route %q is not split: no route is", route)
+		return fmt.Sprintf("route %q is not split, and neither is any other route", route)
 	}
 	return fmt.Sprintf("route %q is not split%s Those that are: %s", route, meant(similar.Nearest(route, routes)), listed(routes))
 }

@@ -153,7 +153,7 @@ func (q Question) listener(c *config.Config, r *http.Request) (config.Listener, 
 			for _, l := range c.Listeners {
 				known = append(known, cmp.Or(l.Name, l.Address))
 			}
-			return config.Listener{}, fmt.Errorf("there is no listener %q. The listeners are %s", q.Listener, strings.Join(known, ", "))
+			return config.Listener{}, fmt.Errorf("there is no listener %q: expected %s", q.Listener, strings.Join(known, ", "))
 		}
 		return c.Listeners[slices.IndexFunc(c.Listeners, func(l config.Listener) bool { return l.Address == address })], nil
 	}
