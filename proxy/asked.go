@@ -28,7 +28,7 @@ func (o AskedOutcome) String() string {
 // Asked describes how [ForwardAuth] asked its service about one request.
 type Asked struct {
 	Pool     string        // of the service
-	After    time.Duration // when the question began, since the start of the client's request
+	After    time.Duration // from the start of the client's request to the question
 	Took     time.Duration
 	Outcome  AskedOutcome
 	Err      error     // with AskedFailed

@@ -58,7 +58,7 @@ type Record struct {
 type Attempt struct {
 	Upstream string
 	Pool     string        // the upstream's pool if it is a fallback pool; empty = the record's
-	After    time.Duration // when the attempt began, since the start of the request
+	After    time.Duration // from the start of the request to the start of the attempt
 	Took     time.Duration // until the response header or the failure
 	Reused   bool          // it used a connection that had served requests before
 	Idle     time.Duration // time for which that connection had been idle
