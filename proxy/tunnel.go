@@ -88,7 +88,9 @@ func (t *tunnel) bound() {
 		t.idle = time.AfterFunc(t.bounds.Idle, t.stoodStill)
 	}
 	if d := t.bounds.Lifetime; d > 0 {
-		t.end = time.AfterFunc(d, func() { t.give(TunnelLifetime, fmt.Errorf("the tunnel has been open for %v (timeouts.tunnel_lifetime)", d)) })
+		t.end = time.AfterFunc(d, func() {
+			t.give(TunnelLifetime, fmt.Errorf("the tunnel has been open for %v (timeouts.tunnel_lifetime)", d))
+		})
 	}
 }
 

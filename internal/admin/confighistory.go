@@ -55,7 +55,7 @@ func (s *Server) kept(w http.ResponseWriter, text string) (int, bool) {
 			}
 		}
 	}
-	refuse(w, 404, "goodgate keeps no version "+text+" of the configuration: goodgate config history lists the versions")
+	refuse(w, 404, "no version "+text+" of the configuration is kept: goodgate config history lists the versions")
 	return 0, false
 }
 
