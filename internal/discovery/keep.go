@@ -13,7 +13,7 @@ type Kept struct {
 	source Source
 
 	mu    sync.Mutex
-	last  []Target // nil before the first delivery
+	last  []Target // nil = none is known
 	state State
 }
 
@@ -33,10 +33,12 @@ const maxLeftOut = 100
 
 // Keep returns a source that delivers the targets of source. If from has delivered a
 // set, it begins with that set, so that a failed lookup after a reload does not empty
-// the pool. from may be nil.
+// the pool. from may be nil. It knows fixed targets at once.
 func Keep(source Source, from *Kept) *Kept {
 	k := &Kept{source: source}
-	if from != nil {
+	if fixed, ok := source.(static); ok {
+		k.last, k.state.Targets = fixed, len(fixed)
+	} else if from != nil {
 		from.mu.Lock()
 		defer from.mu.Unlock()
 		k.last, k.state = from.last, from.state
@@ -61,7 +63,7 @@ func (k *Kept) State() State {
 	return k.state
 }
 
-// Last returns the last delivered set, nil before the first. It is shared and must not
+// Last returns the last good set, nil if none is known. It is shared and must not
 // be changed. It is safe for concurrent use.
 func (k *Kept) Last() []Target {
 	k.mu.Lock()
@@ -71,7 +73,8 @@ func (k *Kept) Last() []Target {
 
 // Run delivers the initial set, and then runs the source.
 func (k *Kept) Run(ctx context.Context, sink Sink) error {
-	if last := k.Last(); last != nil {
+	_, fixed := k.source.(static) // delivers the same
+	if last := k.Last(); last != nil && !fixed {
 		sink.Update(slices.Clone(last))
 	}
 	return k.source.Run(ctx, Sink{

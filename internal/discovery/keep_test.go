@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -35,5 +36,19 @@ func TestKeepPreservesTheLastGoodSet(t *testing.T) {
 
 	if want := [][]Target{one, one, one, two}; !reflect.DeepEqual(got, want) {
 		t.Errorf("delivered %v, want %v", got, want)
+	}
+}
+
+// Fixed targets are known before the source runs, and are delivered once.
+func TestKeepKnowsFixedTargets(t *testing.T) {
+	unknown := Keep(fixedSource{err: errors.New("no answer")}, nil)
+	m := Merge(Keep(NewStatic(at80("10.0.0.1")...), Keep(NewStatic(at80("10.0.0.9")...), nil)), unknown)
+	if got := addresses(m.Known()); !slices.Equal(got, []string{"10.0.0.1:80"}) {
+		t.Errorf("known are %q, want 10.0.0.1:80", got)
+	}
+	deliveries := 0
+	Keep(NewStatic(at80("10.0.0.1")...), nil).Run(t.Context(), Sink{Update: func([]Target) { deliveries++ }})
+	if deliveries != 1 {
+		t.Errorf("delivered %d times, want once", deliveries)
 	}
 }

@@ -27,6 +27,18 @@ type Merged struct {
 // has received the result.
 func (m *Merged) Answered() <-chan struct{} { return m.answered }
 
+// Known returns the union of the last good sets of the sources that are [Kept]. It is
+// safe for concurrent use, before Run too.
+func (m *Merged) Known() []Target {
+	var sets [][]Target
+	for _, s := range m.sources {
+		if k, ok := s.(*Kept); ok {
+			sets = append(sets, k.Last())
+		}
+	}
+	return union(sets...)
+}
+
 // event is a report of one source: a set if update is true, else an error.
 type event struct {
 	source  int

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -16,6 +17,21 @@ type extras struct {
 	background context.Context // the context of the pool's tasks; nil = the pool does not run
 	dns        config.DNS      // the settings of the feed
 	feed       *feed           // nil = operators have added nothing
+
+	found map[string][]discovery.Target // findings of the previous process, for the first feed
+}
+
+// inherit gives the first feed the findings of the previous process. It is called before
+// the pool starts.
+func (e *extras) inherit(found map[string][]discovery.Target) { e.found = found }
+
+// addTo adds the findings of the feed to found.
+func (e *extras) addTo(found map[string][]discovery.Target) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.feed != nil {
+		maps.Copy(found, e.feed.found())
+	}
 }
 
 // entries returns the entries of the feed.
@@ -49,7 +65,8 @@ func (p *pool) stopExtras() {
 }
 
 // followExtras replaces the feed if operators have added or removed upstreams since it
-// started, or if the DNS settings have changed.
+// started, or if the DNS settings have changed. A removal takes effect before it returns,
+// and those that stay keep what was found: the new feed may have no answer for long.
 func (p *pool) followExtras() {
 	e := &p.extras
 	e.mu.Lock()
@@ -76,6 +93,11 @@ func (p *pool) followExtras() {
 		p.takeExtras(nil)
 		return
 	}
+	if old == nil {
+		next.begin(e.found)
+		e.found = nil
+	}
+	p.takeExtras(next.Known())
 	e.feed, e.dns = next, c.DNS
 	next.task = begin(e.background, func(ctx context.Context) {
 		if err := next.Run(ctx, discovery.Sink{Update: p.takeExtras, Report: p.extrasFailed}); err != nil {

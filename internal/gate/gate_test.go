@@ -42,6 +42,11 @@ func start(t *testing.T, c *config.Config, o Options) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, g)
+}
+
+func run(t *testing.T, g *Gate) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{gate: g, now: make(chan struct{}), stop: stop, ended: make(chan error, 1)}
 	ready := make(chan []string, 1)

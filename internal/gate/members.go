@@ -31,6 +31,16 @@ func (p *pool) take(targets []discovery.Target) {
 	p.put()
 }
 
+// succeed applies the removals of a feed that is about to replace another one. If an
+// entry is new and not yet known, the present upstreams stay until the feed has answers.
+func (p *pool) succeed(f *feed) {
+	p.members.mu.Lock()
+	defer p.members.mu.Unlock()
+	if p.members.found && !f.pending {
+		p.members.targets = f.Known()
+	}
+}
+
 // takeExtras replaces the upstreams that operators have added.
 func (p *pool) takeExtras(targets []discovery.Target) {
 	p.members.mu.Lock()

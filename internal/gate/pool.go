@@ -206,6 +206,9 @@ func (p *pool) adopt(ctx context.Context, next *parts) {
 	}
 	p.parts.Store(next)
 	next.live.Adopt()
+	if old.feed != next.feed {
+		p.succeed(next.feed)
+	}
 	p.apply()
 	if old.checker != next.checker {
 		p.startChecker(ctx, next)

@@ -20,17 +20,17 @@ type feed struct {
 	entries []feedEntry
 	task    *task
 	fixed   bool // the configuration has all addresses: nothing to look up
+	pending bool // an entry is new, and its upstreams are not known yet
 }
 
 type feedEntry struct {
 	from  config.Upstream
-	dns   config.DNS
 	fixed bool // nothing to look up
 	kept  *discovery.Kept
 }
 
 // newFeed returns a feed that begins with the findings of an earlier feed for the same
-// entries; earlier may be nil.
+// entries, under other DNS settings too; earlier may be nil.
 func newFeed(c config.Pool, earlier *feed) (*feed, error) {
 	f := &feed{fixed: true}
 	var sources []discovery.Source
@@ -40,20 +40,22 @@ func newFeed(c config.Pool, earlier *feed) (*feed, error) {
 			return nil, fmt.Errorf("upstreams[%d]: %w", i, err)
 		}
 		f.fixed = f.fixed && fixed
-		kept := discovery.Keep(s, earlier.find(u, c.DNS))
-		f.entries = append(f.entries, feedEntry{u, c.DNS, fixed, kept})
+		before := earlier.find(u)
+		kept := discovery.Keep(s, before)
+		f.pending = f.pending || before == nil && !fixed
+		f.entries = append(f.entries, feedEntry{u, fixed, kept})
 		sources = append(sources, kept)
 	}
 	f.Merged = discovery.Merge(sources...)
 	return f, nil
 }
 
-func (f *feed) find(u config.Upstream, dns config.DNS) *discovery.Kept {
+func (f *feed) find(u config.Upstream) *discovery.Kept {
 	if f == nil {
 		return nil
 	}
 	for _, e := range f.entries {
-		if e.dns == dns && reflect.DeepEqual(e.from, u) {
+		if reflect.DeepEqual(e.from, u) {
 			return e.kept
 		}
 	}

@@ -53,6 +53,7 @@ func (g *Gate) inherit(k known, pools map[string]*pool) {
 	for name, found := range k.Found {
 		if p := pools[name]; p != nil {
 			p.parts.Load().feed.begin(found)
+			p.extras.inherit(found)
 		}
 	}
 	for name, states := range k.Pools {
@@ -101,6 +102,7 @@ func (g *Gate) beginUpgrade() (b handover.Bundle, err error) {
 	for name, p := range present.pools {
 		k.Pools[name] = p.live().States()
 		k.Found[name] = p.parts.Load().feed.found()
+		p.extras.addTo(k.Found[name])
 	}
 	k.Pages = g.pages.all()
 	k.Changes = append([]changes.Change{}, g.changes.Freeze("a new process is being started to take over: try again")...)
