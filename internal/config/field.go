@@ -4,11 +4,13 @@ import (
 	"encoding"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -39,8 +41,10 @@ func (f field) fieldsOf(t reflect.Type) []field {
 	if f.examples == nil {
 		return fields
 	}
+	fields = slices.Clone(fields)
 	for i := range fields {
 		sub := &fields[i]
+		sub.examples = maps.Clone(sub.examples)
 		for path, text := range f.examples {
 			if path == sub.key {
 				sub.example = text
@@ -59,8 +63,38 @@ func (f *field) addExample(path, text string) {
 	f.examples[path] = text
 }
 
-// fieldsOf returns the fields of a struct type in order.
+// fieldsOf returns the fields of a struct type in order. They are shared and must not be changed.
 func fieldsOf(t reflect.Type) []field {
+	if fields, ok := structs()[t]; ok {
+		return fields
+	}
+	return parseTags(t)
+}
+
+// structs returns the fields of each struct in a configuration. To parse the tags for each value takes most of the time
+// to decode a file.
+var structs = sync.OnceValue(func() map[reflect.Type][]field {
+	all := map[reflect.Type][]field{}
+	var walk func(t reflect.Type)
+	walk = func(t reflect.Type) {
+		for !isScalar(t) && t.Kind() != reflect.Struct {
+			t = t.Elem()
+		}
+		if _, known := all[t]; known || isScalar(t) {
+			return
+		}
+		fields := parseTags(t)
+		all[t] = slices.Clip(fields)
+		for _, f := range fields {
+			walk(f.typ)
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+	walk(reflect.TypeFor[writing]())
+	return all
+})
+
+func parseTags(t reflect.Type) []field {
 	fields := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
 		sf := t.Field(i)
