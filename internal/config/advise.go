@@ -34,6 +34,9 @@ func (a *advisor) sorted(t *texts) []Warning {
 func (a *advisor) uses(path, key string) bool { return a.at.own(join(path, key)) }
 
 func (a *advisor) advise() {
+	if headers := strings.Join(a.config.TrustedHeaders, ", "); headers != "" {
+		a.everybody("trusted_proxies", a.config.TrustedProxies, "forge "+headers)
+	}
 	for i, l := range a.config.Listeners {
 		a.listener(index("listeners", i), l)
 	}
@@ -80,6 +83,7 @@ func (a *advisor) listener(path string, l Listener) {
 	if network, _ := l.Network(); network == "tcp" && a.uses(path, "mode") {
 		a.warnf(path+".mode", "has no effect on a TCP address: it is for unix sockets")
 	}
+	a.everybody(path+".proxy_protocol", l.Proxied, "claim any address in a PROXY header")
 	if l.Timeouts.Keepalive < time.Minute {
 		a.warnf(path+".timeouts.keepalive", "%s is shorter than the 60s for which nginx and others keep connections: they send requests on connections that goodgate is closing; use 75s",
 			formatDuration(l.Timeouts.Keepalive))

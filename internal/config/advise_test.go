@@ -231,3 +231,44 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// Trusted networks that contain the clients let them claim what they want.
+func TestWarningsOfTrustInEverybody(t *testing.T) {
+	t.Parallel()
+	withListener := func(keys string) string {
+		return strings.Replace(minimal, `[":8080"]`, `[{address: ":8080", `+keys+"}]", 1)
+	}
+	for networks, want := range map[string]string{
+		"0.0.0.0/0":                        "all public IPv4 addresses (0.0.0.0/0): any client there can ",
+		"'::/0'":                           "all public IPv6 addresses (::/0): any client there can ",
+		"0.0.0.0/0, '::/0'":                "all public IPv4 addresses and all public IPv6 addresses (0.0.0.0/0, ::/0): ",
+		"0.0.0.0/1, 128.0.0.0/1":           "all public IPv4 addresses (0.0.0.0/1, 128.0.0.0/1): ",
+		"10.0.0.0/8, 0.0.0.0/0, 0.0.0.0/0": "all public IPv4 addresses (0.0.0.0/0): ",
+		"128.0.0.0/2, 192.0.0.0/3, 0.0.0.0/2, 64.0.0.0/2": "at least half of the public IPv4 addresses (128.0.0.0/2, 0.0.0.0/2, 64.0.0.0/2, 1 more): ",
+		"0.0.0.0/1":              "at least half of the public IPv4 addresses (0.0.0.0/1): ",
+		"'2000::/3'":             "all public IPv6 addresses (2000::/3): ",
+		"'::/1', '8000::/1'":     "all public IPv6 addresses (::/1): ",
+		"'2000::/4'":             "at least half of the public IPv6 addresses (2000::/4): ",
+		"'::ffff:0.0.0.0/96'":    "all public IPv4 addresses (0.0.0.0/0): ",
+		"64.0.0.0/2":             "",
+		"'2000::/5', 10.0.0.0/8": "",
+		"'fc00::/7', 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 127.0.0.1, '::1'": "",
+		"": "",
+	} {
+		var proxies, senders []string
+		if want != "" {
+			const do = "; list only the networks of the proxies in front of goodgate"
+			proxies, senders = []string{"trusted_proxies: contains " + want}, []string{"listeners[0].proxy_protocol: contains " + want}
+			if _, warnings := parse(t, minimal+"trusted_proxies: ["+networks+"]\n"); len(warnings) != 1 || !strings.HasSuffix(warnings[0].Message, "can forge X-Forwarded-For, X-Forwarded-Proto, X-Request-Id"+do) {
+				t.Errorf("%s: got %v", networks, warnings)
+			}
+			if _, warnings := parse(t, withListener("proxy_protocol: ["+networks+"]")); len(warnings) != 1 || !strings.HasSuffix(warnings[0].Message, "can claim any address in a PROXY header"+do) {
+				t.Errorf("%s: got %v", networks, warnings)
+			}
+		}
+		checkWarnings(t, minimal+"trusted_proxies: ["+networks+"]\n", proxies...)
+		checkWarnings(t, withListener("proxy_protocol: ["+networks+"]"), senders...)
+	}
+	checkWarnings(t, minimal+"trusted_proxies: [0.0.0.0/0]\ntrusted_headers: []\n")
+	checkWarnings(t, withListener("proxy_protocol: '::/0'"), "listeners[0].proxy_protocol: contains all public IPv6 addresses (::/0)")
+}

@@ -1,10 +1,54 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"math"
+	"net/netip"
 	"slices"
 	"strings"
 )
+
+// everybody warns of trusted networks that contain at least half of the public addresses: the clients are among them.
+// what says what the clients can do then.
+func (a *advisor) everybody(path string, networks []netip.Prefix, what string) {
+	var parts, names []string
+	for _, public := range []struct{ family, network string }{{"IPv4", "0.0.0.0/0"}, {"IPv6", "2000::/3"}} {
+		share, within := shareOf(netip.MustParsePrefix(public.network), networks)
+		switch {
+		case share < 0.5:
+			continue
+		case share == 1:
+			parts = append(parts, "all public "+public.family+" addresses")
+		default:
+			parts = append(parts, "at least half of the public "+public.family+" addresses")
+		}
+		const most = 3
+		for _, p := range within[:min(most, len(within))] {
+			names = append(names, p.String())
+		}
+		if more := len(within) - most; more > 0 {
+			names = append(names, fmt.Sprintf("%d more", more))
+		}
+	}
+	if len(parts) > 0 {
+		a.warnf(path, "contains %s (%s): any client there can %s; list only the networks of the proxies in front of goodgate",
+			strings.Join(parts, " and "), strings.Join(names, ", "), what)
+	}
+}
+
+// shareOf returns the part of a network that a list covers, from 0 to 1, and the entries that cover it.
+func shareOf(all netip.Prefix, list []netip.Prefix) (share float64, within []netip.Prefix) {
+	wideFirst := func(a, b netip.Prefix) int { return cmp.Compare(a.Bits(), b.Bits()) }
+	for _, p := range slices.SortedStableFunc(slices.Values(list), wideFirst) {
+		if p.Overlaps(all) && !slices.ContainsFunc(within, p.Overlaps) {
+			share += math.Ldexp(1, min(all.Bits()-p.Bits(), 0))
+			within = append(within, p)
+		}
+	}
+	return share, within
+}
 
 // dropped warns of decisions by a header that goodgate removes from every request.
 func (a *advisor) dropped() {
