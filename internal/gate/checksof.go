@@ -39,7 +39,8 @@ type pairs struct {
 }
 
 // link connects pools with the pools whose checks count for them, and disconnects those
-// of before.
+// of before. It is called once new pools have their first upstreams, or have waited for
+// them: a borrower checks what its lender lacks.
 func link(c *config.Config, pools, before map[string]*pool) {
 	to := map[*pool][]*pool{}
 	var changed []*pool

@@ -11,9 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/config"
+	"github.com/goodgate/goodgate/internal/lab/dnstest"
 )
 
 // patient is an application whose health page can be switched, with a count of its
@@ -79,6 +82,7 @@ func (r *running) await(t *testing.T, what string, met func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: not reached; app %q, other %q", what, r.verdicts("app"), r.verdicts("other"))
 		}
+		<-time.After(time.Millisecond)
 	}
 }
 
@@ -139,6 +143,31 @@ func TestChecksFrom(t *testing.T) {
 	one.ill.Store(false)
 	g.awaitVerdicts(t, "app", "up up")
 	g.awaitVerdicts(t, "other", "up up")
+}
+
+// TestChecksFromLateLender: while the lender's upstreams are being looked up, the borrower
+// makes no check of its own, which would find an upstream healthy that the lender's check
+// finds ill.
+func TestChecksFromLateLender(t *testing.T) {
+	t.Parallel()
+	served := startPatient(t, "127.0.0.1:0")
+	served.ill.Store(true)
+	_, port, _ := net.SplitHostPort(served.addr)
+	asked, early := false, atomic.Int64{}
+	dns := dnstest.Serve(t, func(q dnsmessage.Question) (dnsmessage.RCode, []dnsmessage.ResourceBody) {
+		for end := time.Now().Add(50 * time.Millisecond); !asked && served.connections.Load() == 0 && time.Now().Before(end); {
+			<-time.After(time.Millisecond)
+		}
+		asked = true
+		early.Store(served.connections.Load())
+		return addresses4([4]byte{127, 0, 0, 1})(q)
+	})
+	health := fmt.Sprintf("path: /healthz}, dns: {resolver: %q, family: ipv4", dns)
+	g := start(t, parse(t, fmt.Sprintf(checksFromForm, "http://app.test:"+port, health, "http://"+served.addr, "from: app")), Options{})
+	if n := early.Load(); n != 0 {
+		t.Errorf("%d connections before the lender's upstreams were known, want none", n)
+	}
+	g.awaitVerdicts(t, "other", "down")
 }
 
 func (r *running) pool(name string) *balancer.Pool {

@@ -261,8 +261,8 @@ func (g *Gate) open(background context.Context) error {
 	for _, p := range all {
 		p.start(background)
 	}
-	link(before.config, before.pools, nil)
 	g.awaitSources(all)
+	link(before.config, before.pools, nil)
 	if g.opts.Inherit.Successor() { // the previous process serves meanwhile
 		g.await(all)
 	}

@@ -282,8 +282,8 @@ func (g *Gate) startPools(next *plan, before *present) {
 			added = append(added, p)
 		}
 	}
-	link(next.config, next.pools, nil)
 	g.awaitSources(added)
+	link(next.config, next.pools, nil)
 	g.await(added)
 }
 
