@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/goodgate/goodgate/internal/lab/bench"
 	"github.com/goodgate/goodgate/internal/printable"
@@ -38,10 +39,11 @@ type benchFlags struct {
 }
 
 // Limits on rates, in requests a second: one in a thousand seconds, and more than a
-// machine can send.
+// machine can send; and on the size of a generated body, in bytes.
 const (
 	leastRate = 0.001
 	mostRate  = 1e6
+	mostBody  = 1 << 30
 )
 
 func asFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
@@ -73,22 +75,24 @@ misses a bound, so that a CI job can fail on it.`,
 	b.rate = 100
 	f.VarP(number[float64]{&b.rate, leastRate, mostRate, asFloat}, "rate", "r", "requests a second")
 	f.Var(number[float64]{&b.ramp, 0, mostRate, asFloat}, "ramp", "raise the rate linearly, up to this rate at the end; 0 = keep the rate")
-	f.DurationVarP(&b.duration, "for", "d", 10*time.Second, "duration of the run; with --knee, of each rate")
+	b.duration, b.p99, b.target.Timeout = 10*time.Second, 100*time.Millisecond, 10*time.Second
+	f.VarP((*duration)(&b.duration), "for", "d", "duration of the run; with --knee, of each rate")
 	f.BoolVar(&b.knee, "knee", false, "start at --rate, and find the highest rate with a p99 below --p99 and no failure")
-	f.DurationVar(&b.p99, "p99", 100*time.Millisecond, "highest p99 that --knee accepts")
+	f.Var((*duration)(&b.p99), "p99", "highest p99 that --knee accepts")
 	f.StringVarP(&b.target.Method, "method", "X", "", "method (default GET, or POST with a body)")
 	f.StringArrayVarP(&b.headers, "header", "H", nil, "header field, 'Name: value'; may be repeated")
 	f.StringVar(&b.bodyFile, "body", "", "file with the request body")
-	f.IntVar(&b.bodySize, "body-size", 0, "generate a request body of this many bytes")
+	f.Var(number[int]{&b.bodySize, 0, mostBody, strconv.Atoi}, "body-size", "generate a request body of this many bytes")
 	f.BoolVar(&b.target.HTTP2, "http2", false, "use HTTP/2; with http:// by prior knowledge")
 	f.BoolVar(&b.target.NewConn, "new-connections", false, "open a new connection for each request")
 	f.BoolVarP(&b.target.Insecure, "insecure", "k", false, "accept every certificate")
-	f.DurationVar(&b.target.Timeout, "timeout", 10*time.Second, "timeout of one request")
+	f.Var((*duration)(&b.target.Timeout), "timeout", "timeout of one request")
 	f.StringVar(&b.json, "json", "", "write the result to this file")
 	f.StringVar(&b.html, "html", "", "write a report with plots to this file")
 	f.StringVar(&b.name, "name", "", "name of the run in the result")
 	f.StringArrayVar(&b.thresholds, "fail-if-not", nil, "bound that the result must meet: p99<50ms, failed<0.1%, rate>1000; may be repeated")
 	f.BoolVarP(&b.quiet, "quiet", "q", false, "do not print a line each second")
+	cmd.MarkFlagsMutuallyExclusive("knee", "ramp")
 	cmd.AddCommand(newBenchCompare())
 	return cmd
 }
@@ -160,8 +164,8 @@ func (b *benchFlags) prepare() ([]bench.Threshold, error) {
 	if err := b.target.Check(); err != nil {
 		return nil, err
 	}
-	if b.duration <= 0 {
-		return nil, fmt.Errorf("--for %v: must be above 0", b.duration)
+	if b.target.Method != "" && !httpguts.ValidHeaderFieldName(b.target.Method) { // both are tokens
+		return nil, fmt.Errorf("--method %q: expected a name such as GET or PURGE", b.target.Method)
 	}
 	b.target.Header = http.Header{}
 	for _, h := range b.headers {
@@ -169,7 +173,11 @@ func (b *benchFlags) prepare() ([]bench.Threshold, error) {
 		if !ok {
 			return nil, fmt.Errorf("--header %q: expected 'Name: value'", h)
 		}
-		b.target.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("--header %q: a header cannot have these characters", h)
+		}
+		b.target.Header.Add(name, value)
 	}
 	switch {
 	case b.bodyFile != "" && b.bodySize > 0:

@@ -91,7 +91,8 @@ may make requests fail.`,
 	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it last occurred this long before the end of the logs; 0 = never")
 	c.Flags().StringVar(&f.user, "user", "", "user of the proxy, to check socket permissions")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for this long, to find each upstream's keep-alive timeout")
-	c.Flags().DurationVar(&f.maxWait, "max-wait", 10*time.Second, "longest wait for a connection or a response")
+	f.maxWait = 10 * time.Second
+	c.Flags().Var((*duration)(&f.maxWait), "max-wait", "longest wait for a connection or a response")
 	c.Flags().BoolVar(&f.json, "json", false, "the same as --output json")
 	f.form.of = []string{"text", "json"}
 	c.Flags().VarP(&f.form, "output", "o", "output format: text or json (default text)")

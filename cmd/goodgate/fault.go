@@ -54,11 +54,13 @@ and when goodgate restarts. Faults do not count against upstreams.`,
 		switch {
 		case f.end && f.anyTerm():
 			return wrong(c, "--end takes no other flags than --kind and --why")
+		case f.kind != "" && !f.end:
+			return wrong(c, "--kind needs --end")
 		case f.end:
 			return endFaults(ctx, q, f)
 		case f.anyTerm() && len(q.args) == 0:
 			return wrong(c, "a fault needs the argument ROUTE")
-		case f.anyTerm() && !set:
+		case (f.anyTerm() || f.why != "") && !set:
 			return wrong(c, "a fault has exactly one of --delay, --abort, --cut and --throttle")
 		case !set:
 			return showFaults(ctx, q)

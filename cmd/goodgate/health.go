@@ -19,7 +19,7 @@ import (
 // 1.
 func newHealth() *cobra.Command {
 	var a caller
-	var timeout time.Duration
+	timeout := 3 * time.Second
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Exit with 0 if a running goodgate is ready for requests, otherwise with 1",
@@ -42,7 +42,7 @@ health requests /ready from the admin listener, which needs no token. If the fil
 		},
 	}
 	a.flags(c)
-	c.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "longest wait for the answer")
+	c.Flags().Var((*duration)(&timeout), "timeout", "longest wait for the answer")
 	return c
 }
 

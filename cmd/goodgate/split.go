@@ -41,10 +41,14 @@ first pool when another pool is worse. The change lasts until --reset, until the
 	}, func(ctx context.Context, q *question) error {
 		o.For = bound.String()
 		switch {
-		case len(q.args) == 0 && (o.Reset || o.For != ""):
-			return wrong(c, "split needs the argument ROUTE with --reset or --for; goodgate split lists the routes")
+		case len(q.args) == 0 && (o.Reset || o.For+o.Why != ""):
+			return wrong(c, "split needs the argument ROUTE with --reset, --for or --why; goodgate split lists the routes")
 		case len(q.args) > 1 && o.Reset:
 			return wrong(c, "--reset follows the file again, and takes no weights")
+		case len(q.args) == 1 && !o.Reset && o.For != "":
+			return wrong(c, "--for needs new weights: add POOL=WEIGHT, such as v2=10")
+		case len(q.args) == 1 && !o.Reset && o.Why != "":
+			return wrong(c, "--why needs a change: add POOL=WEIGHT, such as v2=10, or --reset")
 		case len(q.args) == 0:
 			return showSplits(ctx, q, "/v1/splits")
 		}
@@ -61,6 +65,7 @@ first pool when another pool is worse. The change lasts until --reset, until the
 	c.Flags().BoolVar(&o.Reset, "reset", false, "follow the file again, from the start of its schedule")
 	c.Flags().StringVar(&o.Why, "why", "", "reason, for the log and the list of changes")
 	c.Flags().Var(&bound, "for", "follow the file again after this time, such as 2h")
+	c.MarkFlagsMutuallyExclusive("reset", "for")
 	return c
 }
 

@@ -99,7 +99,7 @@ func printLost(out io.Writer, why string) {
 	}
 }
 
-// duration is the value of a flag for a duration; zero = not given.
+// duration is the value of a flag for a duration above 0; zero = not given.
 type duration time.Duration
 
 func (d *duration) Type() string { return "duration" }
@@ -115,7 +115,7 @@ func (d *duration) String() string {
 func (d *duration) Set(s string) error {
 	v, err := time.ParseDuration(s)
 	if err != nil || v <= 0 {
-		return errors.New("expected a duration above 0, such as 30m or 2h")
+		return errors.New("expected a duration above 0, such as 10s, 30m or 2h")
 	}
 	*d = duration(v)
 	return nil
