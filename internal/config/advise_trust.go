@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -40,11 +39,12 @@ func (a *advisor) everybody(path string, networks []netip.Prefix, what string) {
 
 // shareOf returns the part of a network that a list covers, from 0 to 1, and the entries that cover it.
 func shareOf(all netip.Prefix, list []netip.Prefix) (share float64, within []netip.Prefix) {
-	wideFirst := func(a, b netip.Prefix) int { return cmp.Compare(a.Bits(), b.Bits()) }
-	for _, p := range slices.SortedStableFunc(slices.Values(list), wideFirst) {
-		if p.Overlaps(all) && !slices.ContainsFunc(within, p.Overlaps) {
-			share += math.Ldexp(1, min(all.Bits()-p.Bits(), 0))
-			within = append(within, p)
+	for bits := range all.Addr().BitLen() + 1 { // wide ones first, as they contain others
+		for _, p := range list {
+			if p.Bits() == bits && p.Overlaps(all) && !slices.ContainsFunc(within, p.Overlaps) {
+				share += math.Ldexp(1, min(all.Bits()-bits, 0))
+				within = append(within, p)
+			}
 		}
 	}
 	return share, within
