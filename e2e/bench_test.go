@@ -18,7 +18,7 @@ func TestBenchOutput(t *testing.T) {
 	file := writeFile(t, t.TempDir(), "goodgate.yaml", "listeners: [\":8080\"]\n")
 	wantCommand(t, 2, "a URL needs its scheme: write http://"+address, "bench", address)
 	wantCommand(t, 2, "--rate \"0\": expected a number from", "bench", "http://"+address, "--rate", "0")
-	wantCommand(t, 2, "--for 0s: must be above 0", "bench", "http://"+address, "--for", "0s")
+	wantCommand(t, 2, `--for "0s": expected a duration above 0`, "bench", "http://"+address, "--for", "0s")
 	wantCommand(t, 1, "all 10 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "100ms")
 	wantCommand(t, 1, "all 20 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "200ms", "--knee")
 	wantCommand(t, 2, "is not a result of goodgate bench", "bench", "compare", file, file)
