@@ -35,8 +35,8 @@ const (
 	windowBuckets = 10 // the window forgets a tenth at a time
 	trialRequests = 2  // successes in a row that close a half-open breaker
 	openJitter    = 0.2
-	// trialBound is the time that a half-open breaker waits for its trials. Then it
-	// admits others, so that a lost result does not keep it shut.
+	// trialBound is the time that a half-open breaker waits for its trials. Then it also
+	// admits others, so that a long request does not keep it shut.
 	trialBound = 30 * time.Second
 	// wakeDelay is the delay before a hastened breaker ends its open time. A timer does
 	// it, as for the normal open time, so that callers of hasten may hold locks.
@@ -46,15 +46,15 @@ const (
 var errFailure = errors.New("upstream failed")
 
 // breaker wraps a gobreaker and adds four things: an open time that grows, a wake-up
-// without traffic, trials that always end, and callbacks outside its lock. The zero value
-// is switched off: always closed.
+// without traffic, more trials beside long ones, and callbacks outside its lock. The zero
+// value is switched off: always closed.
 //
 // gobreaker counts results and decides. Requests ask stages (breakerstate.go), which
 // follows each of gobreaker's moves.
 //
 // The breaker reports a request to gobreaker at the result, not at the start. Otherwise
 // gobreaker would count the result at the time of the start, and miss every timeout
-// longer than Window. It would also wait for ever for the result of a lost trial.
+// longer than Window. It would also admit no trials beside those that take long.
 //
 // gobreaker moves from open to half-open in the first call after its timeout, which is 1
 // ns here. While gobreaker is open, only this breaker's timer calls it, and so decides
@@ -87,6 +87,7 @@ type breakerCalls struct {
 	mayOpen func() bool        // whether it may open; runs under gobreaker's lock and must not call back into the breaker
 	spared  func()             // it was allowed to open but has new options and stays closed; runs like mayOpen
 	changed func(BreakerState) // reports each change, without a lock held
+	freed   func()             // reports that more trials may pass while half-open, without a lock held
 }
 
 // start makes the breaker, closed.
@@ -228,8 +229,7 @@ func (b *breaker) schedule() {
 	case Open:
 		b.sleep()
 	case HalfOpen:
-		round := b.round()
-		b.after(trialBound, func() { b.renew(round) })
+		b.admitMore(b.round())
 	case Closed:
 		b.closedAt = time.Now()
 		b.halt()
@@ -289,14 +289,21 @@ func (b *breaker) halfOpen() {
 	}
 }
 
-// renew gives up the trials of a round, and starts another round.
-func (b *breaker) renew(round uint64) {
-	b.mu.Lock()
-	if b.round() == round {
-		b.turn(onLost)
-	}
-	b.mu.Unlock()
-	b.settle()
+// admitMore sets the timer that lets other requests pass beside the trials of a round. mu
+// must be held.
+func (b *breaker) admitMore(round uint64) {
+	b.after(trialBound, func() {
+		b.mu.Lock()
+		present := b.round() == round
+		if present {
+			b.free()
+			b.admitMore(round)
+		}
+		b.mu.Unlock()
+		if present {
+			b.calls.freed()
+		}
+	})
 }
 
 // pardon closes an open breaker, because the upstream was not the cause.

@@ -3,6 +3,7 @@ package balancer
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +40,7 @@ func (l *told) check(t *testing.T, want ...BreakerState) {
 func newTestBreaker(t *testing.T, o BreakerOptions) (*breaker, *told) {
 	o.Enabled = true
 	b, l := &breaker{}, &told{}
-	b.start(o, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: l.add})
+	b.start(o, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: l.add, freed: func() {}})
 	t.Cleanup(b.stop)
 	return b, l
 }
@@ -163,30 +164,58 @@ func TestBreakerHeals(t *testing.T) {
 	})
 }
 
-// TestBreakerLostTrials: trials whose results never come do not keep it shut.
-func TestBreakerLostTrials(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, _ := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
-		feed(b, Failure)
-		time.Sleep(2 * time.Second)
-		lost, _ := b.admit()
-		b.admit()
-		if b.admits() {
-			t.Fatal("both places are taken: want no more")
-		}
-		time.Sleep(trialBound)
-		if !b.admits() {
-			t.Fatalf("after %v: want the places free again", trialBound)
-		}
-		b.report(lost, Failure)
-		if got := b.current(); got != HalfOpen {
-			t.Errorf("late result of a lost trial: got %v, want half-open", got)
-		}
-		feed(b, Success, Success)
-		if got := b.current(); got != Closed {
-			t.Errorf("got %v, want closed", got)
-		}
-	})
+// TestBreakerLongTrials: while trials take long, others may follow every trialBound. The
+// result of a long trial counts as long as the breaker is half-open.
+func TestBreakerLongTrials(t *testing.T) {
+	f := func(name string, results []Outcome, want BreakerState) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			b, told := newTestBreaker(t, BreakerOptions{Consecutive: 1, OpenFor: time.Second})
+			var freed atomic.Int32
+			b.calls.freed = func() { freed.Add(1) }
+			feed(b, Failure)
+			time.Sleep(2 * time.Second)
+			told.forget()
+			var passes []uint64
+			for n := range 3 {
+				for range trialRequests {
+					pass, ok := b.admit()
+					if !ok {
+						t.Fatalf("%s: after %d times %v: want free places", name, n, trialBound)
+					}
+					passes = append(passes, pass)
+				}
+				if b.admits() {
+					t.Fatalf("%s: both places are taken: want no more", name)
+				}
+				time.Sleep(trialBound)
+				synctest.Wait()
+			}
+			if got := freed.Load(); got != 3 {
+				t.Errorf("%s: freed: got %d reports, want 3", name, got)
+			}
+			for i, o := range results {
+				b.report(passes[i], o)
+			}
+			if got := b.current(); got != want {
+				t.Errorf("%s: got %v, want %v", name, got, want)
+			}
+			synctest.Wait()
+			if want != HalfOpen {
+				told.check(t, want)
+			}
+			time.Sleep(trialBound)
+			synctest.Wait()
+			if want == Closed && freed.Load() != 3 {
+				t.Errorf("%s: freed while closed", name)
+			}
+		})
+	}
+	f("no result", nil, HalfOpen)
+	f("clients left", []Outcome{Ignored, Ignored}, HalfOpen)
+	f("one success", []Outcome{Success, Ignored}, HalfOpen)
+	f("a failure", []Outcome{Success, Unreachable}, Open)
+	f("a failure after the end", []Outcome{Success, Success, Unreachable}, Closed)
 }
 
 // TestBreakerLateResults: the result of a request sent before the breaker opened does not
@@ -252,7 +281,7 @@ func TestBreakerStopped(t *testing.T) {
 func TestTrialsAreCounted(t *testing.T) {
 	t.Parallel()
 	var b breaker
-	b.start(BreakerOptions{Enabled: true, Consecutive: 1}, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: func(BreakerState) {}})
+	b.start(BreakerOptions{Enabled: true, Consecutive: 1}, breakerCalls{mayOpen: func() bool { return true }, spared: func() {}, changed: func(BreakerState) {}, freed: func() {}})
 	defer b.stop()
 	b.turn(onTrip)
 	b.turn(onWake)
@@ -268,7 +297,7 @@ func TestTrialsAreCounted(t *testing.T) {
 	}
 	wg.Go(func() {
 		for range 20000 {
-			b.turn(onLost)
+			b.free()
 		}
 	})
 	wg.Wait()

@@ -1,6 +1,9 @@
 package balancer
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // stage is the state of a breaker. gobreaker has three states. The early end of an open
 // time, because the pool has no other upstream, adds two.
@@ -13,10 +16,8 @@ import "sync/atomic"
 //	 |  |             wake | |  |                    | wake
 //	 |  |                  | v  |                    v
 //	 |  +------ heal ----- trial +----------------- early
-//	 |                     |  ^                     | |  ^
-//	 |                     +--+ lost           heal | +--+ lost
 //	 |                                              |
-//	 +----------------------------------------------+
+//	 +-------------------- heal --------------------+
 //
 // anew leads from each stage to closed.
 type stage uint8
@@ -37,7 +38,6 @@ const (
 	onWake                // the open time is over
 	onHeal                // the trials have succeeded
 	onHasten              // the pool has no other upstream
-	onLost                // the trials have no result yet; others may take their places
 	onAnew                // there are new options, or the upstream was not the cause
 )
 
@@ -59,21 +59,24 @@ var moves = map[step]stage{
 	{stageHastened, onAnew}: stageClosed,
 	{stageTrial, onTrip}:    stageOpen,
 	{stageTrial, onHeal}:    stageClosed,
-	{stageTrial, onLost}:    stageTrial,
 	{stageTrial, onAnew}:    stageClosed,
 	{stageEarly, onTrip}:    stageOpen,
 	{stageEarly, onHeal}:    stageClosed,
-	{stageEarly, onLost}:    stageEarly,
 	{stageEarly, onAnew}:    stageClosed,
 }
 
-// stages is the state of a breaker in one word: its stage and its trials in flight.
-// Requests read it without a lock. The zero value is closed.
+// stages is the state of a breaker. Requests read it without a lock. The zero value is
+// closed.
 //
-// The lowest bits are the stage. Above them are the number of trials in flight and the
+// One word has the stage and the trials in flight. Its lowest bits are the stage. Above them are the number of trials in flight and the
 // number of moves. The word without the trials is a round. A request keeps the round of
 // its admission as its pass, and its result counts only during that round.
-type stages struct{ word atomic.Uint64 }
+type stages struct {
+	word atomic.Uint64
+	// trialSince is the time in Unix nanoseconds from which a half-open upstream waits for
+	// Replayable requests: see trialPatience. It is set before the move.
+	trialSince atomic.Int64
+}
 
 const (
 	stageMask = 7
@@ -106,10 +109,15 @@ func (s stage) state() BreakerState {
 func (s *stages) turn(e event) bool {
 	word := s.word.Load()
 	to, ok := moves[step{stageIn(word), e}]
-	if ok { // a trial that starts or ends during this call belongs to the old round
-		s.word.Store(roundOf(word)&^stageMask + oneMove | uint64(to))
+	if !ok {
+		return false
 	}
-	return ok
+	if to.state() == HalfOpen {
+		s.trialSince.Store(time.Now().UnixNano())
+	}
+	// A trial that starts or ends during this call belongs to the old round.
+	s.word.Store(roundOf(word)&^stageMask + oneMove | uint64(to))
+	return true
 }
 
 // hasPlace reports whether one more request may pass.
@@ -142,7 +150,12 @@ func (s *stages) admit() (pass uint64, ok bool) {
 	}
 }
 
-// giveBack frees the place of a trial whose result counts neither way.
+// free lets other requests take the places of all trials in flight. The results of those
+// trials still count.
+func (s *stages) free() { s.word.And(^uint64(trialMask)) }
+
+// giveBack frees the place of a trial whose result counts neither way. After free, the
+// place may be another trial's.
 func (s *stages) giveBack(pass uint64) {
 	for {
 		word := s.word.Load()

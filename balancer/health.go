@@ -115,8 +115,8 @@ func (u *Upstream) observe(p Probe, t Thresholds, next func(before Health) Healt
 	}
 	u.trial.probed(p == Passed, t)
 	left := u.leaving.probed(p, now)
-	if after == Up && before != Up && u.trial.since.Load() != 0 {
-		u.trial.since.Store(now.UnixNano()) // the trial's patience starts when the upstream may be used
+	if after == Up && before != Up {
+		u.usable(now)
 	}
 	u.probeMu.Unlock()
 	defer u.confirmed(left)

@@ -163,7 +163,7 @@ func (l *Lease) Report(o Outcome, rtt time.Duration) {
 	}
 	l.reported, l.outcome = true, o
 	u.latency.record(o, rtt, now.UnixNano())
-	if o == Success && u.breaker.current() == Closed {
+	if o == Success {
 		u.trial.answered(now.UnixNano() - int64(rtt))
 	}
 	u.pool.watch()

@@ -10,13 +10,22 @@ import (
 // would otherwise never get one.
 const trialPatience = 10 * time.Second
 
-// trial is the time in which an upstream must prove itself: it has joined a pool that was
-// serving, or was out. While other upstreams can take the rest, it gets only Replayable
-// requests, whose failure another attempt can hide. The trial ends with the first request
-// that it answers, or with Thresholds.Rise passed probes in a row.
+// An upstream must prove itself after it has joined a pool that was serving, or was out.
+// While other upstreams can take the rest, it gets only Replayable requests, whose failure
+// another attempt can hide. There are two kinds of trial, and an upstream can be on both:
+//
+//   - After a join, after the upstream was down, and after [Pool.Doubt]: type trial. It
+//     ends with the first request that the upstream answers, or with Thresholds.Rise
+//     passed probes in a row.
+//   - After an ejection: the time in which the breaker is half-open. Only requests end
+//     it, because the probes may have passed while the requests failed.
+//
+// The patience of both starts when the upstream may be used.
 //
 // Availability takes precedence: if no other upstream is usable, a request that is not
 // Replayable goes to an upstream on trial at once.
+
+// trial is the trial of an upstream that has joined, was down, or is doubted.
 type trial struct {
 	since  atomic.Int64 // Unix nanoseconds; 0 = not on trial
 	passed int          // passed probes in a row; protected by Upstream.probeMu
@@ -26,11 +35,6 @@ type trial struct {
 func (t *trial) begin(now time.Time) { t.since.CompareAndSwap(0, now.UnixNano()) }
 
 func (t *trial) end() { t.since.Store(0) }
-
-// over reports whether the upstream has waited long enough for its trial.
-func (t *trial) over(since int64) bool {
-	return time.Now().UnixNano()-since > int64(trialPatience)
-}
 
 // probed takes the result of a probe. probeMu must be held.
 func (t *trial) probed(pass bool, o Thresholds) {
@@ -58,15 +62,28 @@ func (t *trial) answered(sent int64) {
 	}
 }
 
-// OnTrial reports whether the upstream must still prove itself: it gets only requests
-// whose failure another attempt can hide. It is safe for concurrent use.
-func (u *Upstream) OnTrial() bool { return u.trial.since.Load() != 0 }
+// usable starts the patience of the upstream's trials again, because its probes begin to
+// pass. probeMu must be held.
+func (u *Upstream) usable(now time.Time) {
+	if since := u.trial.since.Load(); since != 0 {
+		u.trial.since.CompareAndSwap(since, now.UnixNano())
+	}
+	u.breaker.trialSince.Store(now.UnixNano())
+}
+
+// OnTrial reports whether the upstream must still prove itself: while other upstreams can
+// take the rest, it gets only requests whose failure another attempt can hide. It is safe
+// for concurrent use.
+func (u *Upstream) OnTrial() bool {
+	return u.trial.since.Load() != 0 || u.breaker.current() == HalfOpen
+}
 
 // proven reports whether the upstream may get a request that is not Replayable.
 func (u *Upstream) proven() bool {
 	since := u.trial.since.Load()
-	if since == 0 {
-		return u.breaker.current() == Closed
-	}
-	return u.trial.over(since)
+	closed := u.breaker.current() == Closed
+	return (since == 0 || waited(since)) && (closed || waited(u.breaker.trialSince.Load()))
 }
+
+// waited reports whether the patience that started at a time in Unix nanoseconds is over.
+func waited(since int64) bool { return time.Now().UnixNano()-since > int64(trialPatience) }

@@ -113,6 +113,7 @@ func newUpstream(p *Pool, s Spec) *Upstream {
 		mayOpen: func() bool { return p.mayEject(u) },
 		spared:  func() { p.restore(u) },
 		changed: u.breakerChanged,
+		freed:   func() { p.verdictChanged(u) },
 	})
 	u.adaptive.configure(opts.Adaptive)
 	u.lifecycle.Store(uint32(s.Lifecycle))
@@ -237,14 +238,10 @@ func (u *Upstream) nudge() {
 // lock held.
 func (u *Upstream) breakerChanged(s BreakerState) {
 	switch s {
-	case Open:
-		u.trial.end() // the trial's patience starts when the upstream may be used again
 	case HalfOpen: // the latency that failures left would keep the trial requests away
-		u.trial.begin(time.Now())
 		u.latency.forget()
 	case Closed:
 		u.outlier.Store(false)
-		u.trial.end()
 		u.pool.restore(u)
 		u.returned()
 	}
