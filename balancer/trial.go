@@ -80,10 +80,14 @@ func (u *Upstream) OnTrial() bool {
 
 // proven reports whether the upstream may get a request that is not Replayable.
 func (u *Upstream) proven() bool {
-	since := u.trial.since.Load()
-	closed := u.breaker.current() == Closed
-	return (since == 0 || waited(since)) && (closed || waited(u.breaker.trialSince.Load()))
+	return u.trial.since.Load() == 0 && u.breaker.stage() == stageClosed || u.waitedEnough()
 }
 
-// waited reports whether the patience that started at a time in Unix nanoseconds is over.
-func waited(since int64) bool { return time.Now().UnixNano()-since > int64(trialPatience) }
+// waitedEnough reports whether the patience of all its trials is over.
+func (u *Upstream) waitedEnough() bool {
+	latest := u.trial.since.Load()
+	if u.breaker.stage() != stageClosed {
+		latest = max(latest, u.breaker.trialSince.Load())
+	}
+	return time.Now().UnixNano()-latest > int64(trialPatience)
+}
