@@ -97,7 +97,7 @@ var faults = []Row{
 		ID: CertExpired, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate has expired", Past: "The upstream's certificate had expired",
 		Cause: "The certificate of {upstream} is past its expiry date.", CausePast: "The certificate of {upstream} was past its expiry date.",
-		Do: "Renew the certificate on the upstream, and reload the application so that it uses it.",
+		Do: "Renew the certificate on the upstream, and reload the application.",
 	}, {
 		ID: CertNotYet, Level: Warning, Reason: reason.TLSCertificate,
 		Headline: "The upstream's certificate is not valid yet", Past: "The upstream's certificate was not valid yet",

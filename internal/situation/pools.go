@@ -115,7 +115,7 @@ var pools = []Row{
 	}, {
 		ID: RetriesStopped, Level: Warning,
 		Headline: "Failed requests are not retried", Past: "Failed requests were not retried",
-		Cause: "Too many requests to pool {pool} fail, so its retry budget is spent, or the pool is overloaded. More retries would add to the load.", CausePast: "Too many requests to pool {pool} failed, so its retry budget was spent, or the pool was overloaded. More retries would have added to the load.",
+		Cause: "Too many requests to pool {pool} fail and use up its retry budget, or the pool is overloaded. More retries would add to the load.", CausePast: "Too many requests to pool {pool} failed and used up its retry budget, or the pool was overloaded. More retries would have added to the load.",
 		Do: "Fix or drain the upstream that fails.",
 	}, {
 		ID: AllSlow, Level: Warning,

@@ -44,7 +44,7 @@ var states = []Row{
 		ID: FoundUnready, Level: Notice,
 		Headline: "The upstream's source or agent says that it is not ready",
 		Cause:    "{upstream} receives no requests because the source that lists it (for example Docker or Consul), or the agent on its machine, says that it is not ready.",
-		Do:       "Look at its health check in that source: goodgate discover shows what the source says. The log has the words of the agent under agent says.",
+		Do:       "Look at its health check in that source: goodgate discover shows what the source says. The log has the agent's answers, with the message \"agent says\".",
 	}, {
 		ID: FoundEnding, Level: Notice,
 		Headline: "The upstream's discovery source says that it is terminating",
