@@ -25,8 +25,8 @@
 //   - Change the upstreams: call [github.com/goodgate/goodgate/balancer.Pool.Update] at any
 //     time. Upstreams that stay keep their state. A checker that follows the pool probes
 //     new ones.
-//   - Change settings while requests run: use [Pool.With], [Proxy.With] and [Pool.Adopt]. A
-//     Proxy is immutable, so your server switches to the new one.
+//   - Change settings while requests run: use [Pool.With], [Proxy.With] and [Pool.Adopt].
+//     [Proxy.With] returns a new Proxy, and your server switches to it.
 //   - Choose the route of a request: set [Route.Match]. The first route that matches wins.
 //   - Edit headers and paths, redirect, or send fixed answers: use the other fields of
 //     [Route].

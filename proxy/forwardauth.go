@@ -27,7 +27,7 @@ type ForwardAuth struct {
 	Host    string        // the Host for the service: empty = HostUpstream, HostKeep = the client's, else this text
 	Headers HeaderEdits   // edits of the header of that request, with variables
 	Copy    []string      // fields of the service's answer that the upstream gets; clients cannot send them
-	Return  []string      // fields of a 2xx that the client gets, for example Set-Cookie
+	Return  []string      // fields of the service's 2xx to add to the client's response, for example Set-Cookie
 	Timeout time.Duration // of the request to the service with all attempts; 0 = 5 s
 	// Cache is how long the proxy reuses a 2xx for later requests that look the same to the
 	// service; 0 = the proxy asks for each request.

@@ -25,7 +25,7 @@ type Mirror struct {
 	Pool    *Pool
 	Share   float64       // share of the eligible requests, from 0 to 1
 	Methods []string      // nil = GET and HEAD. Another method may have its effect twice
-	MaxBody int64         // limit of a request's body, in bytes; the route's pool keeps at most its Retry.MaxBody
+	MaxBody int64         // largest request body to mirror, in bytes; at most Retry.MaxBody of the route's pool
 	Timeout time.Duration // of each mirrored request; 0 = 10 s
 	Headers []string      // response fields to compare, besides status and body
 	Work    *MirrorWork   // runs the mirrored requests; required

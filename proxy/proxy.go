@@ -137,8 +137,8 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, l Listener) {
 	p.serve(w, message.FromHTTP(r), l)
 }
 
-// ServeRequest is Serve for a [Request] with a header map or with a head. The plain relay
-// keeps the order and case of the fields in a head.
+// ServeRequest is Serve for a [Request]. goodgate's HTTP/1.1 server calls it with Head
+// set, so that HTTP/1.1 upstreams get the fields in the client's order and case.
 func (p *Proxy) ServeRequest(w http.ResponseWriter, r *Request, l Listener) { p.serve(w, r, l) }
 
 // serve takes a request from accept to account.

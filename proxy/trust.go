@@ -24,7 +24,7 @@ import (
 // DefaultTrustedHeaders returns the default of [Options.TrustedHeaders]: fields that
 // proxies set or extend themselves, by default or in their documented setup. A field that
 // a proxy passes on unchanged, such as X-Forwarded-Host through nginx, comes from the
-// client.
+// client, and is not in the list.
 func DefaultTrustedHeaders() []string {
 	return []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id"}
 }
