@@ -45,7 +45,7 @@ func (p *Pass) in(r *Request) bool {
 	return false
 }
 
-// word is the operator's order about a pool. All views of the pool share it.
+// word is the operator's order about a pool. The pools that With returns share it.
 type word struct {
 	maintenance *Maintenance // nil = none
 }

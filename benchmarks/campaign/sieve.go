@@ -11,8 +11,8 @@ import (
 type sieve struct {
 	mu        sync.Mutex                       // protects the fields below
 	seen      map[netip.AddrPort]map[flow]bool // connections, by each of their ends
-	dropped   map[netip.AddrPort]bool          // ends without passing packets
-	forgotten map[flow]bool                    // connections without passing packets
+	dropped   map[netip.AddrPort]bool          // ends whose packets are dropped
+	forgotten map[flow]bool                    // connections whose packets are dropped
 }
 
 // flow is a connection by its two ends, with the lesser one first.

@@ -75,7 +75,7 @@ type Fleet struct {
 	ears   map[string]func([]byte) // by topic; unchanged once Run was called
 	gone   map[string]time.Time    // time of a member's departure, by ID; belongs to the goroutine of beat
 
-	followers []func(*State) // of the members; unchanged once Run was called
+	followers []func(*State) // of FollowMembers; unchanged once Run was called
 
 	state    atomic.Pointer[State]
 	live     atomic.Int64  // len(state.Members), at least 1
@@ -120,7 +120,7 @@ func (f *Fleet) State() *State { return f.state.Load() }
 // Live returns the number of known live instances; at least 1.
 func (f *Fleet) Live() int { return int(f.live.Load()) }
 
-// Words returns the words of the default table.
+// Words returns the shared values in the default table.
 func (f *Fleet) Words() *Words { return f.words }
 
 // Met returns a channel that closes once the engine has answered, or failed to.
@@ -329,7 +329,8 @@ func (f *Fleet) call(ctx context.Context, do func(context.Context) error) error 
 	return err
 }
 
-// note records the result of a call. Only a missing answer means that the engine is away.
+// note records the result of a call. ErrConflict and ErrNotFound are answers. Any other
+// error means that the engine is away.
 func (f *Fleet) note(err error) {
 	ok := err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound)
 	if ok != f.away.Load() && ok {

@@ -7,8 +7,8 @@ import (
 )
 
 // QueryValues returns the decoded values of a parameter in a query. Only & separates
-// parameters (WHATWG URL, section 5.1). A badly encoded part stands for itself:
-// applications that do not refuse it read it so.
+// parameters (WHATWG URL, section 5.1). A badly encoded part keeps its text, as in
+// applications that accept it.
 func QueryValues(query, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for part := range strings.SplitSeq(query, "&") {
