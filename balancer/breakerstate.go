@@ -68,9 +68,10 @@ var moves = map[step]stage{
 // stages is the state of a breaker. Requests read it without a lock. The zero value is
 // closed.
 //
-// One word has the stage and the trials in flight. Its lowest bits are the stage. Above them are the number of trials in flight and the
-// number of moves. The word without the trials is a round. A request keeps the round of
-// its admission as its pass, and its result counts only during that round.
+// One word has the stage and the trials in flight. Its lowest bits are the stage. Above
+// them are the number of trials in flight and the number of moves. The word without the
+// trials is a round. A request keeps the round of its admission as its pass, and its result
+// counts only during that round.
 type stages struct {
 	word atomic.Uint64
 	// trialSince is the time in Unix nanoseconds from which a half-open upstream waits for
