@@ -494,7 +494,7 @@ http {
 	}
 	wantIn(t, "the report", report, "goodgate check: good")
 	site := writeFile(t, t.TempDir(), "types.conf", "types { text/html html; }\n")
-	if code, out, report := run(site); code != 1 || out != "" || !strings.Contains(report, "convert the nginx.conf that includes it") {
+	if code, out, report := run(site); code != 1 || out != "" || !strings.Contains(report, "has no server within http {}. If another file includes it, convert that file") {
 		t.Errorf("of a file without a server: exit code %d, written was %q, and said %q", code, out, report)
 	}
 }

@@ -38,8 +38,9 @@ static one.
 If a directive that restricts access, sets a limit or hides something has no
 equivalent, convert writes nothing, unless --accept names the directive.
 
-Exit codes: 0 the result passes goodgate check, 1 it does not, or a directive that
-protects something would be lost, 2 convert cannot read the file.`,
+Exit codes: 0 the result passes goodgate check, 1 it does not, a directive that
+protects something would be lost, or the file has no server, 2 convert cannot read
+the file.`,
 		Example: "  goodgate convert /etc/nginx/nginx.conf > goodgate.yaml\n  goodgate convert --accept auth_basic,limit_rate /etc/nginx/nginx.conf",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -61,8 +62,8 @@ func convertFile(out, report io.Writer, file, from, static string, accepted []st
 	for _, n := range result.Notes {
 		printable.Fprintln(report, "note:", n)
 	}
-	if len(result.Refused) > 0 {
-		return refused(report, result)
+	if len(result.Refused) > 0 || result.Missing != "" {
+		return refused(report, file, result)
 	}
 	text := result.YAML(filepath.Base(file))
 	if _, err := out.Write(text); err != nil {
@@ -85,14 +86,18 @@ func convertFile(out, report io.Writer, file, from, static string, accepted []st
 	return nil
 }
 
-// refused reports the protective settings that the conversion would lose.
-func refused(report io.Writer, result *convert.Result) error {
+// refused reports the protective settings that the conversion would lose, or that there
+// is nothing to convert.
+func refused(report io.Writer, file string, result *convert.Result) error {
 	var names []string
 	for _, n := range result.Refused {
 		printable.Fprintln(report, "error:", n)
 		if !slices.Contains(names, n.What) {
 			names = append(names, n.What)
 		}
+	}
+	if result.Missing != "" {
+		return &exitError{exitFailed, fmt.Errorf("nothing written: %s has %s", file, result.Missing)}
 	}
 	slices.Sort(names)
 	return &exitError{exitFailed, fmt.Errorf("nothing written: %s that %s would be lost. Move the protection to a proxy in front or into the application and remove the directive here, or accept the loss with --accept %q",
@@ -197,6 +202,9 @@ func formatOf(file string) (string, error) {
 	text, err := readConfiguration(file)
 	if err != nil {
 		return "", err
+	}
+	if convert.IsOwn(text) {
+		return "", fmt.Errorf("%s is in goodgate's own format already. Run it with goodgate run --config %s", file, file)
 	}
 	formats := convert.Formats(text)
 	switch len(formats) {

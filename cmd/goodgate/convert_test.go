@@ -64,7 +64,8 @@ func TestAmbiguousFormat(t *testing.T) {
 		"":                          "name it with --from (caddy-json, caddyfile, haproxy, nginx, traefik)",
 		"hello world\n":             "unknown format; name it with --from",
 		"a.example {\na b\nc d;\n}": "the format may be nginx or caddyfile; choose one with --from",
-		"pools: {a: {}}\n":          "unknown format; name it with --from",
+		"pools: {a: {}}\n":          "x.conf is in goodgate's own format already",
+		"listeners:\n  - ':80'\n":   "x.conf is in goodgate's own format already", // like a Caddyfile's address
 		`{"a": 1}`:                  "unknown format; name it with --from",
 	} {
 		file := filepath.Join(t.TempDir(), "x.conf")
@@ -76,6 +77,32 @@ func TestAmbiguousFormat(t *testing.T) {
 		}
 		if _, err := converted(file, "nginx", ""); err != nil && text == "" {
 			t.Errorf("--from nginx: %v", err)
+		}
+	}
+}
+
+// A file without a server has nothing to convert: no --accept helps.
+func TestNothingToConvert(t *testing.T) {
+	for name, text := range map[string]string{
+		"x.conf": "gzip on;\n", "nginx.conf": "http {\n  include none.conf;\n}\n", "x.cfg": "global\n  maxconn 10\n", "Caddyfile": "{\n\tadmin off\n}\n", "x.yaml": "http:\n  routers: {}\n",
+	} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, report strings.Builder
+		err := convertFile(&out, &report, file, "", "", []string{"include", "server", "servers", "routers"})
+		if err == nil || out.Len() > 0 || !strings.Contains(err.Error(), "nothing written: "+file+" has no ") || strings.Contains(err.Error(), "--accept") {
+			t.Errorf("%s: %v\n%s%s", name, err, &out, &report)
+		}
+	}
+}
+
+// The examples of goodgate's own format are not taken for another.
+func TestOwnFormat(t *testing.T) {
+	for _, file := range []string{"../../config.example.yaml", "../../packaging/files/goodgate.yaml", "starts/app.yaml", "starts/canary.yaml"} {
+		if got, err := formatOf(file); err == nil || !strings.Contains(err.Error(), "goodgate's own format") {
+			t.Errorf("%s is taken for %q (%v)", file, got, err)
 		}
 	}
 }

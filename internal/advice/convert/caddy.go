@@ -52,7 +52,7 @@ func fromCaddy(root *tree, r *Result) *Result {
 		c.serve(servers.get(name), plain)
 	}
 	if len(servers.names()) == 0 {
-		c.refuse("", "servers", "there are none: this is not an HTTP configuration of Caddy")
+		c.Missing = "no HTTP server"
 	}
 	c.left()
 	return r

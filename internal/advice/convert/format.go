@@ -45,6 +45,12 @@ func Formats(text []byte) []string {
 	return all
 }
 
+// IsOwn reports whether a text is a configuration of goodgate, by its top-level keys.
+func IsOwn(text []byte) bool {
+	root, err := parseTree(text, "")
+	return err == nil && root.of != nil && slices.ContainsFunc(root.keys, func(k string) bool { return k == "listeners" || k == "pools" || k == "routes" })
+}
+
 // structuredFormat recognizes JSON, YAML and TOML by their top-level keys.
 func structuredFormat(text []byte) (formats []string, known bool) {
 	root, err := parseTree(text, "")

@@ -43,6 +43,9 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.note("", "backend "+s.Name, "left out: no frontend uses it")
 		}
 	}
+	if !slices.ContainsFunc(c.Sections, func(s *haproxy.Section) bool { return front(s) && h.isHTTP(s) }) {
+		h.Missing = "no frontend or listen section with mode http"
+	}
 	return h.Result
 }
 

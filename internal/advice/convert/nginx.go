@@ -27,7 +27,7 @@ func Nginx(c *nginxconf.Config) *Result {
 	}
 	n.left(c.Root)
 	if len(c.Servers) == 0 {
-		n.refuse("", "server", "there is none within http {}. If this is a part of a configuration, convert the nginx.conf that includes it")
+		n.Missing = "no server within http {}. If another file includes it, convert that file"
 	}
 	return n.Result
 }

@@ -28,6 +28,7 @@ type Result struct {
 	// as long as there is any, the configuration must not be used. What is the
 	// directive's name, for [Result.Accept].
 	Refused []Note
+	Missing string // what the file lacks, if it has nothing to convert
 	steps   int
 	seen    map[string]bool   // conditions of the routes so far
 	users   map[string]string // files of users, by their content

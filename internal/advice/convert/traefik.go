@@ -40,7 +40,7 @@ type entryPoint struct {
 func (t *traefik) convert() {
 	routers := t.routers()
 	if len(routers) == 0 {
-		t.refuse("", "routers", "there are none within http: this is not a dynamic configuration of Traefik (convert does not read containers' labels or Kubernetes objects)")
+		t.Missing = "no HTTP router. convert reads Traefik's dynamic configuration, but no containers' labels and no Kubernetes objects"
 		return
 	}
 	t.entryPoints(routers)
