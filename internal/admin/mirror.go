@@ -39,10 +39,18 @@ func (s *Server) oneMirror(w http.ResponseWriter, r *http.Request) {
 	route := r.PathValue("route")
 	i := slices.IndexFunc(list, func(m Mirror) bool { return m.Route == route })
 	if i < 0 {
-		refuse(w, 404, fmt.Sprintf("there is no mirror of route %q", route))
+		refuse(w, 404, s.noMirror(route))
 		return
 	}
 	reply(w, 200, list[i])
+}
+
+// noMirror says that a route does not exist, or that it has no mirror.
+func (s *Server) noMirror(route string) string {
+	if !slices.Contains(s.routes(), route) {
+		return s.noRoute(route)
+	}
+	return fmt.Sprintf("route %q has no mirror", route)
 }
 
 // MirrorLine is a mirror in one line.

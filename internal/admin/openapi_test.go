@@ -110,6 +110,25 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
+// TestNotSplit: the answer distinguishes a route that does not exist from one without a
+// split or a mirror, and names what exists.
+func TestNotSplit(t *testing.T) {
+	_, s := newTest(t, Options{Wiring: func() Wiring {
+		return Wiring{Listeners: []Listener{}, Routes: []Route{{Name: "shop"}, {Name: "api"}}}
+	}, Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}}, time.Now())}})
+	for _, c := range [][4]string{
+		{"GET", "/v1/splits/shp", "", `there is no route \"shp\": did you mean shop? The routes are shop, api`},
+		{"POST", "/v1/splits/nope", `{"weights":{"v2":10}}`, `there is no route \"nope\". The routes are shop, api`},
+		{"GET", "/v1/splits/api", "", `route \"api\" is not split. The only split route is shop`},
+		{"GET", "/v1/mirrors/nope", "", `there is no route \"nope\". The routes are shop, api`},
+		{"GET", "/v1/mirrors/api", "", `route \"api\" has no mirror`},
+	} {
+		if status, body := call(s, c[0], c[1], c[2]); status != 404 || !strings.Contains(body, c[3]) {
+			t.Errorf("%s %s: %d %s, want %s", c[0], c[1], status, body, c[3])
+		}
+	}
+}
+
 // fakeFaults has one fault. It refuses an abort with 599.
 type fakeFaults struct{}
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goodgate/goodgate/internal/similar"
 	"github.com/goodgate/goodgate/internal/split"
 )
 
@@ -65,22 +64,25 @@ func (s *Server) tellSplit(w http.ResponseWriter, route string) {
 	list := s.splitReports()
 	i := slices.IndexFunc(list, func(r split.Report) bool { return r.Route == route })
 	if i < 0 {
-		refuse(w, 404, noSplit(route, list))
+		refuse(w, 404, s.noSplit(route))
 		return
 	}
 	reply(w, 200, list[i])
 }
 
-// noSplit says that a route is not split, and lists the routes that are.
-func noSplit(route string, list []split.Report) string {
-	var routes []string
-	for _, r := range list {
-		routes = append(routes, r.Route)
+// noSplit says that a route does not exist, or that it is not split.
+func (s *Server) noSplit(route string) string {
+	var split []string
+	for _, r := range s.splitReports() {
+		split = append(split, r.Route)
 	}
-	if len(routes) == 0 {
+	switch {
+	case !slices.Contains(s.routes(), route):
+		return s.noRoute(route)
+	case len(split) == 0:
 		return fmt.Sprintf("route %q is not split, and neither is any other route", route)
 	}
-	return fmt.Sprintf("route %q is not split%s Those that are: %s", route, meant(similar.Nearest(route, routes)), listed(routes))
+	return fmt.Sprintf("route %q is not split. %s", route, existing("split route", split))
 }
 
 func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
@@ -103,7 +105,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 400, "the body needs either weights or reset")
 		return
 	case s.opts.Splits == nil:
-		refuse(w, 404, noSplit(r.PathValue("route"), nil))
+		refuse(w, 404, s.noSplit(r.PathValue("route")))
 		return
 	}
 	route := r.PathValue("route")
@@ -114,7 +116,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, ErrNoSplit):
-		refuse(w, 404, noSplit(route, s.splitReports()))
+		refuse(w, 404, s.noSplit(route))
 	case errors.Is(err, split.ErrWeights):
 		refuse(w, 400, err.Error())
 	case err != nil:
