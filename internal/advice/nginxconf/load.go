@@ -25,6 +25,9 @@ func Load(file string) (*Config, error) { return Source{File: file}.Load() }
 // invalid syntax. Unreadable includes are in Problems.
 func (s Source) Load() (*Config, error) {
 	c, err := s.load()
+	if _, named := errors.AsType[*os.PathError](err); named {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.File, err)
 	}
