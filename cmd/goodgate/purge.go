@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/url"
 	"strings"
 
@@ -16,7 +15,8 @@ import (
 func newPurge() *cobra.Command {
 	var prefix, all bool
 	var pool, why string
-	c := asking(&cobra.Command{
+	var c *cobra.Command
+	c = asking(&cobra.Command{
 		Use:   "purge [URL | PATH]",
 		Short: "Drop responses from the cache of a running goodgate",
 		Long: `Drop the cached responses of a URL, or of a path on every host. Without a query, purge
@@ -30,11 +30,11 @@ Each instance has its own cache: run purge on each one.`,
 		v := url.Values{}
 		switch {
 		case len(q.args) == 0 && (prefix || pool == "" && !all):
-			return errors.New("purge needs a URL, a path, --pool POOL or --all")
+			return wrong(c, "purge needs a URL, a path, --pool POOL or --all")
 		case len(q.args) == 0:
 			v.Set("all", "true")
 		case all:
-			return errors.New("--all excludes a URL")
+			return wrong(c, "--all excludes a URL")
 		case prefix:
 			v.Set("prefix", q.args[0])
 		default:

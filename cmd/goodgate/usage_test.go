@@ -63,6 +63,8 @@ func TestMistakes(t *testing.T) {
 		{"status -o yaml", `--output "yaml": expected text or json`},
 		{"status --admin a --config b", "--admin and --config exclude each other"},
 		{"status --admin http://a/b", `admin address "http://a/b": expected host:port or unix:/path`},
+		{"purge", "purge needs a URL, a path, --pool POOL or --all"},
+		{"purge /a --all", "--all excludes a URL"},
 		{"schema foo", "schema takes no argument"},
 		{"version foo", "version takes no argument"},
 		{"bench", "bench needs the argument URL"},
