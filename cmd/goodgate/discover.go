@@ -27,7 +27,7 @@ func newDiscover() *cobra.Command {
 	form := "text"
 	c := &cobra.Command{
 		Use:   "discover [SOURCE|POOL ...]",
-		Short: "Show the upstreams of a source, and the candidates left out",
+		Short: "Show the upstreams that a discovery source reports, and those left out",
 		Long: `Ask sources of upstreams once, and print their answers: every upstream with its
 weight, tier, zone and state, and every candidate that goodgate leaves out, with
 the reason. discover sends nothing to the upstreams.
@@ -122,7 +122,7 @@ func asked(file string, args []string) (list []*foundSource, err error) {
 		}
 		if pool.Upstreams == nil {
 			if !strings.Contains(arg, ":") {
-				return nil, fmt.Errorf("%q is not a source, such as 'consul: %s', and not a pool of the --config file", arg, arg)
+				return nil, fmt.Errorf("%q is neither a source, such as 'consul: %s', nor a pool of the --config file", arg, arg)
 			}
 			if name = ""; strings.ContainsAny(arg, "\r\n") {
 				return nil, errors.New("a source must be one line")

@@ -34,7 +34,7 @@ func newFault() *cobra.Command {
 	var c *cobra.Command
 	c = asking(&cobra.Command{
 		Use:   "fault [ROUTE]",
-		Short: "Inject faults into a route to test its clients; show them and end them",
+		Short: "Inject faults into a route to test its clients, and show or end these faults",
 		Long: `Show the injected faults that requests can meet, inject one into a route, or end
 those that operators injected. A route has one fault of each kind; a new one replaces
 it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end,

@@ -63,7 +63,7 @@ until the pause ends. WebSockets and other upgraded connections stay open; --wai
 	f := c.Flags()
 	f.Var(&most, "max", "longest wait of a request")
 	f.Var(&last, "for", "end the pause automatically after this time (default --max)")
-	f.DurationVar(&wait, "wait", 0, "wait this long until no request is in flight; fail if some remain")
+	f.DurationVar(&wait, "wait", 0, "wait at most this long until no request is in flight; fail if some remain")
 	o.MaxRequests = 1000
 	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "most requests that wait at once")
 	f.StringVar(&o.Why, "why", "", "reason, for the status and the log")
