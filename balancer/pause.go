@@ -53,9 +53,8 @@ func (p *Pool) endPause(o *Pause) {
 // Paused returns the current pause, nil without one.
 func (p *Pool) Paused() *Pause { return p.pause.Load() }
 
-// Standby joins the queue of requests that wait for the end of a pause. It works as
-// [Pool.Wait] does for an upstream. Check [Pool.Paused] after joining and after every
-// signal.
+// Standby joins the queue of requests that wait for the end of a pause. It works like
+// [Pool.Wait]. Check [Pool.Paused] after joining and after every signal.
 func (p *Pool) Standby(body int64, o *Pause) (*Waiter, error) {
 	return p.standby.join("pause", body, o.WaitLimits)
 }

@@ -28,7 +28,7 @@ type Options struct {
 	HashLoad      float64 // policy hash: bound of a member's load, as a multiple of the mean; 0 = unbounded
 	Breaker       BreakerOptions
 	Outlier       OutlierOptions
-	MaxEjected    float64       // largest share of the members whose breakers may be open at once; never the last available one
+	MaxEjected    float64       // largest share of the members whose breakers may be open at once; the breaker of the last available member never opens
 	SlowStart     time.Duration // time in which a returning upstream grows to its full share; 0 = at once
 	Overprovision float64       // tier 0 gets all requests while its available share times this is at least 1; 0 = 1.4
 	Checked       bool          // a checker calls ObserveProbe: new upstreams wait for their first verdict
