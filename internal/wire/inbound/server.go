@@ -22,9 +22,9 @@ import (
 type Options struct {
 	// Serve serves requests. Do not use w, r or the request's context after Serve has
 	// returned: the next request reuses their memory. w also has the method
-	// AwaitBody(then func(error)) bool, which lets a handler return early: this handler may
-	// use them until the function then has returned. Three things stay valid: a context
-	// whose Done was called, everything that r.HTTP returns, and a request with a body.
+	// AwaitBody(func(error)) bool, which lets a handler return early, and use them until
+	// that function has returned. Three things stay valid: a context whose Done was called,
+	// everything that r.HTTP returns, and a request with a body.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
 	Handler http.Handler
