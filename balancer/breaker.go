@@ -19,7 +19,7 @@ type BreakerOptions struct {
 	MinRequests  int           // smallest number of requests within Window for FailureRatio
 	Window       time.Duration // time over which the breaker counts; 0 = 10 s
 	OpenFor      time.Duration // first open time, doubled each time the breaker opens again; 0 = 5 s
-	MaxOpenFor   time.Duration // upper bound of the doubling; below OpenFor counts as OpenFor
+	MaxOpenFor   time.Duration // upper bound of the doubling; a value below OpenFor counts as OpenFor
 }
 
 // BreakerState is a circuit breaker's state.

@@ -20,9 +20,9 @@ type leaving struct {
 // it gets a wrong response, a refused connection, or the answer that the upstream drains.
 // Then the upstream rests for the remainder of d or until a probe passes. Its breaker
 // resets, because failures after that answer are not faults. If the probe passes, the
-// upstream does not rest. A silent probe decides nothing, because a client can keep a
-// server busy. Without a checker nothing can confirm the answer, and SaysLeaving does
-// nothing.
+// upstream does not rest. A silent probe decides nothing, because a client can cause it
+// by keeping the server busy. Without a checker nothing can confirm the answer, and
+// SaysLeaving does nothing.
 func (u *Upstream) SaysLeaving(d time.Duration) {
 	if d <= 0 || !u.pool.checked() {
 		return

@@ -71,9 +71,9 @@ func (u *Upstream) usable(now time.Time) {
 	u.breaker.trialSince.Store(now.UnixNano())
 }
 
-// OnTrial reports whether the upstream must still prove itself: while other upstreams can
-// take the rest, it gets only requests whose failure another attempt can hide. It is safe
-// for concurrent use.
+// OnTrial reports whether the upstream must still prove itself: it gets only requests
+// whose failure another attempt can hide, while other upstreams can take the rest. It is
+// safe for concurrent use.
 func (u *Upstream) OnTrial() bool {
 	return u.trial.since.Load() != 0 || u.breaker.current() == HalfOpen
 }
