@@ -80,8 +80,8 @@ func NewWeights(of []float64) *Weights {
 }
 
 // Set changes the weights. A side with weight 0 gets only requests whose client chose it
-// by an override. But the first side always gets the requests of unidentified clients, and
-// all requests if every weight is 0.
+// by an override. But a split with [Split.By] always sends the requests of unidentified
+// clients to its first side. If every weight is 0, the first side gets all requests.
 func (w *Weights) Set(of []float64) {
 	of = slices.Clone(of)
 	w.of.Store(&of)
@@ -94,9 +94,9 @@ func (w *Weights) Get() []float64 { return *w.of.Load() }
 type SplitChoice struct {
 	Client uint64 // hash that identifies the client; 0 = unknown
 	Side   int32  // from 1; 0 = the route has no split
-	// Chosen reports that the weights did not choose the side: an override did, or
-	// nothing identified the client. Comparisons of the sides should leave out such
-	// requests.
+	// Chosen reports that the weights did not choose the side: an override did, or the
+	// request went to the first side because nothing identified the client. Comparisons
+	// of the sides should leave out such requests.
 	Chosen  bool
 	Spilled bool // another side served the request
 }
