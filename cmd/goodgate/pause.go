@@ -25,8 +25,8 @@ func newPause() *cobra.Command {
 	var wait time.Duration
 	c := asking(&cobra.Command{
 		Use:   "pause POOL",
-		Short: "Hold new requests of a pool while its requests in flight finish",
-		Long: `Hold new requests of a pool while its requests in flight finish, for example for a
+		Short: "Hold new requests of a pool, and let its requests in flight finish",
+		Long: `Hold new requests of a pool, and let its requests in flight finish, for example for a
 migration or a restart. goodgate resume ends the pause; otherwise it ends after --for (by
 default --max). A request that waits longer than --max gets 503, and so does a request
 beyond --max-requests.
