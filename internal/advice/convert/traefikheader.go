@@ -37,7 +37,7 @@ func (t *traefik) headers(m *tree, d draft, next func(draft)) {
 		case shared && (strings.HasPrefix(low, "accesscontrol") || low == "addvaryheader"):
 			// cors converts it
 		case strings.HasPrefix(low, "accesscontrol"), low == "addvaryheader":
-			t.note(m.get(key).at, key, "left out: goodgate cannot use its origins. Set cors, or let the application answer these requests")
+			t.note(m.get(key).at, key, "left out: goodgate cannot express these CORS settings. Set cors, or let the application answer these requests")
 		case low == "sslredirect" && m.on(key) && !develops, low == "sslforcehost" && m.on(key):
 			if plain, _ := t.plain(d); plain {
 				t.redirects("https://{host}{path}{query}", !m.on("sslTemporaryRedirect"), d)
