@@ -6,7 +6,7 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ClientCert sets which fields about the client's certificate upstreams get (RFC 9440).
+// ClientCert sets which fields about the client's certificate go to upstreams (RFC 9440).
 type ClientCert int
 
 const (

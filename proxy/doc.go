@@ -43,8 +43,7 @@
 // request to an upstream of the pool. If that fails, it decides whether to try another
 // upstream, wait, use an older response or the fallback, or give up. It passes the answer
 // on, and gives a [Record] of all this to the observers. All steps run on the goroutine
-// that calls the Proxy. A hedge runs on another goroutine, and so does a request body that
-// streams to an upstream.
+// that calls the Proxy, except a hedge and a request body that streams to an upstream.
 //
 // All functions and methods are safe for concurrent use unless their documentation says
 // otherwise. ARCHITECTURE.md describes the inside of the package and lists its files.

@@ -19,7 +19,7 @@ type Hedge struct {
 	Quantile float64       // from 0 to 1: a request is late if its response header takes longer than this quantile of the pool's times; 0 = After decides
 	After    time.Duration // if Quantile is 0: fixed time after which a request is late; 0 = never
 	MinDelay time.Duration // shortest time before a hedge; 0 = 1 ms
-	Budget   float64       // largest share of requests with a hedge in vain; hedges that help do not count; 0 = no hedges at all
+	Budget   float64       // largest share of requests with a hedge that does not help; 0 = no hedges at all
 	// OnEvidence requires evidence against the upstream, besides one late request.
 	OnEvidence bool
 }

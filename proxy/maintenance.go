@@ -13,10 +13,10 @@ import (
 // Maintenance makes a pool answer 503 to all clients except testers. Health checks
 // continue. It is immutable.
 type Maintenance struct {
-	Page        []byte        // for clients that do not ask for JSON; nil = the error page
-	ContentType string        // of Page; empty = text/html; charset=utf-8
-	RetryAfter  time.Duration // for the answer; 0 = 1 s
-	Clients     []netip.Prefix
+	Page        []byte         // for clients that do not ask for JSON; nil = the error page
+	ContentType string         // of Page; empty = text/html; charset=utf-8
+	RetryAfter  time.Duration  // for the answer; 0 = 1 s
+	Clients     []netip.Prefix // networks of the testers
 	Passes      []Pass
 }
 

@@ -54,7 +54,7 @@ type Hold struct {
 // [balancer.Pool.Places]).
 type Queue struct {
 	MaxRequests int           // requests that may wait; 0 = no queue: requests wait as in Hold
-	MaxWait     time.Duration // longest wait, in a burst; 0 = 500 ms
+	MaxWait     time.Duration // longest wait in a burst; shorter in a lasting overload; 0 = 500 ms
 }
 
 // PoolOptions configure the exchange of requests with a pool's upstreams.

@@ -45,7 +45,7 @@ type Record struct {
 	Hidden   reason.Reason // the failure that Absorbed hid; None if nothing was hidden, for example because a hedge was only faster
 	Cache    CacheUse
 	Faults   FaultKinds // the injected faults that the request met
-	SavedBy  string     // the setting or repair that would have hidden the failure; empty when none is known
+	SavedBy  string     // the setting or other change that would have hidden the failure; empty when none is known
 	Fallback string     // the fallback pool that received the request; empty = none
 	Asked    *Asked     // how [ForwardAuth] asked its service; nil = not asked
 	Attempts []Attempt

@@ -9,8 +9,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// ResponseFields are the response fields that records keep for observers, by names in any
-// case. The zero value keeps none, at no cost.
+// ResponseFields are the response fields that records keep for observers. Upper and lower
+// case do not matter in the names. The zero value keeps none, at no cost.
 type ResponseFields struct {
 	Sent     []string // of the client's response, with the route's edits
 	Upstream []string // of the upstream's answer, before the route's edits
@@ -90,7 +90,7 @@ func (x *exchange) recordFields() *recordFields {
 	return x.record.fields
 }
 
-// LogFields returns the names of the fields that a request's log line may have, beside
+// LogFields returns the names of the fields that a request's log line may have, besides
 // time, level and msg.
 func LogFields() []string {
 	return []string{"id", "client", "method", "host", "path", "status", "ms", "received", "sent", "route", "pool", "upstream", "cache", "fallback",

@@ -11,8 +11,8 @@ import (
 // that the proxy itself answers.
 type ResponseRule struct {
 	Statuses []int // of the upstream's answer; nil = all
-	// Status replaces the status; 0 = unchanged. It does not apply to answers whose form
-	// depends on their status (1xx, 204, 205, 206, 304), and to gRPC.
+	// Status replaces the status; 0 = unchanged. It does not apply to gRPC, or to answers
+	// whose form depends on their status (1xx, 204, 205, 206, 304).
 	Status  int
 	Headers HeaderEdits
 

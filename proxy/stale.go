@@ -17,7 +17,7 @@ import (
 )
 
 // Stale sets which responses to keep, to use them instead of an error (stale-if-error,
-// RFC 5861) or before an upstream is asked. The zero value keeps nothing. The pool keeps
+// RFC 5861) or without asking an upstream. The zero value keeps nothing. The pool keeps
 // only responses that fit the buffer of [Commit].
 type Stale struct {
 	MaxSize int64         // bytes of all kept responses; 0 = off
