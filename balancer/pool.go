@@ -15,7 +15,7 @@ type Options struct {
 	Name   string
 	Policy string // a name in [Policies]; empty = peak_ewma
 	// NewPolicy makes a policy of your own. Policy is then the name of your policy. If
-	// Policy is empty or names a built-in policy, the name is custom. The pool calls
+	// Policy is empty or names a built-in policy, the name is "custom". The pool calls
 	// NewPolicy for the members of each tier, and again after each change, with its lock
 	// held: it must not call the pool. nil = Policy is one of [Policies].
 	//

@@ -79,8 +79,8 @@ func (u *Upstream) Answered(now time.Time) {
 	p.answered(now.UnixNano())
 }
 
-// ProbeEnds notes the end of the latest probe. silent means that no answer came until its
-// timeout.
+// ProbeEnds notes the end of the latest probe. silent means that no answer came before
+// its timeout.
 func (u *Upstream) ProbeEnds(silent bool) {
 	p := &u.pulse
 	if began := p.began.Load(); silent && p.heard.Load() < began {
