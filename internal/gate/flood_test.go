@@ -143,6 +143,9 @@ pools: {app: {upstreams: [%q], retry: {hedge: {budget: 0%%}}}}`, upstream.URL)),
 		}
 	})
 	t.Run("too many streams", func(t *testing.T) {
+		inFlight := g.gate.Pools()[0].Members()[0].InFlight
+		eventually(t, "the end of earlier requests", func() bool { return inFlight() == 0 }, func() string { return fmt.Sprint(inFlight(), " in flight") })
+		most.Store(0)
 		h := dialHostile(t, g.addrs[0])
 		go h.end()
 		n := h.flood(t, func(i int) error {
