@@ -29,9 +29,9 @@ type BasicAuth struct {
 // changes.
 type Users = access.Users
 
-// OpenUsers reads a file of users in the format of htpasswd -B. If log is not nil, it is
-// called after each later read of the file. An error means that the file is invalid and
-// that the earlier users stay.
+// OpenUsers reads a file of users with bcrypt hashes (htpasswd -B) or argon2 hashes. If log
+// is not nil, it is called after each later read of the file. An error means that the file
+// is invalid and that the earlier users stay.
 func OpenUsers(file string, log func(error)) (*Users, error) { return access.Open(file, log) }
 
 var errCredentials = errors.New("access.basic: a user and a password are needed")

@@ -27,7 +27,7 @@ type Rate struct {
 // Queue configures the wait for a place while a pool's upstreams are at their limit.
 type Queue struct {
 	MaxRequests int      `yaml:"max_requests" default:"1000" min:"1" max:"1000000" help:"Requests that may wait. When the queue is full, the client with the most requests in it loses its oldest one (load shedding)."`
-	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In a lasting overload the longest wait is 50ms. An overload is lasting when requests have been waiting without a break for longer than max_wait."`
+	MaxWait     Duration `yaml:"max_wait" default:"500ms" min:"1ms" max:"1m" help:"Longest wait in a burst. In an overload it is 50ms, or 80ms if the client has no other request in the queue. An overload begins when requests have been waiting without a break for max_wait, or when significantly more requests arrive than leave."`
 }
 
 // Concurrency adapts the limit of concurrent requests of each upstream to its capacity.

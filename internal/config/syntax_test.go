@@ -86,7 +86,7 @@ func TestDamagedLines(t *testing.T) {
 	missed := map[string]int{}
 	for file, text := range corpus(t) {
 		lines := strings.Split(text, "\n")
-		step := sample(lines, 8)
+		step := sample(lines, 3)
 		for i, line := range lines[:len(lines)-1] {
 			if i%step != 0 {
 				continue

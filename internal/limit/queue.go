@@ -33,7 +33,7 @@ type QueueOptions struct {
 	// must be cheap.
 	Places  func() int
 	Max     int           // waiting requests; 0 = 1000
-	MaxWait time.Duration // longest wait, in a burst; 0 = 500 ms
+	MaxWait time.Duration // longest wait in a burst; 0 = 500 ms
 }
 
 // Ticket describes a request that asks for a place.

@@ -8,7 +8,7 @@
 // answer explicitly allows that to shared caches. It keeps a response without caching
 // headers only if the operator has configured a freshness for it.
 //
-// look.go decides whether a kept response may be used before an upstream is asked.
+// look.go decides whether a kept response may answer without an upstream.
 // fields.go classifies each request field by its possible influence on the answer,
 // whether or not the answer names it in Vary. question.go makes one digest of the
 // deciding fields, so that two requests share an answer only if the application could not

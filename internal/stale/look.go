@@ -18,7 +18,7 @@ const (
 	OnlyCached            // no response, and the client accepts no other (only-if-cached)
 )
 
-// Look returns the response that may be used for a request before an upstream is asked,
+// Look returns the kept response that may answer a request without an upstream,
 // by RFC 9111 sections 4 and 5.2.1. The answer to a GET also serves a HEAD.
 func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use) {
 	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) {
