@@ -7,9 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"regexp"
 	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -153,10 +151,8 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	ctx, stop := untilSignal(ctx)
+	ctx, now, stop := untilSignal(ctx)
 	defer stop()
-	now, forget := secondSignal(ctx)
-	defer forget()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, reloadSignal, upgradeSignal)
 	defer signal.Stop(hangup)
@@ -184,22 +180,10 @@ func serve(ctx context.Context, cfg *config.Config, from runFlags) error {
 		}
 	})
 	if err != nil {
-		return &exitError{exitFailed, from.asFlags(err)}
+		return &exitError{exitFailed, err}
 	}
 	log.Info("ended")
 	return nil
-}
-
-var listenersKey = regexp.MustCompile(`\blisteners\[\d+\]: `)
-
-// asFlags makes an error name the flags in place of the keys of a file, if there is no
-// file.
-func (f *runFlags) asFlags(err error) error {
-	if f.file != "" {
-		return err
-	}
-	text := listenersKey.ReplaceAllString(err.Error(), "--listen: ")
-	return errors.New(strings.ReplaceAll(text, "admin.address: ", "--admin: "))
 }
 
 // counts returns the metrics. They count nothing without an admin listener.
@@ -229,13 +213,16 @@ func obey(ctx context.Context, signals <-chan os.Signal, g *gate.Gate, systemd s
 	}
 }
 
-// untilSignal returns a context that ends at the first SIGTERM or SIGINT. Its cause is the
-// name of the signal, for the log.
-func untilSignal(ctx context.Context) (context.Context, func()) {
-	ctx, end := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 1)
+// untilSignal returns a context that ends at the first SIGTERM or SIGINT, and a channel
+// that closes at the next one after the end of the context. The cause of the end is the
+// name of the signal, for the log. stop ends the context too.
+func untilSignal(parent context.Context) (ctx context.Context, now <-chan struct{}, stop func()) {
+	ctx, end := context.WithCancelCause(parent)
+	second, done := make(chan struct{}), make(chan struct{})
+	signals, more := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		select {
 		case s := <-signals:
 			name := "SIGTERM"
@@ -244,34 +231,21 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 			}
 			end(errors.New(name))
 		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		end(nil)
-	}
-}
-
-// secondSignal returns a channel that closes at the next signal after the one that ended
-// ctx.
-func secondSignal(ctx context.Context) (<-chan struct{}, func()) {
-	now, done := make(chan struct{}), make(chan struct{})
-	signals := make(chan os.Signal, 1)
-	go func() {
-		select {
-		case <-ctx.Done():
 		case <-done:
 			return
 		}
-		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+		signal.Notify(more, syscall.SIGTERM, syscall.SIGINT) // only now: a sender may repeat the first one at once
 		select {
-		case <-signals:
-			close(now)
+		case <-more:
+			close(second)
 		case <-done:
 		}
-	}()
-	return now, func() {
+	})
+	return ctx, second, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
-	}
+		wg.Wait()
+		signal.Stop(more)
+		end(nil)
+	})
 }

@@ -43,6 +43,14 @@ type place struct {
 // not be changed.
 func (c *Config) Source() []File { return c.from.files }
 
+// KeyName returns the name of a key for messages: its path, or the flag that set it if the configuration came from flags.
+func (c *Config) KeyName(path string) string {
+	if c.from.files == nil {
+		return flagOf(path)
+	}
+	return path
+}
+
 // Errorf returns an error about a key, for example pools.api.tls.ca, with its place in the file.
 func (c *Config) Errorf(path, format string, args ...any) Error {
 	p := c.from.at.of(path)

@@ -164,28 +164,9 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	inner := func(e entry) bool { // a key of a pool, and not a pool with such a name
-		return v.Type().Elem() == reflect.TypeFor[Pool]() && slices.Contains(keysOf(fieldsOf(v.Type().Elem())), e.key.Value) &&
-			!slices.ContainsFunc(e.value.Content, func(n *yaml.Node) bool { return n.Value == "upstreams" })
-	}
-	outer := "" // the last pool, if nothing is indented below it
-	entries := d.entries(n, path, f)
-	for i, e := range entries {
+	for _, e := range d.indented(d.entries(n, path, f), path, f) {
 		key, err := formats[f.format].check(e.key.Value)
 		child := join(path, key)
-		if outer != "" && inner(e) {
-			d.errorf(e.key, child, "%s belongs to %s: indent it below that name", key, join(path, outer))
-			continue
-		}
-		if outer = ""; isNull(e.value) {
-			outer = key
-			for _, next := range entries[i+1:] {
-				if !inner(next) {
-					break
-				}
-				d.note(join(child, next.key.Value), next) // not missing
-			}
-		}
 		if err != nil {
 			name := found(e.key.Value)
 			if f.element().mayHide() {
@@ -212,6 +193,38 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 	if f.required && v.Len() == 0 {
 		d.errorf(n, path, "empty: write %s", f.example)
 	}
+}
+
+// indented returns the entries of a mapping of names without those that belong to a name before them, but are not
+// indented below it. It reports these.
+func (d *decoder) indented(entries []entry, path string, f field) (kept []entry) {
+	if e := f.element().typ; isScalar(e) || e.Kind() != reflect.Struct {
+		return entries
+	}
+	var keys, required []string
+	for _, f := range fieldsOf(f.element().typ) {
+		if keys = append(keys, f.key); f.required {
+			required = append(required, f.key)
+		}
+	}
+	setting := func(e entry) bool { // and not a name equal to that of a setting
+		return len(required) > 0 && slices.Contains(keys, e.key.Value) &&
+			!slices.ContainsFunc(e.value.Content, func(n *yaml.Node) bool { return slices.Contains(required, n.Value) })
+	}
+	outer := "" // the last name, if it has no value
+	for _, e := range entries {
+		if outer != "" && setting(e) {
+			d.errorf(e.key, join(path, e.key.Value), "%s belongs to %s: indent it below that name", e.key.Value, outer)
+			d.note(join(outer, e.key.Value), e) // not missing
+			continue
+		}
+		outer = ""
+		if name, err := formats[f.format].check(e.key.Value); err == nil && isNull(e.value) {
+			outer = join(path, name)
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 func (d *decoder) list(n *yaml.Node, path string, v reflect.Value, f field) {

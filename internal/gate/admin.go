@@ -85,7 +85,7 @@ func (g *Gate) planAdmin(next *plan, before *adminServer) error {
 	}
 	socket, err := g.bindAdmin(c.Address)
 	if err != nil {
-		return fmt.Errorf("admin.address: %w", err)
+		return fmt.Errorf("%s: %w", next.config.KeyName("admin.address"), err)
 	}
 	if socket == nil {
 		return nil

@@ -200,6 +200,9 @@ func (g *Gate) planListeners(next *plan, before *present) error {
 // takes over its socket, or a new one with its own socket.
 func (g *Gate) planServers(next *plan, before []*server) error {
 	var errs []error
+	failed := func(i int, err error) {
+		errs = append(errs, fmt.Errorf("%s: %w", next.config.KeyName(fmt.Sprintf("listeners[%d]", i)), err))
+	}
 	next.passed = map[*server]string{}
 	used := map[*server]bool{}
 	for i, l := range next.config.Listeners {
@@ -211,7 +214,7 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 				next.passed[s] = l.Address
 				heir, err := g.newServer(l, s.door.socket)
 				if err != nil {
-					errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+					failed(i, err)
 				}
 				s = heir
 			}
@@ -220,13 +223,13 @@ func (g *Gate) planServers(next *plan, before []*server) error {
 		}
 		socket, err := g.bind(l)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+			failed(i, err)
 			continue
 		}
 		next.opened = append(next.opened, socket)
 		s, err := g.newServer(l, socket)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listeners[%d]: %w", i, err))
+			failed(i, err)
 		}
 		next.servers = append(next.servers, s)
 	}
