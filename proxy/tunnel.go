@@ -175,9 +175,9 @@ func (t *tunnel) CloseWrite() error {
 func (t *tunnel) Close() error {
 	err := t.ReadWriteCloser.Close()
 	t.once.Do(func() {
-		t.all.remove(t)
 		t.count.ended[t.how.Load()].Add(1)
 		t.lease.Release()
+		t.all.remove(t) // last: leaveAll returns when the set is empty
 	})
 	return err
 }
