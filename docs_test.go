@@ -290,3 +290,42 @@ func placed(example []byte) []byte {
 	}
 	return nil
 }
+
+// TestNeededPrograms: scripts/test.sh installs every program that a test requires.
+func TestNeededPrograms(t *testing.T) {
+	script, err := os.ReadFile("scripts/test.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := map[string]bool{
+		"promtool": true, // in prometheus
+		"unshare":  true, "nsenter": true, // on every Linux
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ *need (\S+) \S+`).FindAllStringSubmatch(string(script), -1) {
+		installed[m[1]] = true
+	}
+	files, err := filepath.Glob("e2e/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Glob("internal/logging/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := regexp.MustCompile(`\b(?:need|program)\([\w.]+, "([\w-]+)"\)`)
+	found := 0
+	for _, file := range append(files, logs...) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range required.FindAllStringSubmatch(string(source), -1) {
+			if found++; !installed[m[1]] {
+				t.Errorf("%s requires %s, which scripts/test.sh does not install", file, m[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("found %d required programs, want at least 20", found)
+	}
+}

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the other scripts.
 
+export PATH="$PATH:/usr/sbin" # nginx, haproxy and others; not in the PATH of every user
+
 step() { printf '\n== %s\n' "$1"; }
 
 need() { # need COMMAND PACKAGE: installs PACKAGE if COMMAND is missing

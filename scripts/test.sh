@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests that a change must pass. On Debian, installs missing programs that the
-# end-to-end tests need (such as nginx, Node, Python, Prometheus and Chromium), and lintian
-# for the packages.
+# tests need (for example nginx, HAProxy, Node, Python and Chromium), and lintian for the
+# packages.
 #
 #   scripts/test.sh            everything except the packages
 #   scripts/test.sh quick      without the race detector and the end-to-end tests
@@ -73,6 +73,8 @@ if [ "${1:-}" = quick ]; then
   exit
 fi
 need nginx nginx
+need haproxy haproxy
+need gunicorn gunicorn
 need node nodejs
 need python3 python3
 need prometheus prometheus # with promtool
@@ -81,6 +83,7 @@ need curl curl
 need redis-server redis-server
 need etcd etcd-server
 need rsyslogd rsyslog
+need logrotate logrotate
 if [ "${1:-}" = long ]; then
   need redis-sentinel redis-sentinel
   need podman podman
