@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/fleet"
 )
 
@@ -32,8 +33,8 @@ type fleetChanges struct {
 	words *fleet.Words
 	fleet *fleet.Fleet
 	book  *changes.Book
-	// lost returns the changes in all that this instance's configuration overrules.
-	lost func(all []changes.Change) []overruled
+	// config returns this instance's configuration.
+	config func() *config.Config
 
 	mu    sync.Mutex                     // protects taken
 	taken map[changes.Subject]sharedWord // changes of other instances that are being put into the book
@@ -54,7 +55,7 @@ type sharedWord struct {
 func (f *inFleet) shareChanges(g *Gate) {
 	book := g.changes
 	s := &fleetChanges{words: f.Words(), fleet: f.Fleet, book: book, taken: map[changes.Subject]sharedWord{}}
-	s.lost = func(all []changes.Change) []overruled { return overruledBy(g.current.Load().config, all) }
+	s.config = func() *config.Config { return g.current.Load().config }
 	f.changes = s
 	s.summarise()
 	for _, c := range book.All() {
@@ -126,7 +127,7 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 	}
 	at := s.fleet.Local(time.UnixMilli(word.Stamp.Time))
 	c := changes.Change{Subject: w.Subject, Value: w.Value, By: w.By, Why: w.Why, Base: w.Base, At: at, Until: s.fleet.Local(word.Until)}
-	if !w.Ended && s.overrules(c) {
+	if !w.Ended && s.overrules(s.config(), c) {
 		return true
 	}
 	s.mu.Lock()
@@ -146,16 +147,15 @@ func (s *fleetChanges) heard(word fleet.Word) bool {
 	return !errors.Is(err, changes.ErrFrozen)
 }
 
-// overrules reports whether this instance's configuration would overrule a change, given
-// those in force.
-func (s *fleetChanges) overrules(c changes.Change) bool {
+// overrules reports whether a configuration would overrule a change, given those in force.
+func (s *fleetChanges) overrules(by *config.Config, c changes.Change) bool {
 	all := []changes.Change{c}
 	for _, o := range s.book.All() {
 		if o.Subject != c.Subject {
 			all = append(all, o)
 		}
 	}
-	return slices.ContainsFunc(s.lost(all), func(o overruled) bool { return o.Subject == c.Subject })
+	return slices.ContainsFunc(overruledBy(by, all), func(o overruled) bool { return o.Subject == c.Subject })
 }
 
 // rehear applies the fleet's changes again after a new configuration. f may be nil.
@@ -174,13 +174,17 @@ func (f *inFleet) rehear() {
 // Otherwise it would return once the file has its old value again. One instance does this
 // for all.
 func (s *fleetChanges) settle(st *fleet.State) {
-	alike := !slices.ContainsFunc(st.Steady, func(m fleet.Member) bool { return m.Config != st.Steady[0].Config })
-	if !alike || st.Portion().Place != 0 {
+	if st.Portion().Place != 0 {
+		return
+	}
+	own := s.config()
+	hash := fleetHash(own) // not from st, which may be older than the last reload
+	if slices.ContainsFunc(st.Steady, func(m fleet.Member) bool { return m.Config != hash }) {
 		return
 	}
 	for _, word := range s.words.All() {
 		var w sharedWord
-		if !strings.HasPrefix(word.Key, wordKind) || json.Unmarshal(word.Value, &w) != nil || w.Ended || !s.overrules(changes.Change{Subject: w.Subject, Value: w.Value, Base: w.Base}) {
+		if !strings.HasPrefix(word.Key, wordKind) || json.Unmarshal(word.Value, &w) != nil || w.Ended || !s.overrules(own, changes.Change{Subject: w.Subject, Value: w.Value, Base: w.Base}) {
 			continue
 		}
 		key, value := s.encode(sharedWord{Subject: w.Subject, By: "configuration", Why: "the files of all instances overrule it", Ended: true})

@@ -20,29 +20,11 @@ import (
 // the change ends once all have another file.
 func TestFleetOverrules(t *testing.T) {
 	t.Parallel()
-	store := fleettest.StartRedis(t)
-	upstream := (&stage{t: t}).fine()
-	const text = `
-fleet: {addresses: [%q], secret: "a secret of the test", instance: %s}
-pools: {app: {upstreams: [{url: %q, weight: %d}, {url: "http://127.0.0.1:1", weight: 1}]}}
-`
-	var all []*stage
-	for _, name := range []string{"one", "two"} {
-		s := &stage{t: t}
-		s.run(text, store.Address, name, upstream, 1)
-		all = append(all, s)
-	}
+	all, addr := weighted(t)
 	a, b := all[0], all[1]
-	for _, s := range all {
-		s.until("two members", func(st *admin.Status) bool { return len(st.Fleet.Members) == 2 })
-		s.until("the upstream", func(st *admin.Status) bool { return len(st.Pools[0].Upstreams) == 2 })
-	}
-	addr := strings.TrimPrefix(upstream, "http://")
 	weight := func(what string, s *stage, want int) {
 		t.Helper()
-		s.until(what, func(st *admin.Status) bool {
-			return slices.ContainsFunc(st.Pools[0].Upstreams, func(u admin.Upstream) bool { return u.Address == addr && u.Weight == want })
-		})
+		s.weighs(what, addr, want)
 	}
 	differ := func(what string, want bool) {
 		t.Helper()
@@ -52,39 +34,100 @@ pools: {app: {upstreams: [{url: %q, weight: %d}, {url: "http://127.0.0.1:1", wei
 			})
 		}
 	}
-	reload := func(s *stage, n int) {
-		t.Helper()
-		c := *s.g.gate.current.Load().config
-		pool := c.Pools["app"]
-		pool.Upstreams = slices.Clone(pool.Upstreams)
-		pool.Upstreams[0].Weight = n
-		c.Pools = map[string]config.Pool{"app": pool}
-		if _, err := s.g.gate.Reload(&c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := a.g.gate.Order(changes.Change{Subject: changes.Subject{Kind: changes.Weight, Pool: "app", Upstream: addr}, Value: json.RawMessage("7"), By: "ann"}); err != nil {
-		t.Fatal(err)
-	}
+	a.orderWeight(addr, "7")
 	weight("by the change", a, 7)
 	weight("by the change", b, 7)
 	differ("the same changes", false)
-	reload(b, 3)
+	b.reweigh(3)
 	weight("by its file", b, 3)
 	weight("by the change", a, 7)
 	differ("one has overruled it", true)
-	reload(b, 1)
+	b.reweigh(1)
 	weight("by the change again", b, 7)
-	reload(b, 3)
-	reload(a, 3)
+	b.reweigh(3)
+	a.reweigh(3)
 	weight("by its file", a, 3)
 	for _, s := range all {
-		s.until("it is over", func(*admin.Status) bool {
-			return slices.ContainsFunc(s.g.gate.fleet.Words().All(), func(w fleet.Word) bool { return strings.Contains(string(w.Value), `"ended":true`) })
-		})
+		s.until("it is over", func(*admin.Status) bool { return s.endedWords() })
 	}
-	reload(a, 1)
-	reload(b, 1)
+	a.reweigh(1)
+	b.reweigh(1)
 	weight("by its file", a, 1)
 	weight("by its file", b, 1)
+}
+
+// TestFleetSettlesWithCurrentFacts: what the members said before a reload is no evidence
+// that all files overrule a change.
+func TestFleetSettlesWithCurrentFacts(t *testing.T) {
+	t.Parallel()
+	all, addr := weighted(t)
+	all[0].orderWeight(addr, "7")
+	for _, s := range all {
+		s.weighs("by the change", addr, 7)
+	}
+	first := all[0] // the one that settles for all
+	if first.g.gate.fleet.State().Portion().Place != 0 {
+		first = all[1]
+	}
+	before := first.g.gate.fleet.State()
+	first.reweigh(3)
+	first.g.gate.fleet.changes.settle(before)
+	if first.endedWords() {
+		t.Error("the change has ended although one file still has the old value")
+	}
+}
+
+// weighted starts two instances that share two upstreams, and returns the address of one
+// that runs. It has the weight 1.
+func weighted(t *testing.T) (all []*stage, addr string) {
+	store := fleettest.StartRedis(t)
+	upstream := (&stage{t: t}).fine()
+	const text = `
+fleet: {addresses: [%q], secret: "a secret of the test", instance: %s}
+pools: {app: {upstreams: [{url: %q, weight: 1}, {url: "http://127.0.0.1:1", weight: 1}]}}
+`
+	for _, name := range []string{"one", "two"} {
+		s := &stage{t: t}
+		s.run(text, store.Address, name, upstream)
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.until("two members", func(st *admin.Status) bool { return len(st.Fleet.Members) == 2 })
+		s.until("the upstream", func(st *admin.Status) bool { return len(st.Pools[0].Upstreams) == 2 })
+	}
+	return all, strings.TrimPrefix(upstream, "http://")
+}
+
+// weighs waits until an upstream of the first pool has a weight.
+func (s *stage) weighs(what, addr string, want int) {
+	s.t.Helper()
+	s.until(what, func(st *admin.Status) bool {
+		return slices.ContainsFunc(st.Pools[0].Upstreams, func(u admin.Upstream) bool { return u.Address == addr && u.Weight == want })
+	})
+}
+
+// reweigh loads a file with another weight for the first upstream.
+func (s *stage) reweigh(n int) {
+	s.t.Helper()
+	c := *s.g.gate.current.Load().config
+	pool := c.Pools["app"]
+	pool.Upstreams = slices.Clone(pool.Upstreams)
+	pool.Upstreams[0].Weight = n
+	c.Pools = map[string]config.Pool{"app": pool}
+	if _, err := s.g.gate.Reload(&c); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) orderWeight(addr, value string) {
+	s.t.Helper()
+	subject := changes.Subject{Kind: changes.Weight, Pool: "app", Upstream: addr}
+	if _, err := s.g.gate.Order(changes.Change{Subject: subject, Value: json.RawMessage(value), By: "ann"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// endedWords reports whether the fleet remembers a change that has ended.
+func (s *stage) endedWords() bool {
+	return slices.ContainsFunc(s.g.gate.fleet.Words().All(), func(w fleet.Word) bool { return strings.Contains(string(w.Value), `"ended":true`) })
 }
