@@ -128,8 +128,8 @@ var requests = []Row{
 	}, {
 		ID: TooLarge, Reason: reason.RequestTooLarge,
 		Headline: "The client's request was too large",
-		Cause:    "The request's body or header exceeds the limit.",
-		Do:       "To allow such requests, raise the route's limits.max_body.",
+		Cause:    "The request's body, URL or header exceeds its limit.",
+		Do:       "To allow such requests, raise limits.max_body for the body, or max_header of the listener for the header.",
 	}, {
 		ID: SentTooSlowly, Reason: reason.RequestTimeout,
 		Headline: "The client sent its request too slowly",
