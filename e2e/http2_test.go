@@ -84,6 +84,7 @@ listeners:
 pools:
   rpc: {protocol: h2c, health: {type: grpc}, hold: {for: 0s}, upstreams: ["http://${UPSTREAM}"]}`,
 		"CERT="+cert, "KEY="+key, "PLAIN="+plain, "UPSTREAM="+l.Addr().String())
+	g.waitMessage("upstream available") // the pool holds no request until then
 	var clients []healthpb.HealthClient
 	for address, c := range map[string]credentials.TransportCredentials{
 		g.address: credentials.NewTLS(&tls.Config{RootCAs: ca.Pool()}),
