@@ -6,7 +6,7 @@ import (
 
 // Access decides who may use a route.
 type Access struct {
-	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. The narrowest network, of allow and deny together, that contains the client's address decides."`
+	Allow   []netip.Prefix `yaml:"allow" opt:"single" help:"Networks to admit; goodgate then refuses all others. If several networks of allow and deny contain the client's address, the narrowest one decides."`
 	Deny    []netip.Prefix `yaml:"deny" opt:"single" example:"[192.0.2.0/24]" help:"Networks to refuse."`
 	Basic   *BasicAuth     `yaml:"basic" help:"Basic authentication: user and password (RFC 7617)."`
 	Forward *ForwardAuth   `yaml:"forward" help:"Forward auth: another service decides about each request."`

@@ -159,7 +159,7 @@ type ListenerTimeouts struct {
 	Header    Duration `yaml:"header" default:"10s" min:"10ms" max:"10m" help:"Longest time for the whole request header."`
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
 	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest wait until the client takes more of a response."`
-	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Set more than the proxy in front has (nginx: 60s)."`
+	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Set a longer time than that of the proxy in front (nginx: 60s)."`
 	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection (HTTP/1.1 or HTTP/2), less a random part of up to a tenth. Then goodgate closes it when its current requests end, so that a TCP load balancer in front can distribute clients anew."`
 }
 

@@ -126,7 +126,7 @@ type LogFields struct {
 	Add        map[string]string `yaml:"add" format:"fieldname" opt:"public" example:"{user_agent: \"{header:User-Agent}\", tls: \"{tls.version}\"}" help:"Fields to add, by name: text with variables, such as {header:NAME}, {response_header:NAME}, {cookie:NAME}, {query:NAME}, {uri} and {tls.version}. goodgate leaves out a field without a value."`
 	Remove     []string          `yaml:"remove" default:"[]" opt:"single" format:"fieldname" example:"[received, host]" help:"Fields to leave out."`
 	Rename     map[string]string `yaml:"rename" format:"fieldname" opt:"public" example:"{client: remote_addr}" help:"Other names for fields."`
-	Unredacted []string          `yaml:"unredacted" default:"[]" opt:"single" format:"secretname" example:"[X-Api-Key-Id]" help:"Headers, cookies and query parameters to log unchanged although their names look like those of secrets. goodgate logs others as [redacted], in every format."`
+	Unredacted []string          `yaml:"unredacted" default:"[]" opt:"single" format:"secretname" example:"[X-Api-Key-Id]" help:"Headers, cookies and query parameters to log unchanged although their names look like those of secrets. In place of the others, goodgate logs [redacted], in every format."`
 }
 
 // empty reports whether records keep their usual fields.

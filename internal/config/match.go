@@ -26,13 +26,13 @@ type Match struct {
 	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies whose value must match the regular expression (RE2)."`
 	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
-	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, it is the one that they report."`
+	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, this is the address that they report."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client requests by TLS (SNI), written as in host. A client without TLS has none."`
 
-	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold. Use it to combine several lists of any."`
-	Any []Conditions `yaml:"any" help:"Lists of conditions: in addition to the conditions outside of any, all conditions of at least one list must hold."`
-	Not []Conditions `yaml:"not" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
+	All []Conditions `yaml:"all" opt:"nested" help:"Every entry of the list must hold. An entry holds if all of its conditions hold. Use this key to combine several any or not keys, one in each entry."`
+	Any []Conditions `yaml:"any" help:"At least one entry of the list must hold, in addition to the other conditions. An entry holds if all of its conditions hold."`
+	Not []Conditions `yaml:"not" help:"No entry of the list may hold. An entry holds if all of its conditions hold."`
 }
 
 // maxNesting bounds the levels of All, Any and Not.
@@ -59,13 +59,13 @@ type Conditions struct {
 	CookieRegexp Expressions    `yaml:"cookie_regexp" format:"token" example:"{version: \"^v2\"}" help:"Cookies whose value must match the regular expression (RE2)."`
 	CookieAbsent []string       `yaml:"cookie_absent" opt:"single" format:"token" example:"[session]" help:"Cookies that must be absent."`
 	Listener     []string       `yaml:"listener" opt:"single" format:"listener" help:"Listeners that accepted the client, by name or address."`
-	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, it is the one that they report."`
+	Client       []netip.Prefix `yaml:"client" opt:"single" help:"Networks that contain the client's address; behind trusted_proxies, this is the address that they report."`
 	Port         []int          `yaml:"port" opt:"single" min:"1" max:"65535" example:"8443" help:"Ports that the client connected to."`
 	SNI          []string       `yaml:"sni" opt:"single" format:"hostpattern" help:"Names that the client requests by TLS (SNI), written as in host. A client without TLS has none."`
 
-	All []Conditions `yaml:"all" opt:"nested" help:"Lists of conditions: all conditions of all lists must hold."`
-	Any []Conditions `yaml:"any" opt:"nested" help:"Lists of conditions: all conditions of at least one list must hold."`
-	Not []Conditions `yaml:"not" opt:"nested" help:"Lists of conditions: a request that meets all conditions of a list does not match."`
+	All []Conditions `yaml:"all" opt:"nested" help:"Every entry of the list must hold. An entry holds if all of its conditions hold."`
+	Any []Conditions `yaml:"any" opt:"nested" help:"At least one entry of the list must hold. An entry holds if all of its conditions hold."`
+	Not []Conditions `yaml:"not" opt:"nested" help:"No entry of the list may hold. An entry holds if all of its conditions hold."`
 }
 
 // Own returns the conditions of m as an entry would have them.

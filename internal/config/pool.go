@@ -135,7 +135,7 @@ type Breaker struct {
 	FailureRatio Ratio    `yaml:"failure_ratio" default:"50%" min:"1%" max:"100%" zero:"not used" help:"Share of failures within the window that opens the breaker."`
 	MinRequests  int      `yaml:"min_requests" default:"10" min:"1" max:"1000000" help:"Requests in the window before failure_ratio counts."`
 	Window       Duration `yaml:"window" default:"10s" min:"100ms" max:"1h" help:"Period for failure_ratio."`
-	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"How long the breaker stays open the first time; doubles each time it opens again."`
+	OpenFor      Duration `yaml:"open_for" default:"5s" min:"100ms" max:"1h" help:"How long the breaker stays open the first time. The time doubles whenever the breaker opens again."`
 	MaxOpenFor   Duration `yaml:"max_open_for" default:"60s" min:"100ms" max:"24h" help:"Longest time that the breaker stays open."`
 	Statuses     Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that count as failures: 503, 500-504 or 5xx."`
 	MaxEjected   Ratio    `yaml:"max_ejected" default:"50%" min:"0%" max:"100%" help:"Largest share of the pool that breakers may eject at the same time, or one upstream if that is more, but never the last one. 0% ejects none."`
@@ -161,7 +161,7 @@ type PoolTimeouts struct {
 	Age            Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Age after which a connection gets no more requests, less a random part of up to a tenth. This distributes connections anew over the servers behind a TCP load balancer or a DNS name."`
 	TunnelIdle     Duration `yaml:"tunnel_idle" default:"1h" min:"1s" max:"168h" zero:"no limit" help:"Longest silence of an upgraded connection (WebSocket)."`
 	TunnelLifetime Duration `yaml:"tunnel_lifetime" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Longest total time of an upgraded connection (WebSocket)."`
-	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Silence after which goodgate pings the upstream. The upstream then has the same time to answer. Over HTTP/2, but not for gRPC."`
+	Ping           Duration `yaml:"ping" default:"15s" min:"100ms" max:"1h" zero:"never" help:"Silence after which goodgate pings an upstream over HTTP/2. The upstream then has the same time to answer. This does not apply to gRPC."`
 }
 
 // Retry configures when a failed request is sent again.
@@ -172,7 +172,7 @@ type Retry struct {
 	PerTry     Duration `yaml:"per_try" default:"0s" min:"1ms" max:"24h" zero:"no limit" help:"Longest time for one attempt, until its response header."`
 	Statuses   Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that cause a retry elsewhere."`
 	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body to keep for a retry (request buffering)."`
-	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry; doubles each time."`
+	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry. It doubles with each further retry."`
 	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause."`
 	Hedge      Hedge    `yaml:"hedge" help:"Hedging: goodgate sends a late request to a second upstream too, and takes the first answer."`
 }
