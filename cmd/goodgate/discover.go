@@ -98,7 +98,7 @@ type leftOut struct {
 	Why  string `json:"why"`
 }
 
-// sourcesAtOnce bounds concurrent look-ups.
+// sourcesAtOnce bounds concurrent lookups.
 const sourcesAtOnce = 8
 
 // asked returns the sources that a command line selects.

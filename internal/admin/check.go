@@ -39,7 +39,7 @@ func (c *Check) by() string {
 // Err returns the error of the check, nil if it passed or there was none.
 func (c *Check) Err() error { return c.err }
 
-// unresolved returns the name that a look-up did not find, empty for other errors.
+// unresolved returns the name that a lookup did not find, empty for other errors.
 func unresolved(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Name

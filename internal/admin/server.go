@@ -33,7 +33,7 @@ type Control interface {
 	// none, and the reason that requests fail with; None = another one.
 	SourceError(pool string) (string, reason.Reason)
 	Sources(pool string) []Source // the sources that look something up
-	Found(pool string) bool       // at least one look-up has succeeded
+	Found(pool string) bool       // at least one lookup has succeeded
 
 	// Close pauses a pool or puts it into maintenance, with a page; nil = none.
 	Close(c changes.Change, page []byte) (changes.Change, error)

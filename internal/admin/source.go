@@ -6,10 +6,10 @@ import "time"
 type Source struct {
 	Name      string    `json:"source"`                 // as in the configuration, for example "consul: app"
 	Upstreams int       `json:"upstreams"`              // found last
-	Looked    time.Time `json:"looked,omitzero"`        // the last successful look-up; zero = none yet
-	Failing   time.Time `json:"failing_since,omitzero"` // zero = the last look-up succeeded
+	Looked    time.Time `json:"looked,omitzero"`        // the last successful lookup; zero = none yet
+	Failing   time.Time `json:"failing_since,omitzero"` // zero = the last lookup succeeded
 	Error     string    `json:"error,omitempty"`
-	Failures  int       `json:"failures"`           // failed look-ups
+	Failures  int       `json:"failures"`           // failed lookups
 	LeftOut   []LeftOut `json:"left_out,omitempty"` // found but unused, the first 100
 	Omitted   int       `json:"left_out_more,omitempty"`
 }

@@ -72,7 +72,7 @@ type Pool struct {
 	unequal  bool          // its upstreams may differ in speed
 	best     *Upstream     // the fastest upstream; nil = not determined yet
 	missing  reason.Reason // the reason of SourceError
-	answered bool          // at least one look-up has succeeded
+	answered bool          // at least one lookup has succeeded
 }
 
 // Demand is the load that clients ask of a pool, in units for an autoscaler.

@@ -46,7 +46,7 @@ func Doctor(ctx context.Context, c *config.Config) (targets []doctor.Target, fai
 }
 
 // doctorEntry returns the targets of an entry. It leaves names unresolved, because the
-// examination includes their look-up.
+// examination includes their lookup.
 func doctorEntry(ctx context.Context, u config.Upstream, dns config.DNS) ([]discovery.Target, error) {
 	if u.URL == "" {
 		return LookUp(ctx, u, dns)

@@ -46,7 +46,7 @@ func TestAnswersAndAccess(t *testing.T) {
 		`access: {forward: {url: ["http://10.0.0.3/v", "http://10.0.0.3:80/v"]}}`: "the same upstream as an earlier one",
 		`access: {forward: {url: "10.0.0.3:9091/v"}}`:                             "expected http://host:port/path",
 		`access: {forward: {url: "http://a:b@10.0.0.3/v"}}`:                       "takes no user and password",
-		`access: {forward: {url: "unix:/run/auth.sock"}}`:                         "for a unix socket name a pool",
+		`access: {forward: {url: "unix:/run/auth.sock"}}`:                         "for a Unix socket, name a pool instead",
 		`access: {forward: {url: "http://10.0.0.3/v#x"}}`:                         "a URL takes no fragment here",
 		`access: {forward: {pool: app, tls: {insecure: true}}}`:                   "applies to url only",
 		`access: {forward: {url: "https://10.0.0.3/", tls: {cert: /x.pem}}}`:      "cert and key go together: set both, or neither",

@@ -81,7 +81,7 @@ func (a *advisor) advise() {
 
 func (a *advisor) listener(path string, l Listener) {
 	if network, _ := l.Network(); network == "tcp" && a.uses(path, "mode") {
-		a.warnf(path+".mode", "has no effect on a TCP address: it is for unix sockets")
+		a.warnf(path+".mode", "has no effect on a TCP address: it is for Unix sockets")
 	}
 	a.everybody(path+".proxy_protocol", l.Proxied, "claim any address in a PROXY header")
 	if l.Timeouts.Keepalive < time.Minute {

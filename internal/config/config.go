@@ -62,7 +62,7 @@ func (c *Config) Errorf(path, format string, args ...any) Error {
 type Listener struct {
 	Address   string           `yaml:"address" opt:"shorthand,required" format:"listen" example:"\":8080\"" help:"host:port, :port, unix:/path.sock, or fd:NAME for a socket that systemd opens."`
 	Name      string           `yaml:"name" default:"" format:"name" example:"public" help:"Unique name for match.listener, which also accepts the address."`
-	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the socket file of a unix socket."`
+	Mode      fs.FileMode      `yaml:"mode" default:"0660" help:"Permissions of the file of a Unix socket."`
 	Timeouts  ListenerTimeouts `yaml:"timeouts" help:"Timeouts for clients."`
 	MaxHeader Size             `yaml:"max_header" default:"64KiB" min:"1KiB" max:"16MiB" help:"Largest request header."`
 	BodyRate  Size             `yaml:"body_rate" default:"500B" min:"1B" max:"1GiB" zero:"no limit" help:"Minimum average rate, per second, of a request body of known length. It applies once goodgate has waited for the client for timeouts.body_idle in total."`

@@ -72,7 +72,7 @@ func (a *advisor) healthFrom(pool string, p Pool) {
 	checked := map[string]int{} // by address and by host
 	for _, u := range a.config.Pools[from].Upstreams {
 		if u.URL == "" {
-			return // the other list is known only after a look-up
+			return // the other list is known only after a lookup
 		}
 		address, host := checkedAs(u.URL)
 		checked[address]++

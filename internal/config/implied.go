@@ -16,7 +16,7 @@ func parseService(s string) (service, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return service{}, errors.New("expected http://host:port/path or https://host:port/path; for a unix socket name a pool")
+		return service{}, errors.New("expected http://host:port/path or https://host:port/path; for a Unix socket, name a pool instead")
 	case u.User != nil:
 		return service{}, errors.New("a URL takes no user and password here: set an Authorization header in request_headers")
 	case u.Fragment != "" || strings.HasSuffix(s, "#"):

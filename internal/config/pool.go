@@ -10,7 +10,7 @@ type Pool struct {
 	Protocol      string       `yaml:"protocol" default:"http1" enum:"http1|h2|h2c|auto" help:"Protocol to upstreams: HTTP/1.1, HTTP/2 (h2), HTTP/2 without TLS only (h2c), or the choice of https upstreams (auto)."`
 	ProxyProtocol string       `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" help:"Begin connections to upstreams with the PROXY protocol, which has the client's address. Clients then share no connection."`
 	Upstreams     []Upstream   `yaml:"upstreams" opt:"required" example:"[\"http://127.0.0.1:3000\"]" help:"The upstreams, or where to find them."`
-	DNS           DNS          `yaml:"dns" help:"DNS look-ups for names of upstreams."`
+	DNS           DNS          `yaml:"dns" help:"DNS lookups for names of upstreams."`
 	Overprovision Ratio        `yaml:"overprovision" default:"140%" min:"100%" max:"1000%" help:"A tier spills over to the next tier when its available share, multiplied by this, is below 100%."`
 	SlowStart     Duration     `yaml:"slow_start" default:"10s" min:"0s" max:"1h" help:"Time until a recovered upstream gets its full share of the load."`
 	TLS           TLS          `yaml:"tls" help:"TLS with https upstreams."`
@@ -85,13 +85,13 @@ type Upstream struct {
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 
-// DNS configures the look-up of upstreams' names.
+// DNS configures the lookup of upstreams' names.
 type DNS struct {
 	Resolver string   `yaml:"resolver" default:"" format:"hostport" help:"host:port of the name server; empty uses the system's."`
 	Family   string   `yaml:"family" default:"auto" enum:"auto|each|ipv4|ipv6" help:"Which addresses of a name become upstreams: all, or those of one family. auto means all, but a single IPv4 and a single IPv6 address together are one upstream."`
 	MinTTL   Duration `yaml:"min_ttl" default:"1s" min:"100ms" max:"24h" help:"Shortest time to keep an answer."`
 	MaxTTL   Duration `yaml:"max_ttl" default:"5m" min:"100ms" max:"24h" help:"Longest time to keep an answer."`
-	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"Longest time for one look-up."`
+	Timeout  Duration `yaml:"timeout" default:"2s" min:"10ms" max:"1m" help:"Longest time for one lookup."`
 }
 
 // TLS configures the verification of https upstreams.

@@ -126,7 +126,7 @@ func (u Upstream) Source() string {
 	return "url: " + withoutQuery(u.URL)
 }
 
-// Timeout returns the timeout of one look-up by a source that asks another program; 0 for
+// Timeout returns the timeout of one lookup by a source that asks another program; 0 for
 // other sources.
 func (u Upstream) Timeout() Duration {
 	switch {

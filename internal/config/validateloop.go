@@ -10,7 +10,7 @@ import (
 
 // OwnListener returns the index of the listener that an upstream's URL leads to, -1 for
 // none: its requests would return. The only name that counts is localhost. Where other
-// names lead is unknown until their look-up.
+// names lead is unknown until their lookup.
 func OwnListener(listeners []Listener, url string) int {
 	path, isSocket := strings.CutPrefix(url, unixPrefix)
 	scheme, address, _ := strings.Cut(url, "://")

@@ -54,7 +54,7 @@ func (p *pool) startExtras(ctx context.Context) {
 	p.followExtras()
 }
 
-// stopExtras ends the look-ups for good.
+// stopExtras ends the lookups for good.
 func (p *pool) stopExtras() {
 	p.extras.mu.Lock()
 	defer p.extras.mu.Unlock()

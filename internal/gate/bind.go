@@ -18,7 +18,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 )
 
-// bind opens the socket of a listener. The end of ctx also ends the look-up of a host
+// bind opens the socket of a listener. The end of ctx also ends the lookup of a host
 // name.
 func bind(ctx context.Context, l config.Listener) (net.Listener, error) {
 	network, address := l.Network()

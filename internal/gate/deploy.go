@@ -59,7 +59,7 @@ func (d deployed) pool() *pool { return d.gate.current.Load().pools[d.name] }
 var errNoPool = errors.New("the pool is no longer configured")
 
 // Check implements [deploy.Pool]. It refuses a pool whose deploy another instance leads.
-// It also refuses pools that find their upstreams by DNS or from a file: the next look-up
+// It also refuses pools that find their upstreams by DNS or from a file: the next lookup
 // would put the old version beside the new one, against the deploy.
 func (d deployed) Check() error {
 	p := d.pool()

@@ -8,7 +8,7 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// lost holds the error of the last look-up of a pool's upstreams; nil = it succeeded.
+// lost holds the error of the last lookup of a pool's upstreams; nil = it succeeded.
 type lost struct{ err atomic.Pointer[error] }
 
 func (l *lost) set(err error) {

@@ -45,7 +45,7 @@ type pool struct {
 	extras   extras
 	findings findings
 	own      func() []config.Listener // of the gate
-	lost     lost                     // error of the last look-up
+	lost     lost                     // error of the last lookup
 	closing  sync.Mutex               // held while an operator's order closes or opens the pool
 	watch    sync.Mutex               // held while the checker gets the members, so that the latest set arrives last
 	checksOf checksOf
@@ -292,7 +292,7 @@ func (p *pool) watchPresent() (joined []*balancer.Upstream) {
 	return joined
 }
 
-// sourceFailed records the result of a look-up; nil = it works again. After a failure the
+// sourceFailed records the result of a lookup; nil = it works again. After a failure the
 // last good set stays. If only one address family failed, that is no failure: requests
 // use the other family.
 func (p *pool) sourceFailed(err error) {

@@ -19,7 +19,7 @@ import (
 // ProbeResult is the result of one probe of one upstream.
 type ProbeResult struct {
 	Pool     string
-	Upstream string // address, or its entry's name if the look-up failed
+	Upstream string // address, or its entry's name if the lookup failed
 	Kind     string // of the probe
 	Took     time.Duration
 	Answered bool  // it sent an answer, and did not only accept the connection

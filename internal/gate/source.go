@@ -126,7 +126,7 @@ const firstAnswers = time.Second
 
 // awaitSources waits until the pools have their first upstreams, so that no request
 // arrives earlier; connections wait in the kernel's queue meanwhile. Addresses in the
-// configuration need no look-up, so the wait for them is unbounded. All other sources
+// configuration need no lookup, so the wait for them is unbounded. All other sources
 // together get firstAnswers.
 func (g *Gate) awaitSources(pools []*pool) {
 	ctx, cancel := context.WithTimeout(g.leaving, firstAnswers)

@@ -6,11 +6,11 @@ func sourceDesc(name, help string) *desc {
 
 // Metrics of the sources of upstreams. They are never changed.
 var (
-	sourceUp        = sourceDesc("up", "Whether the last look-up of the source succeeded.")
-	sourceUpstreams = sourceDesc("upstreams", "Upstreams found by the source's last look-up.")
-	sourceLeftOut   = sourceDesc("left_out", "Candidates found by the source's last look-up that goodgate does not use.")
-	sourceLooked    = sourceDesc("last_success_timestamp_seconds", "Time of the source's last successful look-up; 0 if there was none.")
-	sourceFailures  = sourceDesc("failures_total", "Failed look-ups of the source.")
+	sourceUp        = sourceDesc("up", "Whether the last lookup of the source succeeded.")
+	sourceUpstreams = sourceDesc("upstreams", "Upstreams found by the source's last lookup.")
+	sourceLeftOut   = sourceDesc("left_out", "Candidates found by the source's last lookup that goodgate does not use.")
+	sourceLooked    = sourceDesc("last_success_timestamp_seconds", "Time of the source's last successful lookup; 0 if there was none.")
+	sourceFailures  = sourceDesc("failures_total", "Failed lookups of the source.")
 )
 
 // collectSources sends the state of a pool's sources.

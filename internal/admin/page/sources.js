@@ -8,7 +8,7 @@ export function sources(list, now) {
   if (!list?.length) return null;
   return h("section", { "data-key": "sources", "aria-labelledby": "sources" }, h("h2", { id: "sources" }, "Sources of upstreams"),
     h("div", { class: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["Source", "Found", "Last successful look-up"].map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ["Source", "Found", "Last successful lookup"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, list.map((s) => h("tr", { "data-key": s.source }, h("td", {}, s.source), found(s), looked(s, now)))))));
 }
 

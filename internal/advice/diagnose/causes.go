@@ -164,7 +164,7 @@ func explanations() map[nginxlog.Cause]explanation {
 		nginxlog.ResolverRefuses: {"dns_refused", finding.Error, reason.DNSError,
 			"the name server does not answer this machine", "allow this machine there, or configure another one in resolver", ""},
 		nginxlog.ResolverOdd: {"dns_odd", finding.Notice, reason.None,
-			"the name server sent answers that nginx cannot use, usually late ones", "harmless now and then; check the name server if look-ups fail", ""},
+			"the name server sent answers that nginx cannot use, usually late ones", "harmless now and then; check the name server if lookups fail", ""},
 		nginxlog.UpstreamZoneFull: {"zone_full", finding.Error, reason.Internal,
 			"the zone of the upstream has no room for all addresses of its names", "make it larger", "zone upstreams 1m;"},
 		nginxlog.FilesBelowConnections: {"worker_files", finding.Warning, reason.ConnectUnreachable,

@@ -78,7 +78,7 @@ func (e *examination) whomToAsk() string {
 func (e *examination) familyMissing(host string, err error) {
 	f := finding.Finding{Severity: finding.Warning, Confidence: finding.Certain, Code: "dns_one_family", Reason: reason.DNSError}
 	f.Seen = fmt.Sprintf("%s does not answer for all address families of %s: %v", e.whomToAsk(), host, err)
-	f.Means = "nginx and other proxies may resolve the name only sometimes or never, and each look-up may last until its timeout"
+	f.Means = "nginx and other proxies may resolve the name only sometimes or never, and each lookup may last until its timeout"
 	f.Do = "make the name server answer for both families; without addresses of a family, it must answer NOERROR without records"
 	f.Directive = set(e.Words.OneFamily, "")
 	e.find(f)

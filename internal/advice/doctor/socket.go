@@ -81,7 +81,7 @@ func (e *examination) socketMissing(ctx context.Context, path string) finding.Fi
 func (e *examination) socketForbidden(path, who string) finding.Finding {
 	f := broken("socket_permission", reason.ConnectUnreachable)
 	f.Seen = fmt.Sprintf("%s has no permission to write to %s", who, path)
-	f.Means = "connecting to a unix socket needs write permission on it, and search permission on its folders"
+	f.Means = "connecting to a Unix socket needs write permission on it, and search permission on its folders"
 	f.Do = "configure the application to create the socket for a group that the proxy's user is in"
 	f.Directive = "chmod 0666 " + path
 	if info, err := os.Stat(path); err == nil {
