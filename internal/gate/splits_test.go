@@ -70,7 +70,7 @@ func TestSplitOrdersLast(t *testing.T) {
 			t.Errorf("%s: got %d %s", bad.order, status, says)
 		}
 	}
-	if status, line := r.order(t, `{"weights":{"v2":100},"why":"all of it"}`); status != 200 || line != "v1 0 %, v2 100 %; v2 is not known yet; ordered by local" {
+	if status, line := r.order(t, `{"weights":{"v2":100},"why":"all of it"}`); status != 200 || line != "v1 0 %, v2 100 %; verdict on v2: not known yet; ordered by local" {
 		t.Errorf("got %d %q", status, line)
 	}
 	ask("ordered", r, "v2")

@@ -82,7 +82,7 @@ func (r *Report) line() string {
 	for i, side := range r.Sides {
 		shares = append(shares, fmt.Sprintf("%s %.3g %%", side.Pool, side.Share*100))
 		if i > 0 && side.Share > 0 {
-			verdicts = append(verdicts, fmt.Sprintf("%s is %s", side.Pool, side.Verdict))
+			verdicts = append(verdicts, fmt.Sprintf("verdict on %s: %s", side.Pool, side.Verdict))
 		}
 	}
 	text := strings.Join(shares, ", ")
