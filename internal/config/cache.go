@@ -4,7 +4,7 @@ package config
 // user.
 type Cache struct {
 	Enabled bool     `yaml:"enabled" default:"false" opt:"shorthand" help:"Whether goodgate keeps responses, and answers with them while they are fresh."`
-	MaxSize Size     `yaml:"max_size" default:"64MiB" min:"64KiB" max:"1024GiB" help:"Memory for responses, shared with stale; the larger value counts."`
+	MaxSize Size     `yaml:"max_size" default:"64MiB" min:"64KiB" max:"1024GiB" help:"Memory for responses. stale uses the same memory; the larger of the two max_size counts."`
 	Wait    Duration `yaml:"wait" default:"5s" min:"1ms" max:"1m" zero:"not at all" help:"Longest wait for another request that fetches the same response."`
 }
 

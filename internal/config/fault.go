@@ -14,7 +14,7 @@ type Fault struct {
 	Headers  Headers  `yaml:"headers" format:"header" example:"{X-Fault: delay}" help:"Headers that a request must have; an empty value or * matches any."`
 	Until    string   `yaml:"until" default:"" format:"time" help:"When the fault ends by itself; empty means never."`
 	Delay    Duration `yaml:"delay" oneof:"fault" min:"1ms" max:"1m" example:"300ms" help:"Wait before the request goes to an upstream."`
-	Abort    int      `yaml:"abort" oneof:"fault" min:"400" max:"599" example:"503" help:"Answer with this status instead of an upstream."`
+	Abort    int      `yaml:"abort" oneof:"fault" min:"400" max:"599" example:"503" help:"Answer with this status. No upstream gets the request."`
 	Cut      Size     `yaml:"cut" oneof:"fault" min:"1B" max:"1GiB" example:"1KiB" help:"Close the connection after this much of the response body."`
 	Throttle Size     `yaml:"throttle" oneof:"fault" min:"1B" max:"1GiB" example:"10KiB" help:"Highest number of bytes of the response body to send per second."`
 }

@@ -81,7 +81,7 @@ type Upstream struct {
 	Weight      int    `yaml:"weight" default:"1" min:"1" max:"1000" help:"Share of the load, relative to the others."`
 	Tier        int    `yaml:"tier" default:"0" min:"0" max:"9" help:"Failover tier: tier 1 gets requests when too little of tier 0 is available, and so on."`
 	MaxInFlight int    `yaml:"max_in_flight" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent requests to the upstream."`
-	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance: each instance has this limit of its own. fleet: the instances of the fleet share the limit; each sends its part, at least 1."`
+	MaxScope    string `yaml:"max_in_flight_scope" default:"instance" enum:"instance|fleet" help:"instance: the limit holds for each instance. fleet: the instances of the fleet share the limit; each gets its part, at least 1."`
 	Zone        string `yaml:"zone" default:"" format:"zone" help:"Location of the upstreams, unless their source gives it: an availability zone, a data centre, a rack."`
 }
 
@@ -173,7 +173,7 @@ type Retry struct {
 	Statuses   Statuses `yaml:"statuses" default:"[502, 503, 504]" opt:"single" help:"Statuses of an upstream that cause a retry elsewhere."`
 	MaxBody    Size     `yaml:"max_body" default:"64KiB" min:"0B" max:"64MiB" help:"Largest request body to keep for a retry (request buffering)."`
 	Backoff    Duration `yaml:"backoff" default:"25ms" min:"0s" max:"1m" help:"Pause before the first retry. It doubles with each further retry."`
-	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause."`
+	MaxBackoff Duration `yaml:"max_backoff" default:"250ms" min:"0s" max:"1m" help:"Longest pause before a retry."`
 	Hedge      Hedge    `yaml:"hedge" help:"Hedging: goodgate sends a late request to a second upstream too, and takes the first answer."`
 }
 
@@ -181,7 +181,7 @@ type Retry struct {
 type Hedge struct {
 	After    HedgeAfter `yaml:"after" default:"auto" help:"When to send the second request: auto (when there is evidence that the upstream is at fault; docs/retries.md), p90, p95 or p99 of the pool's times to a response header, a duration, or off."`
 	Budget   Ratio      `yaml:"budget" default:"5%" min:"0%" max:"100%" help:"Allowed second requests that do not help, as a share of requests."`
-	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest delay."`
+	MinDelay Duration   `yaml:"min_delay" default:"1ms" min:"1ms" max:"1m" help:"Shortest time until the second request."`
 }
 
 // Hold makes requests wait for an upstream to return, instead of failing.
