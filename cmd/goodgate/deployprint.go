@@ -51,7 +51,7 @@ func printEnd(out io.Writer, v *deploy.View) {
 		if f.Status != 0 {
 			what = fmt.Sprint(f.Status)
 		}
-		printable.Fprintf(out, "    %s  %s %s: %s after %.4g ms; the client got %d\n", f.ID, f.Method, f.Path, what, f.TookMS, f.Client)
+		printable.Fprintf(out, "    %s  %s %s: %s after %s; the client got %d\n", f.ID, f.Method, f.Path, what, deploy.InWords(f.TookMS), f.Client)
 	}
 }
 
@@ -68,7 +68,7 @@ func figures(f deploy.Figures) string {
 		text += fmt.Sprintf(", %d with 4xx", f.Refused)
 	}
 	if f.MedianMS > 0 {
-		text += fmt.Sprintf(", %.4g ms (95 %%: %.4g ms)", f.MedianMS, f.P95MS)
+		text += fmt.Sprintf(", %s (95 %%: %s)", deploy.InWords(f.MedianMS), deploy.InWords(f.P95MS))
 	}
 	return text
 }

@@ -58,7 +58,7 @@ func lower(s string) string {
 }
 
 func inWords(ms float64) string {
-	if ms >= 1000 {
+	if ms >= 999.5 { // %.3g would write an exponent
 		return fmt.Sprintf("%.1f s", ms/1000)
 	}
 	return fmt.Sprintf("%.3g ms", ms)

@@ -142,7 +142,7 @@ func (j *judge) found(i int) *Verdict {
 	case byRefusals:
 		v.Text = fmt.Sprintf("the new version answered 4xx to %s, the old version to %s %s", share(v.New.Refused, v.New.Requests), share(v.Old.Refused, v.Old.Requests), while)
 	default:
-		v.Text = fmt.Sprintf("the new version takes %.4g ms (95 %%: %.4g ms), the old version took %.4g ms (95 %%: %.4g ms) %s", v.New.MedianMS, v.New.P95MS, v.Old.MedianMS, v.Old.P95MS, while)
+		v.Text = fmt.Sprintf("the new version takes %s (95 %%: %s), the old version took %s (95 %%: %s) %s", InWords(v.New.MedianMS), InWords(v.New.P95MS), InWords(v.Old.MedianMS), InWords(v.Old.P95MS), while)
 	}
 	return v
 }
@@ -158,6 +158,14 @@ func (j *judge) seen() (fresh, settled Figures) {
 func (f *Figures) timed(t *times) {
 	q := t.quantiles()
 	f.MedianMS, f.P95MS = milliseconds(q.median), milliseconds(q.p95)
+}
+
+// InWords writes a time with its unit, and with four digits at most while it is short.
+func InWords(ms float64) string {
+	if ms >= 9999.5 { // %.4g would write an exponent
+		return fmt.Sprintf("%.1f s", ms/1000)
+	}
+	return fmt.Sprintf("%.4g ms", ms)
 }
 
 func milliseconds(d time.Duration) float64 {

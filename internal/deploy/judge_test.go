@@ -283,3 +283,13 @@ func TestPauseWhileAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestInWords: no exponent, however long a request takes.
+func TestInWords(t *testing.T) {
+	t.Parallel()
+	for ms, want := range map[float64]string{0: "0 ms", 5.81: "5.81 ms", 20.25: "20.25 ms", 999.96: "1000 ms", 9999.6: "10.0 s", 30_000.12: "30.0 s", 120_000: "120.0 s"} {
+		if got := InWords(ms); got != want {
+			t.Errorf("%v: got %q, want %q", ms, got, want)
+		}
+	}
+}

@@ -105,7 +105,7 @@ func (s *Split) next(now time.Time) *Order {
 		}
 	}
 	o := &Order{Weights: map[string]float64{}, By: BySchedule, At: now,
-		Why: fmt.Sprintf("step %d of %d: %s gets %g %%", s.step+1, len(s.opts.Schedule), s.opts.Pools[step.Side], step.Share*100)}
+		Why: fmt.Sprintf("step %d of %d: %s gets %.4g %%", s.step+1, len(s.opts.Schedule), s.opts.Pools[step.Side], step.Share*100)}
 	for i, w := range shared(present, step.Side, step.Share) {
 		o.Weights[s.opts.Pools[i]] = w
 	}
@@ -124,7 +124,7 @@ func (s *Split) why(side int) string {
 	if cause == verdict.Tail {
 		slowA, slowB, of = a.VerySlow, b.VerySlow, "the 95th percentile"
 	}
-	return fmt.Sprintf("%s is slower than %s: %s exceed %s of %s by more than %g %%; of %s itself, %s exceed that limit",
+	return fmt.Sprintf("%s is slower than %s: %s exceed %s of %s by more than %.4g %%; of %s itself, %s exceed that limit",
 		other, first, parts(slowB, b.Timed, "answers"), of, first, s.opts.Tolerate.Latency*100, first, parts(slowA, a.Timed, "answers"))
 }
 
@@ -133,5 +133,5 @@ func parts(n, of int, what string) string {
 	if of > 0 {
 		share = float64(n) / float64(of) * 100
 	}
-	return fmt.Sprintf("%d of %d %s (%.2g %%)", n, of, what, share)
+	return fmt.Sprintf("%d of %d %s (%.3g %%)", n, of, what, share)
 }

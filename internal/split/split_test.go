@@ -31,7 +31,9 @@ func newLab(t *testing.T, o Options) *lab {
 	if o.Pools == nil {
 		o.Pools, o.Weights = []string{"v1", "v2"}, []float64{95, 5}
 	}
-	o.Tolerate = verdict.Options{Errors: .005, Latency: .25}
+	if o.Tolerate == (verdict.Options{}) {
+		o.Tolerate = verdict.Options{Errors: .005, Latency: .25}
+	}
 	return &lab{Split: New(o, begin), t: t, now: begin, r: rand.New(rand.NewPCG(3, 4))}
 }
 
@@ -99,6 +101,28 @@ func TestGuard(t *testing.T) {
 			l.run(time.Minute, 0, 1)
 			l.want("begins anew", "declared 95/5")
 		})
+	}
+}
+
+// TestFigures: shares in texts are short, and have no exponent.
+func TestFigures(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, Options{Guard: true, Tolerate: verdict.Options{Errors: .005, Latency: .07}})
+	l.run(time.Minute, 0, 100)
+	for text, want := range map[string]string{
+		parts(12, 12, "answers"): "12 of 12 answers (100 %)",
+		parts(1, 12, "answers"):  "1 of 12 answers (8.33 %)",
+		parts(0, 0, "answers"):   "0 of 0 answers (0 %)",
+		l.Report(l.now).Why:      "by more than 7 %;",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q: want %q in it", text, want)
+		}
+	}
+	l = newLab(t, Options{Schedule: []Step{{time.Second, 1, .07}}})
+	l.run(3*time.Second, 0, 1)
+	if r := l.Report(l.now); !strings.Contains(r.Why, "v2 gets 7 %") {
+		t.Errorf("step: %q", r.Why)
 	}
 }
 
