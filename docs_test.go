@@ -298,7 +298,7 @@ func TestNeededPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	installed := map[string]bool{
-		"promtool": true, // in prometheus
+		"promtool": true,                  // in prometheus
 		"unshare":  true, "nsenter": true, // on every Linux
 	}
 	for _, m := range regexp.MustCompile(`(?m)^ *need (\S+) \S+`).FindAllStringSubmatch(string(script), -1) {
