@@ -48,6 +48,7 @@ type pages struct {
 // the log has an error, and the book starts with the readable changes.
 func Open(o Options) *Book {
 	b := &Book{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), soon: make(chan struct{}, 1), file: o.File}
+	b.told.more = sync.NewCond(&b.told.mu)
 	list := o.Inherit
 	if list == nil {
 		list = b.read()
@@ -77,13 +78,11 @@ func Open(o Options) *Book {
 // Put activates a change, in place of the present one of its subject. The book sets its
 // ID, and its time if there is none. When Put returns, the change is in the file. If
 // writing failed, it is still active, and [Book.Kept] returns the cause: an operator may
-// have to drain an upstream while a disk is full. Followers have received the change,
-// unless another goroutine is calling them; that goroutine then passes on this change,
-// too.
+// have to drain an upstream while a disk is full. Followers have received the change.
 //
 // An error wraps [ErrInvalid], [ErrFull] or [ErrFrozen]; nothing has changed then.
 func (b *Book) Put(c Change) (Change, error) {
-	defer b.tell()
+	defer b.tellAndWait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.frozen != nil {
@@ -115,14 +114,16 @@ func (b *Book) Put(c Change) (Change, error) {
 	return c, nil
 }
 
-// TakeBack ends a change on behalf of by, for the reason why. An error wraps
-// [ErrUnknown] or [ErrFrozen].
+// TakeBack ends a change on behalf of by, for the reason why. When it returns, followers
+// know. An error wraps [ErrUnknown] or [ErrFrozen].
 func (b *Book) TakeBack(id, by, why string) (Change, error) {
+	defer b.tellAndWait()
 	return b.end(TakenBack, by, why, func(c Change) bool { return c.ID == id }, id)
 }
 
 // Overrule ends a change because the configuration file now has another value for its
-// subject; why describes it. An error wraps [ErrUnknown] or [ErrFrozen].
+// subject; why describes it. It does not wait for followers. An error wraps [ErrUnknown]
+// or [ErrFrozen].
 func (b *Book) Overrule(id, why string) (Change, error) {
 	return b.end(Overruled, "configuration", why, func(c Change) bool { return c.ID == id }, id)
 }

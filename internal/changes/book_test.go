@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -176,24 +177,54 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// A follower sees the changes in order, and may change the book itself.
+// A follower sees the changes in order, and may overrule changes itself.
 func TestFollow(t *testing.T) {
 	b := Open(Options{})
 	var events []string
 	stop := b.Follow(func(e Event) {
 		events = append(events, fmt.Sprint(e.What, " ", e.Change.Upstream, " by ", e.By, ", ", len(b.All())))
 		if e.What == Put && e.Change.Upstream == "a:1" {
-			mustPut(t, b, drainOf("b:1"))
+			b.Overrule(e.Change.ID, "the file has another weight")
 		}
 	})
-	c := mustPut(t, b, drainOf("a:1"))
-	b.Overrule(c.ID, "the file has another weight")
+	mustPut(t, b, drainOf("a:1"))
+	b.TakeBack(mustPut(t, b, drainOf("b:1")).ID, "ann", "")
 	stop()
 	mustPut(t, b, drainOf("c:1"))
-	want := []string{"put a:1 by ci, 1", "put b:1 by ci, 2", "overruled a:1 by configuration, 1"}
+	want := []string{"put a:1 by ci, 1", "overruled a:1 by configuration, 0", "put b:1 by ci, 1", "taken back b:1 by ann, 0"}
 	if !slices.Equal(events, want) {
 		t.Errorf("got %q, want %q", events, want)
 	}
+}
+
+// TestOrdersAreInEffect: a change is in effect when Put and TakeBack return, also while
+// another goroutine calls the followers. An answer to the operator that is made then has
+// the new state.
+func TestOrdersAreInEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Open(Options{})
+		old := mustPut(t, b, drainOf("old:1"))
+		slow := make(chan struct{})
+		b.Follow(func(e Event) {
+			if e.Change.Upstream == "slow:1" {
+				<-slow
+			}
+		})
+		go b.Put(drainOf("slow:1"))
+		synctest.Wait()
+		var returned atomic.Int32
+		go func() { b.Put(drainOf("a:1")); returned.Add(1) }()
+		go func() { b.TakeBack(old.ID, "ann", ""); returned.Add(1) }()
+		synctest.Wait()
+		if n := returned.Load(); n != 0 {
+			t.Errorf("%d calls returned before the followers knew", n)
+		}
+		close(slow)
+		synctest.Wait()
+		if n := returned.Load(); n != 2 {
+			t.Errorf("%d calls returned, want 2", n)
+		}
+	})
 }
 
 // Under concurrent changes nothing is lost or reported twice.

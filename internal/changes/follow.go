@@ -32,12 +32,16 @@ type queue struct {
 	events    []Event
 	followers []*func(Event) // replaced, never changed
 	busy      bool           // a goroutine is calling followers
+	noted     int64          // number of events so far
+	passed    int64          // number of those that followers have received
+	more      *sync.Cond     // signals that passed has grown
 }
 
 // Follow calls f for each further event: in order, one at a time, without a lock, from
-// a goroutine that has changed the book. f may read and change the book; it receives
-// the events of its own changes after it has returned. After stop, f is not called any
-// more, except for a call in progress.
+// a goroutine that has changed the book. f may read the book, and call [Book.Overrule];
+// it receives the events of its own changes after it has returned. It must not call the
+// other methods that change the book, because they wait for f. After stop, f is not
+// called any more, except for a call in progress.
 func (b *Book) Follow(f func(Event)) (stop func()) {
 	q := &b.told
 	q.mu.Lock()
@@ -57,6 +61,7 @@ func (b *Book) note(e Event) {
 	b.told.mu.Lock()
 	defer b.told.mu.Unlock()
 	b.told.events = append(b.told.events, e)
+	b.told.noted++
 }
 
 func (b *Book) record(e Event) {
@@ -77,8 +82,21 @@ func (b *Book) tell() {
 		e, followers := q.events[0], q.followers
 		q.events = q.events[1:]
 		q.inform(followers, e)
+		q.passed++
+		q.more.Broadcast()
 	}
 	q.events = nil
+}
+
+// tellAndWait returns when followers have received all events noted so far.
+func (b *Book) tellAndWait() {
+	b.tell()
+	q := &b.told
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for n := q.noted; q.passed < n; {
+		q.more.Wait()
+	}
 }
 
 // inform calls the followers without the queue's lock.
