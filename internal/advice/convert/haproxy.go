@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ func HAProxy(c *haproxy.Config) *Result {
 		}
 	}
 	h.logs()
+	h.sometimes()
 	for _, s := range c.Sections {
 		switch {
 		case front(s) && h.isHTTP(s):
@@ -38,7 +40,7 @@ func HAProxy(c *haproxy.Config) *Result {
 	for _, s := range c.Sections {
 		switch {
 		case h.reached[s], s.Kind == "defaults":
-			h.left(s)
+			h.left(s, func(haproxy.Line) bool { return true })
 		case s.Kind == "backend":
 			h.note("", "backend "+s.Name, "left out: no frontend uses it")
 		}
@@ -56,8 +58,25 @@ type fromHAProxy struct {
 	done    map[int]bool      // lines that have been converted, or noted
 	reached map[*haproxy.Section]bool
 
-	moved       bool // the frontend has changed the path
-	anotherPath bool // the conditions being read are about a changed path
+	front       bool     // the rules being read are a frontend's
+	moved       bool     // the frontend has changed the path
+	edited      []string // headers that the frontend has changed
+	anotherPath bool     // the conditions being read are about a changed path
+	otherFields []string // headers that were changed before the conditions being read
+}
+
+// sometimes refuses lines that HAProxy reads only under a condition.
+func (h *fromHAProxy) sometimes() {
+	for _, s := range h.Sections {
+		for _, l := range s.Lines {
+			if l.Word(0) == ".if" {
+				h.refuse(l.At(), ".if", "("+strings.Join(l.Words, " ")+") all branches would apply: remove those that do not")
+			}
+			if strings.HasPrefix(l.Word(0), ".") {
+				h.use(l)
+			}
+		}
+	}
 }
 
 func (h *fromHAProxy) isHTTP(s *haproxy.Section) bool { return s.One("mode").Word(1) == "http" }
@@ -71,8 +90,11 @@ func (h *fromHAProxy) use(lines ...haproxy.Line) {
 
 // left notes the lines that were not converted, and refuses those that protect
 // something.
-func (h *fromHAProxy) left(s *haproxy.Section) {
+func (h *fromHAProxy) left(s *haproxy.Section, these func(haproxy.Line) bool) {
 	for _, l := range s.Lines {
+		if !these(l) {
+			continue
+		}
 		name := h.name(l)
 		lost, protects := hidesOrLimits(l)
 		switch {
@@ -89,7 +111,6 @@ func (h *fromHAProxy) left(s *haproxy.Section) {
 // replaceableLines are lines without an equivalent that goodgate can replace, by their
 // first word or by their name.
 var replaceableLines = map[string]string{
-	"monitor-uri":              "write a route for it with respond",
 	"stick":                    "set the pool's policy to sticky or hash",
 	"http-request cache-use":   "see cache",
 	"http-request replace-uri": "see rewrite_path",
@@ -214,7 +235,11 @@ func (h *fromHAProxy) bind(s *haproxy.Section, b haproxy.Line, a string) {
 		l.secure = true
 		for i, w := range b.Words[:len(b.Words)-1] {
 			if w == "crt" {
-				l.certs = append(l.certs, [2]string{b.Words[i+1], b.Words[i+1]})
+				file := h.within("crt-base", b.Words[i+1])
+				l.certs = append(l.certs, [2]string{file, file})
+				if strings.HasSuffix(file, "/") {
+					h.note(b.At(), "bind crt "+b.Words[i+1], "goodgate cannot read a folder: list its files in tls.certificates")
+				}
 			}
 		}
 		if len(l.certs) == 0 {
@@ -241,7 +266,7 @@ var (
 	bindKnown = map[string]int{
 		"ssl": 0, "crt": 1, "verify": 1, "ca-file": 1, "crl-file": 1, "ca-verify-file": 1, "accept-proxy": 0, "ssl-min-ver": 1, "proto": 1, "interface": 1, "namespace": 1,
 		// Go chooses ciphers and curves; the rest is about sockets and names
-		"alpn": 1, "npn": 1, "ciphers": 1, "ciphersuites": 1, "curves": 1, "ecdhe": 1, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "prefer-client-ciphers": 0,
+		"alpn": 1, "npn": 1, "ciphers": 1, "ciphersuites": 1, "curves": 1, "ecdhe": 1, "no-sslv3": 0, "no-tlsv10": 0, "no-tlsv11": 0, "no-tls-tickets": 0, "prefer-client-ciphers": 0, "no-tlsv12": 0, "force-tlsv13": 0,
 		"v4v6": 0, "v6only": 0, "name": 1, "id": 1, "process": 1, "thread": 1, "shards": 1, "backlog": 1, "tfo": 0, "defer-accept": 0, "nice": 1, "level": 1, "maxconn": 1,
 	}
 	serverKnown = map[string]int{
@@ -271,6 +296,24 @@ func (h *fromHAProxy) parameters(l haproxy.Line, from int, known map[string]int)
 	}
 }
 
+// global returns the last line of the global section that begins with words.
+func (h *fromHAProxy) global(words ...string) (l haproxy.Line) {
+	for _, s := range h.Sections {
+		if all := s.All(words...); s.Kind == "global" && len(all) > 0 {
+			l = all[len(all)-1]
+		}
+	}
+	return l
+}
+
+// within returns a file in the folder that crt-base or ca-base names.
+func (h *fromHAProxy) within(base, file string) string {
+	if folder := h.global(base).Word(1); folder != "" && file != "" && !strings.ContainsAny(file[:1], "/@") {
+		return strings.TrimSuffix(folder, "/") + "/" + file
+	}
+	return file
+}
+
 func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
 	verify := b.After("verify")
 	if b.Has("ca-verify-file") {
@@ -283,8 +326,8 @@ func (h *fromHAProxy) clientCerts(b haproxy.Line, l *listener) {
 		h.refuse(b.At(), "bind verify", "clients would need no certificate")
 		return
 	}
-	l.clientCA, l.optional = b.After("ca-file"), verify == "optional"
-	switch file := b.After("crl-file"); {
+	l.clientCA, l.optional = h.within("ca-base", b.After("ca-file")), verify == "optional"
+	switch file := h.within("ca-base", b.After("crl-file")); {
 	case strings.HasPrefix(file, "@"):
 		h.refuse(b.At(), "bind crl-file", "clients with revoked certificates would get access")
 	case file != "":
@@ -303,7 +346,9 @@ func (h *fromHAProxy) frontend(s *haproxy.Section) {
 	h.forwarded(s, &base)
 	h.headers(s, &base)
 	h.compressed(s, &base)
+	h.front = true
 	guards := h.rules(s, &base)
+	h.front = false
 	for _, l := range s.All("use_backend") {
 		backend := h.Find("backend", l.Word(1))
 		terms, ok := h.terms(s, l)
@@ -346,13 +391,34 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 		h.add(r)
 		return
 	}
+	h.again(s)
 	h.moved = r.rewrite[0]+r.add != ""
+	h.edited = slices.Concat(slices.Collect(maps.Keys(r.setRequest)), slices.Collect(maps.Keys(r.addRequest)), r.dropRequest)
+	if r.host != "" {
+		h.edited = append(h.edited, "Host")
+	}
 	h.forwarded(s, &r)
 	h.headers(s, &r)
 	h.compressed(s, &r)
 	guards := h.rules(s, &r)
-	h.moved = false
+	h.moved, h.edited = false, nil
 	h.guarded(r, append(guards, guard{then: func(r route, _ []guard) { h.pooled(s, r) }}))
+	h.left(s, isRule)
+}
+
+// again begins a further conversion of a backend: a frontend may have changed what its
+// rules are about, so that they cannot be converted this time.
+func (h *fromHAProxy) again(s *haproxy.Section) {
+	for _, l := range s.Lines {
+		if isRule(l) {
+			delete(h.done, l.No)
+		}
+	}
+}
+
+// isRule reports whether a line is a rule for requests or responses.
+func isRule(l haproxy.Line) bool {
+	return l.Word(0) == "redirect" || strings.HasPrefix(l.Word(0), "http-request") || strings.HasPrefix(l.Word(0), "tcp-request")
 }
 
 func (h *fromHAProxy) pooled(s *haproxy.Section, r route) {

@@ -50,6 +50,10 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	}
 	var all []term
 	h.anotherPath = h.moved || pathChanged(s, l)
+	h.otherFields = slices.Concat(h.edited, fieldsChanged(s, l))
+	if l.From != nil {
+		s = l.From // its rules have its own acls
+	}
 	for _, words := range splitOr(slices.Clone(l.Words[at+1:])) {
 		terms, ok := h.conjunction(s, words, l.Word(0) != "use_backend")
 		if !ok || len(all)+len(terms) > mostTerms {
@@ -171,6 +175,9 @@ func times(terms []term, either []conditions, not bool) (out []term, ok bool) {
 
 // acl returns the tests of a named acl, one of which must hold.
 func (h *fromHAProxy) acl(s *haproxy.Section, name string) (tests [][]string) {
+	if name == "METH_GET" {
+		return [][]string{{"method", "GET", "HEAD"}}
+	}
 	if method, ok := strings.CutPrefix(name, "METH_"); ok {
 		return [][]string{{"method", method}}
 	}
@@ -212,12 +219,13 @@ func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok
 		return []conditions{{scheme: "https"}}, true
 	case what == "TRUE" || what == "always_true":
 		return []conditions{{}}, true
-	case h.anotherPath && (strings.HasPrefix(what, "path") || what == "url"):
-		return nil, false // routes match the client's path
-	case strings.HasPrefix(what, "path") || what == "url_beg" || what == "url":
-		return paths(strings.TrimPrefix(what, "path"), how, values, anyCase)
+	case strings.HasPrefix(what, "path") || strings.HasPrefix(what, "url_") && !strings.HasPrefix(what, "url_param") || what == "url":
+		return h.pathTest(what, how, values, anyCase)
 	case what == "method" || what == "src":
 		return oneOf(what, values)
+	}
+	if m := fetched.FindStringSubmatch(what); m != nil && strings.HasSuffix(m[1], "hdr") && slices.ContainsFunc(h.otherFields, func(name string) bool { return strings.EqualFold(name, m[3]) }) {
+		return nil, false // routes match the client's headers
 	}
 	return fields(what, how, values, anyCase, strict)
 }
@@ -241,11 +249,35 @@ func oneOf(what string, values []string) ([]conditions, bool) {
 	return []conditions{c}, len(values) > 0
 }
 
-// paths reads the tests path, path_beg, path_end, path_sub, path_dir and path_reg.
-func paths(kind, how string, values []string, anyCase bool) (either []conditions, ok bool) {
-	if kind = strings.TrimPrefix(kind, "_"); how != "" {
+// pathFetch matches a sample of the path or of the URL, with its match method and
+// converters.
+var pathFetch = regexp.MustCompile(`^(path|url)(?:_(beg|dir|end|reg|sub))?((?:,(?:lower|url_dec))*)$`)
+
+// pathTest reads a test of the path. A test of the URL is one of the path if it is about
+// the beginning, without the query.
+func (h *fromHAProxy) pathTest(what, how string, values []string, anyCase bool) ([]conditions, bool) {
+	m := pathFetch.FindStringSubmatch(what)
+	if m == nil || h.anotherPath { // routes match the client's path
+		return nil, false
+	}
+	kind := m[2]
+	if how != "" {
 		kind = how
 	}
+	has := func(found func(string) bool) bool { return slices.ContainsFunc(values, found) }
+	if m[1] == "url" && (kind != "beg" || has(func(v string) bool { return strings.Contains(v, "?") })) {
+		return nil, false
+	}
+	if strings.Contains(m[3], "lower") {
+		if anyCase = true; has(func(v string) bool { return v != strings.ToLower(v) }) && kind != "reg" {
+			return nil, false // it never holds
+		}
+	}
+	return paths(kind, values, anyCase)
+}
+
+// paths reads the tests path, path_beg, path_end, path_sub, path_dir and path_reg.
+func paths(kind string, values []string, anyCase bool) (either []conditions, ok bool) {
 	for _, v := range values {
 		var c conditions
 		var re string

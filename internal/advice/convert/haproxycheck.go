@@ -63,16 +63,14 @@ func (h *fromHAProxy) tracking(s *haproxy.Section, p *pool) bool {
 
 // ofServers returns the value of a parameter that all servers must have in common,
 // empty if they have none.
-func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) string {
-	common := s.One("default-server").After(name)
-	value, first := common, true
-	for _, l := range s.All("server") {
-		own := cmp.Or(l.After(name), common)
+func (h *fromHAProxy) ofServers(s *haproxy.Section, name string) (value string) {
+	for i, l := range serverLines(s) {
+		own := l.After(name)
 		if backend, _, found := strings.Cut(own, "/"); found && name == "track" {
 			own = backend + "/" // each server may track one of its own
 		}
-		if first {
-			value, first = own, false
+		if i == 0 {
+			value = own
 		}
 		if !sameSetting(name, own, value) {
 			h.note(l.At(), "server "+l.Word(1)+" "+name, "differs between servers, but a pool has one value: goodgate uses %s for all", cmp.Or(value, "its default"))
@@ -94,7 +92,7 @@ func sameSetting(name, a, b string) bool {
 
 // hasFlag reports whether a server has a parameter without a value.
 func hasFlag(s *haproxy.Section, name string) bool {
-	return s.One("default-server").Has(name) || slices.ContainsFunc(s.All("server"), func(l haproxy.Line) bool { return l.Has(name) })
+	return slices.ContainsFunc(serverLines(s), func(l haproxy.Line) bool { return l.Has(name) && !l.Has("no-"+name) })
 }
 
 func (h *fromHAProxy) checkTimes(s *haproxy.Section) (parts []string) {

@@ -59,7 +59,11 @@ func (h *fromHAProxy) edit(l haproxy.Line, r *route, conditional bool) {
 // changes reports whether a line changes some requests, and no later line of the
 // section overrides it for all requests.
 func (h *fromHAProxy) changes(s *haproxy.Section, l haproxy.Line) bool {
-	if l.Word(0) != "http-request" || !l.Has("if") && !l.Has("unless") || len(l.Words) < 5 {
+	conditional := func(l haproxy.Line) bool { return l.Has("if") || l.Has("unless") }
+	allowed := func(from, to haproxy.Line) bool { // between them, some requests leave the ruleset
+		return slices.ContainsFunc(s.All("http-request", "allow"), func(o haproxy.Line) bool { return o.No > from.No && o.No < to.No })
+	}
+	if l.Word(0) != "http-request" || !(conditional(l) && len(l.Words) >= 5) && !allowed(haproxy.Line{}, l) {
 		return false
 	}
 	kinds := []string{"set-header", "add-header", "del-header"}
@@ -71,7 +75,7 @@ func (h *fromHAProxy) changes(s *haproxy.Section, l haproxy.Line) bool {
 		return false
 	}
 	return !slices.ContainsFunc(s.All("http-request"), func(o haproxy.Line) bool {
-		return o.No > l.No && !o.Has("if") && !o.Has("unless") && slices.Contains(kinds, o.Word(1)) && same(o)
+		return o.No > l.No && !conditional(o) && !allowed(l, o) && slices.Contains(kinds, o.Word(1)) && same(o)
 	})
 }
 
@@ -93,10 +97,25 @@ func (h *fromHAProxy) changing(s *haproxy.Section, l haproxy.Line) []guard {
 // pathChanges are the actions that change the path.
 var pathChanges = []string{"set-path", "replace-path", "set-pathq", "replace-pathq", "set-uri", "replace-uri", "normalize-uri"}
 
+// fieldsChanged returns the headers of requests that earlier lines of the section change.
+func fieldsChanged(s *haproxy.Section, l haproxy.Line) (names []string) {
+	for _, o := range s.All("http-request") {
+		if slices.Contains([]string{"set-header", "add-header", "del-header", "replace-header", "replace-value"}, o.Word(1)) && before(o, l) {
+			names = append(names, o.Word(2))
+		}
+	}
+	return names
+}
+
+// before reports whether HAProxy applies an http-request line before another one.
+func before(o, l haproxy.Line) bool {
+	return o.No < l.No && l.Word(0) == "http-request" || l.Word(0) == "use_backend" || l.Word(0) == "redirect"
+}
+
 // pathChanged reports whether an earlier line of the section changes the path.
 func pathChanged(s *haproxy.Section, l haproxy.Line) bool {
 	return slices.ContainsFunc(s.All("http-request"), func(o haproxy.Line) bool {
-		return slices.Contains(pathChanges, o.Word(1)) && (o.No < l.No && l.Word(0) == "http-request" || l.Word(0) == "use_backend" || l.Word(0) == "redirect")
+		return slices.Contains(pathChanges, o.Word(1)) && before(o, l)
 	})
 }
 

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,20 +54,17 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 		out.url = "http://" + address
 	}
 	if secure {
-		p.insecure = l.After("verify") == "none"
-		p.ca = l.After("ca-file")
-		if p.sni = l.After("verifyhost"); !isName(p.sni) {
-			p.sni = ""
-		}
-		if p.cert = l.After("crt"); p.cert != "" {
-			p.key = p.cert
-		}
+		h.trusts(l, p)
 	}
 	out.weight, _ = strconv.Atoi(l.After("weight"))
 	out.limit, _ = strconv.Atoi(l.After("maxconn"))
 	out.backup = l.Has("backup")
-	if l.Has("disabled") {
+	if l.Has("disabled") && !l.Has("enabled") {
 		h.note(l.At(), "server "+l.Word(1)+" disabled", "left out, because it is disabled")
+		return false
+	}
+	if l.After("weight") == "0" {
+		h.note(l.At(), "server "+l.Word(1)+" weight 0", "left out, because HAProxy sends it no new requests")
 		return false
 	}
 	switch {
@@ -87,6 +86,33 @@ func (h *fromHAProxy) server(l haproxy.Line, s *haproxy.Section, p *pool) bool {
 	}
 	p.addServer(out)
 	return l.Has("check") && !l.Has("no-check")
+}
+
+// trusts converts the TLS settings of a server. They become those of the pool.
+func (h *fromHAProxy) trusts(l haproxy.Line, p *pool) {
+	own := pool{insecure: cmp.Or(l.After("verify"), h.global("ssl-server-verify").Word(1)) == "none", ca: h.within("ca-base", l.After("ca-file")), cert: h.within("crt-base", l.After("crt"))}
+	own.key = own.cert
+	sni, plain := strings.CutPrefix(l.After("sni"), "str(")
+	if sni = strings.TrimSuffix(sni, ")"); !plain || !isName(sni) {
+		if sni = ""; l.Has("sni") {
+			h.note(l.At(), "server "+l.Word(1)+" sni", "left out: goodgate sends the name of the server (see tls.server_name)")
+		}
+	}
+	if own.sni = cmp.Or(l.After("verifyhost"), sni); !isName(own.sni) {
+		own.sni = ""
+	}
+	switch {
+	case own.insecure:
+	case own.sni == "":
+		h.note(l.At(), "server "+l.Word(1)+" verify", "goodgate also checks that the certificate is for the server's name or address (see tls.server_name)")
+	case sni != "" && sni != own.sni:
+		h.note(l.At(), "server "+l.Word(1)+" sni", "left out: goodgate sends the name that it verifies, %s", own.sni)
+	}
+	if slices.ContainsFunc(p.servers, func(o server) bool { return strings.HasPrefix(o.url, "https://") }) && (own.insecure != p.insecure || own.ca != p.ca || own.sni != p.sni || own.cert != p.cert) {
+		h.refuse(l.At(), "server ssl", "the servers of a pool have the same TLS settings, but those of "+l.Word(1)+" differ from those before it: goodgate would verify some servers less strictly. Move it to a backend of its own")
+		return
+	}
+	p.insecure, p.ca, p.sni, p.cert, p.key = own.insecure, own.ca, own.sni, own.cert, own.key
 }
 
 // isStatus reports whether a text is a status or a range of them.

@@ -11,11 +11,27 @@ import (
 // rules returns the guards of a section's rules, in HAProxy's order.
 func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 	var lines []haproxy.Line
-	for _, first := range []string{"monitor-uri", "tcp-request", "http-request", "redirect"} {
-		lines = append(lines, s.All(first)...)
+	for _, first := range [][]string{{"tcp-request", "connection"}, {"tcp-request", "session"}, {"tcp-request", "content"}, {"monitor-uri"}, {"http-request"}, {"redirect"}} {
+		if first[0] != "monitor-uri" {
+			lines = append(lines, s.All(first...)...)
+		} else if l := s.One(first...); h.front && len(l.Words) > 0 {
+			lines = append(lines, l)
+		}
 	}
 	var passing []int
-	for _, l := range lines {
+	var set string
+	var sets []string // the ruleset of each guard; "allow" ends only its own
+	ruleset := func(l haproxy.Line) string {
+		if l.Word(0) == "tcp-request" {
+			return l.Word(0) + " " + l.Word(1)
+		}
+		return l.Word(0)
+	}
+	for i, l := range lines {
+		for len(sets) < len(guards) {
+			sets = append(sets, set)
+		}
+		set = ruleset(l)
 		if h.rate(s, l, r) || h.perClient(s, l) {
 			continue
 		}
@@ -35,12 +51,14 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 		if !ok {
 			continue // it is refused
 		}
+		if h.use(l); passes && (i+1 == len(lines) || ruleset(lines[i+1]) != set) {
+			continue // it has nothing to skip
+		}
 		if a != nil {
 			for name, value := range r.setError { // headers of all answers
 				a.fields = with(a.fields, name, value)
 			}
 		}
-		h.use(l)
 		if l.Has("reject") || l.Has("silent-drop") {
 			h.note(l.At(), h.name(l), "goodgate answers 403; HAProxy closes the connection")
 		}
@@ -53,8 +71,15 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			guards = append(guards, g)
 		}
 	}
+	for len(sets) < len(guards) {
+		sets = append(sets, set)
+	}
 	for _, i := range passing {
-		guards[i].passes = len(guards) - 1 - i
+		end := i + 1
+		for end < len(guards) && sets[end] == sets[i] {
+			end++
+		}
+		guards[i].passes = end - 1 - i
 	}
 	return guards
 }

@@ -11,19 +11,31 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
-// withDefaults returns a server line with the parameters of default-server added.
-// Parameters of the line itself take precedence.
+// withDefaults returns a server line with the parameters of all default-server lines
+// added. Parameters of the line itself take precedence, then those of the last line.
 func withDefaults(s *haproxy.Section, l haproxy.Line) haproxy.Line {
 	l.Words = slices.Clone(l.Words)
-	common := s.One("default-server").Words
-	for i := 1; i < len(common); i++ {
-		end := min(i+serverKnown[common[i]], len(common)-1)
-		if !l.Has(common[i]) && !l.Has("no-"+common[i]) {
-			l.Words = append(l.Words, common[i:end+1]...)
+	for _, d := range slices.Backward(s.Inherited("default-server")) {
+		own := l
+		for i := 1; i < len(d.Words); i++ {
+			word := d.Words[i]
+			end := min(i+max(serverKnown[word], withValue[word]), len(d.Words)-1)
+			if opposite, negative := strings.CutPrefix(word, "no-"); !own.Has(word) && !own.Has("no-"+word) && !(negative && own.Has(opposite)) {
+				l.Words = append(l.Words, d.Words[i:end+1]...)
+			}
+			i = end
 		}
-		i = end
 	}
 	return l
+}
+
+// serverLines returns the servers of a backend, each with the parameters of
+// default-server.
+func serverLines(s *haproxy.Section) (all []haproxy.Line) {
+	for _, l := range slices.Concat(s.All("server"), s.All("server-template")) {
+		all = append(all, withDefaults(s, l))
+	}
+	return all
 }
 
 // servers adds the servers of a backend to its pool. It reports whether one of them has

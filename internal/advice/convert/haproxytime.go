@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,13 +46,9 @@ func waits(s *haproxy.Section, p *pool) {
 // oldest converts "ssl-min-ver" of a bind or of the global defaults: the oldest TLS
 // version.
 func (h *fromHAProxy) oldest(b haproxy.Line, l *listener) {
-	version := b.After("ssl-min-ver")
-	for _, s := range h.Sections {
-		if options := s.One("ssl-default-bind-options"); s.Kind == "global" && version == "" {
-			version = options.After("ssl-min-ver")
-		}
-	}
-	if version == "TLSv1.3" {
+	options := h.global("ssl-default-bind-options")
+	version := cmp.Or(b.After("ssl-min-ver"), options.After("ssl-min-ver"))
+	if version == "TLSv1.3" || slices.ContainsFunc([]string{"no-tlsv12", "force-tlsv13"}, func(word string) bool { return b.Has(word) || options.Has(word) }) {
 		l.minVersion = "1.3"
 	}
 }

@@ -36,6 +36,7 @@ type Line struct {
 	Words []string
 	File  string
 	No    int
+	From  *Section // the defaults section that a rule is inherited from; nil = none
 }
 
 // At is the line's place: "haproxy.cfg:12".
@@ -89,12 +90,12 @@ func Parse(r io.Reader, file string) (*Config, error) {
 			continue
 		}
 		if isSection(words[0]) {
-			n := &Section{Kind: words[0], defaults: last}
-			if len(words) > 1 {
-				n.Name = words[1]
+			n, err := c.section(words, last)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", no, err)
 			}
 			if n.Kind == "defaults" {
-				n.defaults, last = nil, n
+				last = n
 			}
 			c.Sections = append(c.Sections, n)
 			continue
@@ -103,9 +104,39 @@ func Parse(r io.Reader, file string) (*Config, error) {
 			return nil, fmt.Errorf("line %d: %q is outside of any section", no, words[0])
 		}
 		now := c.Sections[len(c.Sections)-1]
-		now.Lines = append(now.Lines, Line{words, file, no})
+		now.Lines = append(now.Lines, Line{Words: words, File: file, No: no})
 	}
 	return c, s.Err()
+}
+
+// section returns a new section with its defaults: those that it names after "from", or
+// else the last ones. It begins with the rules of its defaults, because HAProxy
+// evaluates them first.
+func (c *Config) section(words []string, last *Section) (*Section, error) {
+	n := &Section{Kind: words[0]}
+	if len(words) > 1 && words[1] != "from" {
+		n.Name = words[1]
+	}
+	if n.Kind != "defaults" {
+		n.defaults = last
+	}
+	if i := slices.Index(words, "from"); i > 0 && i+1 < len(words) {
+		named := func(s *Section) bool { return s.Kind == "defaults" && s.Name == words[i+1] }
+		at := slices.IndexFunc(c.Sections, named)
+		if at < 0 {
+			return nil, fmt.Errorf("%s %s from %s: no earlier defaults section has this name", n.Kind, n.Name, words[i+1])
+		}
+		n.defaults = c.Sections[at]
+	}
+	if n.defaults != nil && n.Kind != "defaults" {
+		for _, l := range n.defaults.Lines {
+			if slices.Contains([]string{"http-request", "http-response", "http-after-response", "tcp-request", "tcp-response"}, l.Words[0]) {
+				l.From = n.defaults
+				n.Lines = append(n.Lines, l)
+			}
+		}
+	}
+	return n, nil
 }
 
 func isSection(word string) bool {
@@ -201,6 +232,15 @@ func (s *Section) One(words ...string) Line {
 		}
 	}
 	return Line{}
+}
+
+// Inherited returns the lines that begin with words: those of the defaults, then the
+// section's own.
+func (s *Section) Inherited(words ...string) []Line {
+	if s == nil {
+		return nil
+	}
+	return append(s.defaults.Inherited(words...), s.All(words...)...)
 }
 
 // Timeout returns a timeout that applies in the section, 0 if it is not set.
