@@ -85,7 +85,11 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 		g.then, g.lost = then, Note{d.At(), "if", "requests with (" + strings.Join(d.Args, " ") + ") would go to another upstream"}
 		return g, true
 	}
-	first := d.Block[0]
+	steps := slices.DeleteFunc(slices.Clone(d.Block), func(in *nginxconf.Directive) bool { return in.Name == "add_header" || in.Name == "default_type" })
+	if len(steps) == 0 {
+		return g, false
+	}
+	first := steps[0]
 	if at.groups = g.groups(); g.not || g.hostRe != "" && at.byPath {
 		at.groups = nil // nothing was matched, or a route would take the groups from the path
 	}
@@ -109,7 +113,7 @@ func (n *nginx) consequence(d *nginxconf.Directive, g guard, sc scope, at spot, 
 		return g, false
 	}
 	n.use(d)
-	a.fields, _ = n.addHeaders(sc, a.status, at.filling())
+	a.fields, _ = n.addHeaders(sc.within(d.Block), a.status, at.filling())
 	if other, ok := g.opposite(); ok && g.not {
 		g.conditions, g.not = other, false
 	}
@@ -255,9 +259,21 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\t`, "\t", `\"`, `"`, `\\`, `\`).Replace(s)
 }
 
-// access returns the guards of allow, deny and limit_except. The list within
+// access returns the guards of allow, deny and limit_except.
+func (n *nginx) access(sc scope, at spot) []guard {
+	guards := n.admission(sc)
+	fields, _ := n.addHeaders(sc, 403, at.filling())
+	for _, g := range guards {
+		if g.answer != nil {
+			g.answer.fields = fields
+		}
+	}
+	return guards
+}
+
+// admission returns the guards without the headers of their answers. The list within
 // limit_except replaces the location's for the methods that it does not name.
-func (n *nginx) access(sc scope) (guards []guard) {
+func (n *nginx) admission(sc scope) (guards []guard) {
 	own := n.addresses(sc)
 	for _, d := range named(sc[len(sc)-1], "limit_except") {
 		if len(named(d.Block, "allow", "deny")) != len(d.Block) || slices.ContainsFunc(d.Args, func(m string) bool { return !isMethod(m) }) {

@@ -8,9 +8,18 @@ import (
 )
 
 // addHeaders converts add_header. status is that of a fixed answer, or 0 for answers of
-// upstreams and goodgate's own errors.
-func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[string]string) {
+// upstreams and goodgate's own errors. goodgate has one value for each name, so those of
+// several lines become a list.
+func (n *nginx) addHeaders(sc scope, status int, f filling) (add, errors map[string]string) {
 	f.answer = true
+	also := func(to map[string]string, name, value string) map[string]string {
+		for other, have := range to {
+			if strings.EqualFold(other, name) {
+				return with(to, other, have+", "+value)
+			}
+		}
+		return with(to, name, value)
+	}
 	for _, h := range sc.any("add_header") {
 		name := h.Arg(0)
 		value, ok := f.fill(h.Arg(1))
@@ -25,16 +34,41 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (set, errors map[str
 		case !isField(name) || !isValue(value):
 			n.note(h.At(), "add_header "+name, "left out: goodgate cannot set this header")
 			continue
+		case strings.EqualFold(name, "Set-Cookie") && setsField(add, name): // cookies have no lists
+			n.note(h.At(), "add_header "+name, "left out: goodgate sets one cookie")
+			continue
 		}
-		set = with(set, name, value)
+		add = also(add, name, value)
 		if h.Arg(2) == "always" && status == 0 {
-			errors = with(errors, name, value)
+			errors = also(errors, name, value)
 		}
 		if h.Arg(2) != "always" && status == 0 {
 			n.note(h.At(), "add_header "+name, "goodgate sets it on every response; nginx leaves it out of most errors")
 		}
 	}
-	return set, errors
+	return add, errors
+}
+
+// setsField reports whether headers have a name.
+func setsField(fields map[string]string, name string) bool {
+	for have := range fields {
+		if strings.EqualFold(have, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// addedTo adds headers to an upstream's answers, as nginx does. It replaces those that
+// an answer has once.
+func (r *route) addedTo(fields map[string]string) {
+	for name, value := range fields {
+		if slices.ContainsFunc([]string{"Content-Type", "ETag", "Last-Modified"}, func(s string) bool { return strings.EqualFold(s, name) }) {
+			r.setResponse = with(r.setResponse, name, value)
+		} else {
+			r.addResponse = with(r.addResponse, name, value)
+		}
+	}
 }
 
 // isField reports whether goodgate can set or remove a header.

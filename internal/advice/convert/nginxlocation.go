@@ -83,11 +83,37 @@ func (n *nginx) server(v vhost) {
 	for _, p := range exact {
 		n.place(v, p, nil, base, guards)
 	}
+	for _, p := range prefixes {
+		n.completed(v, p, slices.Concat(exact, prefixes), base, guards)
+	}
 	n.ordered(v, top, prefixes, base, guards)
 	if !slices.ContainsFunc(prefixes, func(p *place) bool { return p.path == "/" }) {
-		base.answer = answer{respond: true, status: 404}
-		n.guarded(base, guards)
+		n.guarded(n.notFound(base, sc, spot{hosts: v.hosts}), guards)
 	}
+}
+
+// completed adds the redirect from /path to /path/ that nginx answers with if a location
+// /path/ forwards requests, and none is for /path.
+func (n *nginx) completed(v vhost, p *place, all []*place, r route, guards []guard) {
+	short := strings.TrimSuffix(p.path, "/")
+	forwards := slices.ContainsFunc(p.Block, func(d *nginxconf.Directive) bool { return strings.HasSuffix(d.Name, "_pass") })
+	if short == p.path || !isPath(short) || !forwards || slices.ContainsFunc(all, func(q *place) bool { return q.path == short }) {
+		return
+	}
+	r.pathAt(short, false)
+	a := answer{redirect: short + "/{query}", status: 301}
+	a.fields, _ = n.addHeaders(p.scope, a.status, spot{hosts: v.hosts}.filling())
+	if leads(a.redirect) {
+		r.unlogged = isUnlogged(p.scope)
+		n.guarded(r.answering(a), guards)
+	}
+}
+
+// notFound returns the route with the answer 404 of nginx.
+func (n *nginx) notFound(r route, sc scope, at spot) route {
+	r.answer = answer{respond: true, status: 404}
+	r.setResponse, _ = n.addHeaders(sc, 404, at.filling())
+	return r
 }
 
 // flatten returns the exact places and the prefixes, the longest first.
@@ -138,33 +164,34 @@ func (n *nginx) place(v vhost, p, under *place, r route, before []guard) {
 		return
 	}
 	r.unlogged = isUnlogged(p.scope)
-	guards, rest := n.rewriting(p.scope, spot{v.hosts, r.groups(), r.regexp != ""}, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
+	at := spot{v.hosts, r.groups(), r.regexp != ""}
+	guards, rest := n.rewriting(p.scope, at, func(in *nginxconf.Directive) func(route, []guard) { return n.passed(v, p, in) })
 	guards = slices.Concat(before, guards)
 	if internal := named(p.Block, "internal"); len(internal) > 0 {
 		n.use(internal...)
 		n.note(internal[0].At(), "internal", "clients get 404 there, as from nginx. goodgate does not follow the application's X-Accel-Redirect to this location")
-		r.answer = answer{respond: true, status: 404}
-		n.guarded(r, before)
+		n.guarded(n.notFound(r, p.scope, at), before)
 		return
 	}
 	if rest != nil {
 		n.guarded(r.answering(*rest), guards)
 		return
 	}
-	guards = append(guards, n.access(p.scope)...)
+	guards = append(guards, n.access(p.scope, at)...)
 	l := n.located(v.Server, p.Directive)
 	target := p
 	if l == nil {
 		target, l = n.triedLast(v, p)
 		if l != nil {
-			guards = append(guards, n.access(target.scope)...)
+			guards = append(guards, n.access(target.scope, at)...)
 		}
 	}
 	if l == nil {
 		closed := len(guards) > 0 && guards[len(guards)-1].answer != nil && guards[len(guards)-1].match() == "{}"
 		if !closed || slices.ContainsFunc(guards, func(g guard) bool { return g.answer == nil }) { // some requests get past the guards
-			n.elsewhere(p, &r)
+			n.elsewhere(p)
 		}
+		r = n.notFound(r, p.scope, at)
 		n.guarded(r, guards)
 		return
 	}
@@ -197,7 +224,7 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 			return false
 		}
 		if r.regexp != "" {
-			n.note(p.At(), said(p.Directive), "left out below this location: goodgate has no equivalent there")
+			n.refuse(p.At(), "location", "("+said(p.Directive)+") would not apply below "+under.path+", because a route has only one expression")
 			return false
 		}
 		r.regexp = re
@@ -268,9 +295,8 @@ func (n *nginx) triedLast(v vhost, p *place) (*place, *nginxconf.Location) {
 	return q, l
 }
 
-// elsewhere adds the answer for a location that does not forward requests by HTTP.
-func (n *nginx) elsewhere(p *place, r *route) {
-	r.answer = answer{respond: true, status: 404}
+// elsewhere notes that a location does not forward requests by HTTP.
+func (n *nginx) elsewhere(p *place) {
 	if n.isErrorPage(p) {
 		return
 	}
@@ -331,7 +357,9 @@ func (n *nginx) reached(l *nginxconf.Location, p *place, r route, guards []guard
 	n.fallback(l.Server, p, &r)
 	n.asked(l.Server, p, &r)
 	n.requestHeaders(l, p, &r)
-	r.setResponse, r.setError = n.addHeaders(p.scope, 0, n.filling(l, &r))
+	add, errors := n.addHeaders(p.scope, 0, n.filling(l, &r))
+	r.addedTo(add)
+	r.setError = errors
 	n.answers(l, p.scope, &r)
 	guards = append(guards, n.limits(p.scope, &r)...)
 	n.signIn(p.scope, &r)

@@ -81,7 +81,7 @@ func TestNginxDirectives(t *testing.T) {
 	f("return 200 \"$remote_addr {ok} {\\\"a\\\": 1}\";", "", `body: "{client_ip} {ok} {\"a\": 1}"`)
 	f("return 200 $msec;", "noted return 200", `respond: {status: 200, body: ""`)
 	f("if ($http_x ~ (a)) { return 301 /new/$1; }", "refused if", "pool: u")
-	f("add_header X-By $upstream_addr; add_header Access-Control-Allow-Origin $http_origin always;", "noted add_header X-By", `set: {"Access-Control-Allow-Origin": "{header:origin}", "X-By": "{upstreams}"}`)
+	f("add_header X-By $upstream_addr; add_header Access-Control-Allow-Origin $http_origin always;", "noted add_header X-By", `add: {"Access-Control-Allow-Origin": "{header:origin}", "X-By": "{upstreams}"}`)
 	f("add_header X-T \"$msec\";", "noted add_header X-T", "pool: u")
 	f("add_header X-T \"{host}\";", "noted add_header X-T", "pool: u")
 	f("proxy_set_header X-A \"$cookie_a-$arg_b$is_args$args\"; proxy_set_header Host $host;", "", `set: {"X-A": "{cookie:a}-{query:b}{query}"}`)
