@@ -31,8 +31,8 @@ func newConvert() *cobra.Command {
 		Long: `Convert another proxy's configuration, and write the result to standard output.
 The result begins with comments that list the directives without an equivalent;
 standard error lists them too. convert recognizes the format by the file's name
-(nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text; --from overrides
-that. With Traefik, FILE is the dynamic configuration, and --static names the
+(nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text, as for all YAML,
+JSON and TOML; --from overrides that. With Traefik, FILE is the dynamic configuration, and --static names the
 static one.
 
 If a directive that restricts access, sets a limit or hides something has no
@@ -185,17 +185,9 @@ func converted(file, from, static string) (*convert.Result, error) {
 	return read(file, static)
 }
 
-// formatOf returns a file's format by its name, or else by its text.
+// formatOf returns a file's format by its name, or else by its text. Only the text tells
+// the format of YAML, JSON and TOML, and of goodgate's own files.
 func formatOf(file string) (string, error) {
-	name := strings.ToLower(filepath.Base(file))
-	switch ext := filepath.Ext(name); {
-	case ext == ".cfg":
-		return convert.FormatHAProxy, nil
-	case strings.HasPrefix(name, "caddyfile") || ext == ".caddyfile" || ext == ".caddy":
-		return convert.FormatCaddyfile, nil
-	case strings.HasPrefix(name, "nginx"):
-		return convert.FormatNginx, nil
-	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return convert.FormatNginx, nil // a folder of nginx sites
 	}
@@ -205,6 +197,16 @@ func formatOf(file string) (string, error) {
 	}
 	if convert.IsOwn(text) {
 		return "", fmt.Errorf("%s is in goodgate's own format already. Run it with goodgate run --config %s", file, file)
+	}
+	name := strings.ToLower(filepath.Base(file))
+	switch ext := filepath.Ext(name); {
+	case slices.Contains([]string{".yaml", ".yml", ".json", ".toml"}, ext):
+	case ext == ".cfg":
+		return convert.FormatHAProxy, nil
+	case strings.HasPrefix(name, "caddyfile") || ext == ".caddyfile" || ext == ".caddy":
+		return convert.FormatCaddyfile, nil
+	case strings.HasPrefix(name, "nginx"):
+		return convert.FormatNginx, nil
 	}
 	formats := convert.Formats(text)
 	switch len(formats) {

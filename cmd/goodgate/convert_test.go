@@ -9,16 +9,6 @@ import (
 	"testing"
 )
 
-func TestFormatOfName(t *testing.T) {
-	for file, want := range map[string]string{
-		"/etc/caddy/Caddyfile": "caddyfile", "Caddyfile.prod": "caddyfile", "sites.caddyfile": "caddyfile", "haproxy.cfg": "haproxy", "/etc/nginx/nginx.conf": "nginx", "nginx": "nginx",
-	} {
-		if got, err := formatOf(file); got != want {
-			t.Errorf("%s is taken for %s (%v), want %s", file, got, err, want)
-		}
-	}
-}
-
 func TestFormatOfFolder(t *testing.T) {
 	if got, err := formatOf(t.TempDir()); got != "nginx" {
 		t.Errorf("a folder is taken for %q (%v)", got, err)
@@ -94,6 +84,26 @@ func TestNothingToConvert(t *testing.T) {
 		err := convertFile(&out, &report, file, "", "", []string{"include", "server", "servers", "routers"})
 		if err == nil || out.Len() > 0 || !strings.Contains(err.Error(), "nothing written: "+file+" has no ") || strings.Contains(err.Error(), "--accept") {
 			t.Errorf("%s: %v\n%s%s", name, err, &out, &report)
+		}
+	}
+}
+
+// A file's name tells its format, but not that of YAML, JSON and TOML.
+func TestFormatOfName(t *testing.T) {
+	const own, traefik, caddy = "listeners: [':80']\npools: {a: {upstreams: ['http://a']}}\n", "http:\n  routers: {}\n", `{"apps": {"http": {}}}`
+	for _, c := range [][3]string{
+		{"nginx.yaml", own, ""}, {"nginx.yml", traefik, "traefik"}, {"nginx.toml", "[http.routers.a]\nrule = \"Host(`a`)\"\n", "traefik"},
+		{"haproxy.yaml", own, ""}, {"haproxy.cfg", own, ""}, {"Caddyfile.yaml", own, ""}, {"Caddyfile.json", caddy, "caddy-json"}, {"nginx.conf", own, ""},
+		{"nginx.conf", "user www;\n", "nginx"}, {"nginx", "user www;\n", "nginx"}, {"haproxy.cfg", "global\n", "haproxy"},
+		{"Caddyfile", "import *.caddy\n", "caddyfile"}, {"Caddyfile.prod", "import *.caddy\n", "caddyfile"}, {"sites.caddyfile", "import *.caddy\n", "caddyfile"},
+	} {
+		file := filepath.Join(t.TempDir(), c[0])
+		if err := os.WriteFile(file, []byte(c[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := formatOf(file)
+		if isOwn := err != nil && strings.Contains(err.Error(), "goodgate's own format"); isOwn != (c[2] == "") || got != c[2] {
+			t.Errorf("%s with %q is taken for %q (%v), want %q", c[0], c[1], got, err, c[2])
 		}
 	}
 }

@@ -259,6 +259,11 @@ func (a *adapter) option(d *caddyfile.Directive) {
 			a.issuer = map[string]string{}
 		}
 		a.issuer[d.Name] = d.Arg(0)
+	case "acme_dns":
+		if a.issuer == nil {
+			a.issuer = map[string]string{}
+		}
+		dnsLine(d, a.issuer)
 	case "local_certs":
 		a.local = true
 	case "order":

@@ -17,10 +17,45 @@ func (a *adapter) policy(at string, settings map[string]string, internal bool, n
 	if root := settings["acme_ca_root"]; root != "" {
 		issuer.set("trusted_roots_pem_files", texts(at, []string{root}))
 	}
+	if dns := dnsSettings(at, settings); dns != nil {
+		issuer.put(dns, "challenges", "dns")
+	}
 	if internal {
 		issuer = object(at, "module", "internal")
 	}
 	return object(at, "subjects", names, "issuers", []*tree{issuer})
+}
+
+// dnsSettings returns the settings of the DNS challenge, nil if there are none.
+func dnsSettings(at string, settings map[string]string) *tree {
+	if settings["dns name"] == "" {
+		return nil
+	}
+	provider := object(at)
+	for key, value := range settings {
+		if name, ok := strings.CutPrefix(key, "dns "); ok {
+			provider.set(name, &tree{at: at, text: value})
+		}
+	}
+	return object(at, "provider", provider, "propagation_timeout", settings["propagation_timeout"], "override_domain", settings["dns_challenge_override_domain"], "resolvers", strings.Fields(settings["resolvers"]))
+}
+
+// dnsLine reads a line about the DNS challenge.
+func dnsLine(l *caddyfile.Directive, settings map[string]string) bool {
+	switch l.Name {
+	case "dns", "acme_dns":
+		settings["dns name"] = l.Arg(0)
+		for _, in := range l.Block {
+			settings["dns "+in.Name] = in.Arg(0)
+		}
+	case "propagation_timeout", "dns_challenge_override_domain":
+		settings[l.Name] = l.Arg(0)
+	case "resolvers":
+		settings[l.Name] = strings.Join(l.Args, " ")
+	default:
+		return l.Name == "propagation_delay" || l.Name == "dns_ttl" // goodgate looks at once, and has its own TTL
+	}
+	return true
 }
 
 // siteTLS reads the tls directives of a site. It returns their settings for client
@@ -68,6 +103,9 @@ func (a *adapter) siteTLS(s *caddyfile.Site, addresses []siteAddress) *tree {
 }
 
 func (a *adapter) tlsLine(l *caddyfile.Directive, out *tree, settings map[string]string, internal *bool) {
+	if dnsLine(l, settings) {
+		return
+	}
 	switch l.Name {
 	case "protocols":
 		out.set("protocol_min", &tree{at: l.At, text: l.Arg(0)})
@@ -91,6 +129,8 @@ func (a *adapter) tlsLine(l *caddyfile.Directive, out *tree, settings map[string
 				settings["email"] = in.Arg(0)
 			case "dir":
 				settings["acme_ca"] = in.Arg(0)
+			case "dns", "propagation_timeout", "dns_challenge_override_domain", "resolvers", "propagation_delay", "dns_ttl":
+				dnsLine(in, settings)
 			default:
 				a.note(in.At, "tls issuer "+in.Name, "left out: goodgate has no equivalent")
 			}

@@ -218,7 +218,13 @@ func TestCaddySites(t *testing.T) {
 	// refused
 	f("localhost {\nrespond x\n}", "refused tls internal, refused tls", "respond")
 	f("a.example {\ntls internal\nrespond x\n}", "refused tls internal, refused tls", "respond")
-	f("*.a.example {\ntls {\ndns x\n}\nrespond x\n}", "noted tls dns, refused tls dns, refused tls", "respond")
+	f("*.a.example {\ntls {\ndns x\n}\nrespond x\n}", "noted dns, refused tls dns, refused tls", "respond")
+	const update = "dns rfc2136 {\nkey_name k\nkey_alg hmac-sha512\nkey bWFrZSBvbmU=\nserver 10.0.0.53:53\n}\n"
+	const updated = `dns: {rfc2136: {server: "10.0.0.53", key_name: "k", key_secret: "bWFrZSBvbmU=", algorithm: "hmac-sha512"}`
+	f("*.a.example {\ntls {\n"+update+"resolvers 9.9.9.9\npropagation_timeout -1\n}\nrespond x\n}", "noted automatic HTTPS", `hosts: ["*.a.example"], accept_terms: true, `+updated+`, propagation: 0s, resolvers: ["9.9.9.9"]}}}`)
+	f("{\nacme_"+update+"}\na.example {\nrespond x\n}", "noted automatic HTTPS", updated)
+	f("a.example {\ntls {\nissuer acme {\n"+update+"}\n}\nrespond x\n}", "noted automatic HTTPS", updated)
+	f("a.example {\ntls {\n"+strings.Replace(update, "sha512", "sha1", 1)+"}\nrespond x\n}", "noted automatic HTTPS, noted dns", `acme: {hosts: ["a.example"], accept_terms: true}`)
 	f("a.example {\ntls /c.pem /k.pem {\nclient_auth {\nmode require_and_verify\n}\n}\nrespond x\n}", "refused client_auth", "respond")
 	f("a.example {\ntls /c.pem /k.pem {\nclient_auth {\ntrust_pool file /ca.pem\n}\n}\nrespond x\n}\nb.example {\ntls /c.pem /k.pem\nrespond y\n}", "refused client_auth", "respond")
 	f("{\nservers {\ntrusted_proxies static 10.0.0.0/8\n}\n}\nhttp://:80 {\n@x remote_ip 10.0.0.1\nrespond @x 403\nrespond y\n}", "refused respond", "respond")

@@ -78,14 +78,15 @@ func (c *caddy) secured(s *tree, l *listener, names []string) {
 // certificate converts the source of a name's certificate, if no file has it.
 func (c *caddy) certificate(s *tree, l *listener, name string) {
 	policy, issuer := c.automation(name)
+	rest, wild := strings.CutPrefix(name, "*.")
 	loaded := slices.Contains(c.root.strs("@loaded"), name) || len(l.certs) > 0 && c.root.of["@loaded"] == nil
 	switch {
 	case loaded:
 	case issuer.str("module") == "internal" || issuer == nil && isInternal(name):
 		c.refuse(cmp.Or(issuer.place(), s.place()), "tls internal", name+" would have no certificate, because goodgate is not an authority: give tls a certificate and a key")
-	case strings.HasPrefix(name, "*."):
+	case wild && c.dnsChallenge(issuer) == "":
 		c.refuse(cmp.Or(policy.place(), s.place()), "tls dns", name+" would have no certificate: set acme.dns and add the name to acme.hosts, or give tls a certificate and a key")
-	case !isName(name) || isInternal(name):
+	case !isName(rest) || isInternal(rest):
 		c.refuse(s.place(), "tls", name+" would have no certificate")
 	case !slices.Contains(l.acme, strings.ToLower(name)):
 		l.acme = append(l.acme, strings.ToLower(name))
@@ -108,8 +109,8 @@ func (c *caddy) authority(issuer *tree, l *listener) {
 		c.note(in.at, "eab", "left out: see acme.eab")
 		in.use()
 	}
-	if in := issuer.get("challenges", "dns"); in != nil {
-		c.note(in.at, "dns", "left out: goodgate answers challenges on port 443 or 80, or by DNS records (see acme.dns)")
+	if dns := c.dnsChallenge(issuer); dns != "" {
+		l.authority.dns = dns
 	}
 	issuer.use()
 }

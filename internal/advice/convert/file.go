@@ -32,7 +32,10 @@ type listener struct {
 }
 
 // acme is the authority that goodgate orders certificates from.
-type acme struct{ email, directory, ca string }
+type acme struct {
+	email, directory, ca string
+	dns                  string // flow mapping; "" = no DNS challenge
+}
 
 // conditions are the conditions of a route.
 type conditions struct {

@@ -8,6 +8,44 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
+// TestHAProxyDefaults: what a frontend and a backend inherit from named defaults.
+func TestHAProxyDefaults(t *testing.T) {
+	t.Parallel()
+	const text = `defaults front
+ mode http
+ monitor-uri /up
+ acl inside src 10.0.0.0/8
+ http-request deny if { path_beg /admin } !inside
+defaults back
+ mode http
+ monitor-uri /never
+ default-server check
+defaults other
+ mode tcp
+frontend f from front
+ bind :80
+ acl inside path /
+ default_backend b
+backend b from back
+ server a 10.0.0.1:80 weight 5
+`
+	c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := convert.HAProxy(c)
+	verdict(t, text, r, "noted monitor-uri", `routes:
+  - match: {path: "/up"}
+    respond: {status: 200, body: ""}
+  - match: {client: ["10.0.0.0/8"], path: "/admin*"}
+    pool: b
+  - match: {path: "/admin*"}
+    respond: {status: 403, body: ""}
+  - match: {}
+    pool: b
+`)
+}
+
 // TestHAProxyLines: lines of a frontend and of its backend.
 func TestHAProxyLines(t *testing.T) {
 	t.Parallel()
@@ -96,6 +134,34 @@ func TestHAProxyLines(t *testing.T) {
 	f("log 10.0.0.8 local0\nlog 10.0.0.9 local0", server, "noted log 10.0.0.9", "syslog+udp://10.0.0.8:514")
 	f(`log-format "%ci %{+Q}r %ST %B %[req.hdr(User-Agent)] %b/%s"`, server, "", `format: "$remote_addr \"$request\" $status $bytes_sent $http_user_agent $pool/$upstream"`)
 	f(`log-format "%ci %Tq"`, server, "noted log-format", "routes")
+	// what earlier rules change
+	f("http-request del-header X-In\nhttp-request deny if { hdr(X-In) yes }", server, "refused http-request deny", "pool: b")
+	f("http-request del-header X-In\nuse_backend c if { hdr(x-in) yes }", server+"\nbackend c\n server a 10.0.0.2:80", "noted backend c, refused use_backend", "pool: b")
+	f("http-request set-header X-In a", "http-request deny if { hdr(X-In) yes }\n"+server, "refused http-request deny", "pool: b")
+	f("tcp-request connection accept if { src 10.0.0.0/8 }\nhttp-request deny if { path /x }", server, "", "- match: {path: \"/x\"}\n    respond: {status: 403")
+	f("http-request allow if { path_beg /open }\nhttp-request set-header X-A b\nredirect location /new if { path /open/old }", server, "", "- match: {path: \"/open/old\"}\n    redirect: {to: \"/new\", status: 302}\n  - match: {path: \"/open*\"}\n    pool: b\n  - match: {}")
+	f("use_backend b if { path_beg /v1 }\nhttp-request set-path /in%[path]", "http-request deny if { path_beg /x }\n"+server, "refused use_backend, refused http-request deny", "pool: b")
+	f("use_backend c if { path_beg /v1 }\nuse_backend b if { path_beg /v2 }", server+"\n http-request deny if { path_beg /v2/x }\nbackend c\n http-request set-path /in%[path]\n server a 10.0.0.2:80 check", "", "- match: {path: \"/v2/x*\"}\n    respond: {status: 403")
+	// conditions
+	f("http-request deny if METH_GET", server, "", `methods: ["GET", "HEAD"]`)
+	f("http-request deny if { path,lower -m beg /secret }", server, "", `path_regexp: "(?i)^/secret"`)
+	f("http-request deny if { path,url_dec,lower -m beg /secret }", server, "", `path_regexp: "(?i)^/secret"`)
+	f("http-request deny if { path,field(2,/) -m str admin }", server, "refused http-request deny", "pool: b")
+	f("http-request deny if { url -m reg select }", server, "refused http-request deny", "pool: b")
+	f("http-request deny if { url_beg /x }", server, "", `path: "/x*"`)
+	f("http-request deny if { url_beg /x?y }", server, "refused http-request deny", "pool: b")
+	// servers and files
+	f("", "default-server check ssl verify required ca-file /ca.pem\ndefault-server weight 7\nserver a 10.0.0.1:443 verifyhost x.test", "", `- {url: "https://10.0.0.1:443", weight: 7}`+"\n    tls: {ca: \"/ca.pem\", server_name: \"x.test\"}")
+	f("", "server a 10.0.0.1:443 check ssl verify none sni str(x.test)", "", `tls: {insecure: true, server_name: "x.test"}`)
+	f("", "server a 10.0.0.1:443 check ssl verify none sni req.hdr(host)", "noted server a sni", "tls: {insecure: true}")
+	f("", "server a 10.0.0.1:443 check ssl ca-file /ca.pem", "noted server a verify", `tls: {ca: "/ca.pem"}`)
+	f("", "server a 10.0.0.1:443 check ssl verifyhost x.test ca-file /ca.pem\nserver b 10.0.0.2:443 check ssl verify none", "refused server ssl", "server_name: \"x.test\"")
+	f("", "server a 10.0.0.1:80 check weight 0\nserver b 10.0.0.2:80 check", "noted server a weight 0", "upstreams:\n      - {url: \"http://10.0.0.2:80\"}")
+	f("", "server a 10.0.0.1:443 check ssl verify none\nglobal\n ca-base /cas/\n crt-base /certs\nfrontend g\n bind :444 ssl crt g.pem ca-file ca.pem verify required\n default_backend b", "", `{cert: "/certs/g.pem", key: "/certs/g.pem"}], min_version: "1.3", client_ca: "/cas/ca.pem"`)
+	f("", "server a 10.0.0.1:443 check ssl\nglobal\n ssl-server-verify none", "", "tls: {insecure: true}")
+	f("bind :445 ssl crt /certs/", server, "noted bind crt /certs/", `cert: "/certs/"`)
+	f(".if defined(X)\nhttp-request deny if { path /x }\n.endif", server, "refused .if", "pool: b")
+	f("monitor-uri /up\nuse_backend c if { path /up }", server+"\nbackend c\n server a 10.0.0.2:80 check", "", "- match: {path: \"/up\"}\n    respond: {status: 200")
 	// elsewhere
 	f("use_backend %[req.hdr(host),map(/x)]", server, "refused use_backend", "pool: b")
 }

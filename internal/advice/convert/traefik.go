@@ -192,10 +192,17 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 			names = r.names
 		}
 		by := t.static.get("certificatesResolvers", resolver, "acme")
+		dns := t.dnsChallenge(by)
+		if dns != "" {
+			p.authority.dns = dns
+		}
 		for _, name := range names {
+			rest, wild := strings.CutPrefix(name, "*.")
 			switch {
-			case strings.HasPrefix(name, "*.") || !isName(name) || isInternal(name):
-				t.refuse(r.at, "certResolver", name+" would have no certificate: convert sets up certificates only for names without a wildcard, by TLS or HTTP challenges")
+			case wild && dns == "":
+				t.refuse(r.at, "certResolver", name+" would have no certificate: set acme.dns and add the name to acme.hosts")
+			case !isName(rest) || isInternal(rest):
+				t.refuse(r.at, "certResolver", name+" would have no certificate")
 			case !slices.Contains(p.acme, strings.ToLower(name)):
 				p.acme = append(p.acme, strings.ToLower(name))
 			}
@@ -212,9 +219,6 @@ func (t *traefik) ordered(p *entryPoint, routers []*router) {
 		}
 		if ca := by.str("caServer"); strings.HasPrefix(ca, "https://") && !strings.ContainsAny(ca, " {}\t\n") {
 			p.authority.directory = ca
-		}
-		if by.get("dnsChallenge") != nil {
-			t.note(by.at, "dnsChallenge", "left out: goodgate answers challenges on port 443 or 80, or by DNS records (see acme.dns)")
 		}
 		by.use()
 	}

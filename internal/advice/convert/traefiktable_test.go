@@ -255,6 +255,13 @@ func TestTraefikEntryPoints(t *testing.T) {
 		"proxy_protocol: [\"10.0.0.1\"]\ntrusted_proxies: [\"10.0.0.0/8\"]")
 	f("a: {rule: 'Host(`a.example`)', service: s, entryPoints: [websecure], tls: {certResolver: le}}", two+"certificatesResolvers: {le: {acme: {email: a@b.example, storage: /x, tlsChallenge: {}}}}",
 		"noted certResolver, noted o, noted auth, noted mtls", `acme: {hosts: ["a.example"], accept_terms: true, email: "a@b.example"}`)
+	wild := "a: {rule: 'HostRegexp(`.+`)', service: s, entryPoints: [websecure], tls: {certResolver: le, domains: [{main: a.example, sans: ['*.a.example']}]}}"
+	by := func(challenge string) string {
+		return two + "certificatesResolvers: {le: {acme: {email: a@b.example, storage: /x, dnsChallenge: {" + challenge + "}}}}"
+	}
+	f(wild, by("provider: exec, resolvers: ['1.1.1.1:53']"), "noted dnsChallenge, noted certResolver, noted o, noted auth, noted mtls", `hosts: ["a.example", "*.a.example"], accept_terms: true, email: "a@b.example", dns: {exec: "${EXEC_PATH:-/usr/local/bin/dns-record}", resolvers: ["1.1.1.1"]}}`)
+	f(wild, by("provider: rfc2136, propagation: {disableChecks: true}"), "noted dnsChallenge, noted certResolver, noted o, noted auth, noted mtls", `key_secret: "${RFC2136_TSIG_SECRET:-}"}, propagation: 0s}}`)
+	f(wild, by("provider: cloudflare"), "noted dnsChallenge, noted certResolver, noted o, noted auth, noted mtls, refused certResolver", `hosts: ["a.example"], accept_terms: true, email: "a@b.example"}`)
 	f("a: {"+all+", entryPoints: [web]}", "", "noted entryPoints, noted o, noted auth, noted mtls", `address: ":80"`)
 	f("a: {"+all+", entryPoints: [web]}", oneEntry+"\naccessLog: {filePath: /var/log/traefik.log, filters: {statusCodes: ['400-599']}}", "noted accessLog filePath, noted accessLog filters, noted o, noted auth, noted mtls", "pool: s")
 	f("a: {"+all+", entryPoints: [elsewhere]}, b: {"+all+", entryPoints: [web]}", two, "noted a, noted o, noted auth, noted mtls", "pool: s")

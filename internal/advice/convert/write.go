@@ -149,6 +149,9 @@ func (l *listener) ordered() string {
 			text.WriteString(", " + kv[0] + ": " + quote(kv[1]))
 		}
 	}
+	if l.authority.dns != "" {
+		text.WriteString(", dns: " + l.authority.dns)
+	}
 	return text.String() + "}"
 }
 

@@ -1,6 +1,7 @@
 package haproxy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,32 @@ func TestParse(t *testing.T) {
 		if _, err := haproxy.Parse(strings.NewReader(bad), "x"); err == nil {
 			t.Errorf("%q is no error", bad)
 		}
+	}
+}
+
+// A section has the defaults that it names, and begins with their rules.
+func TestNamedDefaults(t *testing.T) {
+	const text = "defaults a\n mode http\n timeout client 1s\n default-server check\n acl bad path /x\n http-request deny if bad\ndefaults b from a\n timeout client 2s\ndefaults c\n default-server weight 7\n" +
+		"frontend f from a\n http-request allow\nfrontend g from b\nfrontend h\nbackend i from b\n default-server weight 9\n"
+	c, err := haproxy.Parse(strings.NewReader(text), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"f": "http 1s 2", "g": "http 2s 0", "h": " 0s 0"} {
+		s := c.Find("frontend", name)
+		if got := fmt.Sprint(s.One("mode").Word(1), " ", s.Timeout("client"), " ", len(s.All("http-request"))); got != want {
+			t.Errorf("frontend %s: %s, want %s", name, got, want)
+		}
+	}
+	rules := c.Find("frontend", "f").All("http-request")
+	if rules[0].Word(1) != "deny" || rules[0].From != c.Sections[0] || rules[1].From != nil {
+		t.Errorf("rules %+v", rules)
+	}
+	if all := c.Find("backend", "i").Inherited("default-server"); len(all) != 2 || all[0].Word(1) != "check" || all[1].Word(2) != "9" {
+		t.Errorf("default-server lines %+v", all)
+	}
+	if _, err := haproxy.Parse(strings.NewReader("frontend f from a\ndefaults a\n"), "x"); err == nil || !strings.Contains(err.Error(), "no earlier defaults section has this name") {
+		t.Errorf("unknown defaults: %v", err)
 	}
 }
 
