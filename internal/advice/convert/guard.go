@@ -224,7 +224,7 @@ func (c conditions) opposite() (conditions, bool) {
 func with(m map[string]string, name, value string) map[string]string {
 	out := map[string]string{name: value}
 	for k, v := range m {
-		if k != name {
+		if !strings.EqualFold(k, name) {
 			out[k] = v
 		}
 	}

@@ -185,14 +185,16 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: its value has a variable that goodgate lacks. goodgate removes this header from requests, so that no client can forge it")
 	case !ok:
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: its value has a variable that goodgate lacks")
+	case adds && strings.EqualFold(name, "Set-Cookie") && setsField(r.addResponse, name): // cookies have no lists
+		h.note(l.At(), l.Word(0)+" add-header "+name, "left out: goodgate adds one cookie")
 	case isRequest && adds:
-		r.addRequest = with(r.addRequest, name, value)
+		r.addRequest = also(r.addRequest, name, value)
 	case isRequest:
-		r.setRequest = with(r.setRequest, name, value)
+		r.setRequest, r.addRequest = with(r.setRequest, name, value), without(r.addRequest, name)
 	case adds:
-		r.addResponse = with(r.addResponse, name, value)
+		r.addResponse = also(r.addResponse, name, value)
 	default:
-		r.setResponse = with(r.setResponse, name, value)
+		r.setResponse, r.addResponse = with(r.setResponse, name, value), without(r.addResponse, name)
 		if l.Word(0) == "http-after-response" { // applies to HAProxy's own answers too
 			r.setError = with(r.setError, name, value)
 		}

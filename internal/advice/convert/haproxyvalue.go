@@ -70,7 +70,7 @@ func (t fieldTest) there() (c conditions, ok bool) {
 	case askHeaderRegexp:
 		return conditions{headers: map[string]string{t.name: "*"}}, isToken(t.name)
 	case askCookieRegexp:
-		c.ask(askCookie, t.name, "*")
+		c.ask(askCookieRegexp, t.name, "(?s).") // HAProxy does not find an empty cookie
 		return c, isToken(t.name)
 	}
 	c.ask(askQuery, t.name, "*")

@@ -8,18 +8,9 @@ import (
 )
 
 // addHeaders converts add_header. status is that of a fixed answer, or 0 for answers of
-// upstreams and goodgate's own errors. goodgate has one value for each name, so those of
-// several lines become a list.
+// upstreams and goodgate's own errors.
 func (n *nginx) addHeaders(sc scope, status int, f filling) (add, errors map[string]string) {
 	f.answer = true
-	also := func(to map[string]string, name, value string) map[string]string {
-		for other, have := range to {
-			if strings.EqualFold(other, name) {
-				return with(to, other, have+", "+value)
-			}
-		}
-		return with(to, name, value)
-	}
 	for _, h := range sc.any("add_header") {
 		name := h.Arg(0)
 		value, ok := f.fill(h.Arg(1))
@@ -57,6 +48,17 @@ func setsField(fields map[string]string, name string) bool {
 		}
 	}
 	return false
+}
+
+// also adds a value to those of a header. goodgate has one value for each name, so
+// several become a list.
+func also(to map[string]string, name, value string) map[string]string {
+	for other, have := range to {
+		if strings.EqualFold(other, name) {
+			return with(to, other, have+", "+value)
+		}
+	}
+	return with(to, name, value)
 }
 
 // addedTo adds headers to an upstream's answers, as nginx does. It replaces those that
