@@ -212,6 +212,61 @@ var styles = []style{
 		front POST example.com /nobody
 		front PUT example.com /open
 		front POST example.com /open`, 0},
+	{"slash.conf", `
+		front GET example.com /
+		front GET example.com /go?to=http://app/x
+		front GET example.com /admin
+		front GET example.com /admin?x=1
+		front GET example.com /admin/
+		front GET example.com /users
+		front POST example.com /users?x=1
+		front GET example.com /users/
+		front GET example.com /users/ Authorization: Basic YWxpY2U6c2VjcmV0
+		front GET example.com /shop
+		front GET example.com /shop/x
+		front GET example.com /shop/cart
+		front GET example.com /shop/cart/x
+		front GET example.com /shop/cart/old
+		front GET example.com /shopping
+		front GET example.com /exact
+		front GET example.com /exact/x
+		front GET example.com /prefix?x=1
+		front GET example.com /prefix/x
+		front GET example.com /read
+		front POST example.com /read
+		front OPTIONS example.com /cors
+		front GET example.com /cors
+		front GET example.com /static
+		front GET example.com /static/x
+		front GET files.example.com /api?x=1
+		front GET files.example.com /api/x
+		front GET files.example.com /x`, 0},
+	{"defaults.cfg", `
+		front GET www.example.com /x?y=z X-Site: forged
+		secure GET www.example.com /x Authorization: secret
+		front GET www.example.com /up
+		front GET www.example.com /alive
+		front GET www.example.com /closed/x
+		front POST www.example.com /closed/x
+		front GET www.example.com /write/x
+		front HEAD www.example.com /write/x
+		front POST www.example.com /write/x
+		front GET www.example.com /admin
+		front GET www.example.com /Secret
+		front GET www.example.com /x/%48idden/y
+		front GET www.example.com /mine
+		front GET www.example.com /mine Cookie: session=
+		front GET www.example.com /mine Cookie: a=b; session=1
+		front GET www.example.com /open/x Authorization: secret
+		front GET www.example.com /open/old
+		front GET www.example.com /open/admin
+		front GET www.example.com /postman
+		front POST www.example.com /x
+		front GET api.example.com /v1/x Authorization: secret
+		front GET api.example.com /v1/closed
+		front GET www.example.com /v1/closed
+		front GET api.example.com /x.two
+		front GET www.example.com /x.two`, 0},
 	{"modern.cfg", `
 		front GET www.example.com /
 		front GET www.example.com /go?plain=1&to=http://app.internal/x/y

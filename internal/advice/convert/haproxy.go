@@ -149,7 +149,7 @@ func isReadByName(l haproxy.Line) bool {
 	}
 	words, limited := second[l.Word(0)]
 	return limited && slices.Contains(words, l.Word(1)) ||
-		slices.Contains([]string{"mode", "bind", "server", "default_backend", "acl", "balance", "log", "log-format", "log-tag", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse", "id", "unique-id-format"}, l.Word(0))
+		slices.Contains([]string{"mode", "bind", "server", "default_backend", "acl", "balance", "log", "log-format", "log-tag", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse", "id", "unique-id-format", "monitor-uri"}, l.Word(0))
 }
 
 // hidesOrLimits returns what would be lost without a line that restricts access, limits

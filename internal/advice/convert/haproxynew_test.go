@@ -34,9 +34,9 @@ backend b from back
 		t.Fatal(err)
 	}
 	r := convert.HAProxy(c)
-	verdict(t, text, r, "noted monitor-uri", `routes:
+	verdict(t, text, r, "", `routes:
   - match: {path: "/up"}
-    respond: {status: 200, body: ""}
+    respond: {status: 200, body: "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n", headers: {Content-Type: "text/html"}}
   - match: {client: ["10.0.0.0/8"], path: "/admin*"}
     pool: b
   - match: {path: "/admin*"}
@@ -134,6 +134,9 @@ func TestHAProxyLines(t *testing.T) {
 	f("log 10.0.0.8 local0\nlog 10.0.0.9 local0", server, "noted log 10.0.0.9", "syslog+udp://10.0.0.8:514")
 	f(`log-format "%ci %{+Q}r %ST %B %[req.hdr(User-Agent)] %b/%s"`, server, "", `format: "$remote_addr \"$request\" $status $bytes_sent $http_user_agent $pool/$upstream"`)
 	f(`log-format "%ci %Tq"`, server, "noted log-format", "routes")
+	f("http-request add-header X-A a\nhttp-request add-header x-a b", server, "", `request_headers: {add: {"X-A": "a, b"}}`)
+	f("http-request add-header X-A a\nhttp-request set-header x-a b", server, "", `request_headers: {set: {"x-a": "b"}}`)
+	f("http-response add-header Set-Cookie a=b\nhttp-response add-header Set-Cookie c=d", server, "noted http-response add-header Set-Cookie", `add: {"Set-Cookie": "a=b"}`)
 	// what earlier rules change
 	f("http-request del-header X-In\nhttp-request deny if { hdr(X-In) yes }", server, "refused http-request deny", "pool: b")
 	f("http-request del-header X-In\nuse_backend c if { hdr(x-in) yes }", server+"\nbackend c\n server a 10.0.0.2:80", "noted backend c, refused use_backend", "pool: b")

@@ -48,6 +48,9 @@ func (h *fromHAProxy) rules(s *haproxy.Section, r *route) (guards []guard) {
 			continue
 		}
 		terms, ok := h.terms(s, l)
+		if !ok && set == "monitor-uri" {
+			h.note(l.At(), set, "left out: write a route for it with respond")
+		}
 		if !ok {
 			continue // it is refused
 		}
@@ -97,7 +100,9 @@ func (h *fromHAProxy) action(l haproxy.Line) (a *answer, passes, ok bool) {
 		a, ok = redirection(l)
 		return a, false, ok
 	case l.Word(0) == "monitor-uri":
-		return respond(200), false, true
+		a = respond(200)
+		a.body, a.kind = "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n", "text/html"
+		return a, false, true
 	case action == "deny" || action == "tarpit":
 		return respond(deniedBy(l, map[string]int{"deny": 403, "tarpit": 500}[action])), false, true
 	case action == "reject" || action == "silent-drop":
