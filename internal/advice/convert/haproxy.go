@@ -65,8 +65,12 @@ type fromHAProxy struct {
 	otherFields []string // headers that were changed before the conditions being read
 }
 
-// sometimes refuses lines that HAProxy reads only under a condition.
+// sometimes refuses lines that HAProxy reads only under a condition, and those whose
+// meaning depends on an unknown environment.
 func (h *fromHAProxy) sometimes() {
+	for _, v := range h.Unset {
+		h.refuse(v.At(), "${"+v.Word(0)+"}", "this environment variable is not set, so the line may protect something else: run convert with HAProxy's environment")
+	}
 	for _, s := range h.Sections {
 		for _, l := range s.Lines {
 			if l.Word(0) == ".if" {

@@ -163,6 +163,7 @@ func TestHAProxyLines(t *testing.T) {
 	f("", "server a 10.0.0.1:443 check ssl verify none\nglobal\n ca-base /cas/\n crt-base /certs\nfrontend g\n bind :444 ssl crt g.pem ca-file ca.pem verify required\n default_backend b", "", `{cert: "/certs/g.pem", key: "/certs/g.pem"}], min_version: "1.3", client_ca: "/cas/ca.pem"`)
 	f("", "server a 10.0.0.1:443 check ssl\nglobal\n ssl-server-verify none", "", "tls: {insecure: true}")
 	f("bind :445 ssl crt /certs/", server, "noted bind crt /certs/", `cert: "/certs/"`)
+	f("http-request deny if { path_beg \"${GOODGATE_UNSET}\" }", server, "refused ${GOODGATE_UNSET}", "pool: b")
 	f(".if defined(X)\nhttp-request deny if { path /x }\n.endif", server, "refused .if", "pool: b")
 	f("monitor-uri /up\nuse_backend c if { path /up }", server+"\nbackend c\n server a 10.0.0.2:80 check", "", "- match: {path: \"/up\"}\n    respond: {status: 200")
 	// elsewhere

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goodgate/goodgate/internal/advice/caddyfile"
 	"github.com/goodgate/goodgate/internal/advice/convert"
+	"github.com/goodgate/goodgate/internal/advice/haproxy"
 )
 
 // No text of a Caddyfile or of a configuration of Traefik becomes a key of the result.
@@ -155,6 +156,19 @@ func FuzzCaddyfile(f *testing.F) {
 			return
 		}
 		passesOthers(t, text, convert.Caddyfile(c))
+	})
+}
+
+func FuzzHAProxy(f *testing.F) {
+	files, _ := filepath.Glob("../../../e2e/testdata/convert/*.cfg")
+	for _, file := range files {
+		b, _ := os.ReadFile(file)
+		f.Add(string(b))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := haproxy.Parse(strings.NewReader(text), "haproxy.cfg"); err == nil {
+			passesOthers(t, text, convert.HAProxy(c))
+		}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ const maxLine = 64 << 10
 type Config struct {
 	File     string
 	Sections []*Section
+	Unset    []Line // environment variables that are used, but not set
 }
 
 // Section is a part of a configuration, such as a backend.
@@ -82,7 +84,13 @@ func Parse(r io.Reader, file string) (*Config, error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
 	for no := 1; s.Scan(); no++ {
-		words, err := split(s.Text())
+		words, err := split(s.Text(), func(name string) string {
+			value, set := os.LookupEnv(name)
+			if !set {
+				c.Unset = append(c.Unset, Line{Words: []string{name}, File: file, No: no})
+			}
+			return value
+		})
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", no, err)
 		}
@@ -148,9 +156,12 @@ func isSection(word string) bool {
 
 var errQuote = errors.New("a quote is not closed")
 
+// variable matches an environment variable, with its default.
+var variable = regexp.MustCompile(`^\$(?:(\w+)|\{(\w+)(?:\[\*\])?(-[^}]*)?\})`)
+
 // split splits a line into words (configuration.txt, section 2.2): double and single
-// quotes, backslash, and # for a comment.
-func split(line string) ([]string, error) {
+// quotes, backslash, # for a comment, and environment variables in double quotes.
+func split(line string, env func(string) string) ([]string, error) {
 	var words []string
 	var word strings.Builder
 	in, quote := false, byte(0)
@@ -162,6 +173,14 @@ func split(line string) ([]string, error) {
 			word.WriteString(rest)
 			i += taken - 1
 			in = true
+		case c == '$' && quote == '"' && variable.MatchString(line[i:]):
+			m := variable.FindStringSubmatch(line[i:])
+			if standard, has := strings.CutPrefix(m[3], "-"); has && os.Getenv(m[2]) == "" {
+				word.WriteString(standard)
+			} else {
+				word.WriteString(env(m[1] + m[2]))
+			}
+			i += len(m[0]) - 1
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote != 0:

@@ -82,6 +82,23 @@ func TestNamedDefaults(t *testing.T) {
 	}
 }
 
+// Environment variables are expanded in double quotes only.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("HAPROXY_TEST", "a b")
+	c, err := haproxy.Parse(strings.NewReader(`frontend f
+ x "$HAPROXY_TEST" "${HAPROXY_TEST}/x" ${HAPROXY_TEST} '$HAPROXY_TEST' "\$HAPROXY_TEST" "^/x$" "${HAPROXY_NONE-c d}" "${HAPROXY_TEST-e}" "${HAPROXY_NONE}"
+`), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(c.Sections[0].Lines[0].Words, "|"), "x|a b|a b/x|${HAPROXY_TEST}|$HAPROXY_TEST|$HAPROXY_TEST|^/x$|c d|a b|"; got != want {
+		t.Errorf("words %s\nwant  %s", got, want)
+	}
+	if len(c.Unset) != 1 || c.Unset[0].Word(0) != "HAPROXY_NONE" || c.Unset[0].No != 2 {
+		t.Errorf("unset %+v", c.Unset)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for in, want := range map[string]time.Duration{"5000": 5 * time.Second, "10s": 10 * time.Second, "1m": time.Minute, "100us": 100 * time.Microsecond} {
 		if got, ok := haproxy.Duration(in); !ok || got != want {
