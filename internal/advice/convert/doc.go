@@ -16,6 +16,7 @@
 //	guard.go                rules before a route, and the combination of conditions
 //	access.go               users with passwords, and authorization services
 //	compress.go, mirror.go  compression and mirrors
+//	dnschallenge.go         DNS challenges of certificates
 //	known.go                nginx's directives that are harmless, and those that protect
 //	nginx*.go               from nginx: addresses, names, locations, conditions, paths, variables, headers, cookies, limits, access, caches, pools
 //	haproxy*.go             from HAProxy: binds, rules, conditions, values and formats, pools

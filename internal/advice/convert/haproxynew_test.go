@@ -145,6 +145,7 @@ func TestHAProxyLines(t *testing.T) {
 	f("http-request allow if { path_beg /open }\nhttp-request set-header X-A b\nredirect location /new if { path /open/old }", server, "", "- match: {path: \"/open/old\"}\n    redirect: {to: \"/new\", status: 302}\n  - match: {path: \"/open*\"}\n    pool: b\n  - match: {}")
 	f("use_backend b if { path_beg /v1 }\nhttp-request set-path /in%[path]", "http-request deny if { path_beg /x }\n"+server, "refused use_backend, refused http-request deny", "pool: b")
 	f("use_backend c if { path_beg /v1 }\nuse_backend b if { path_beg /v2 }", server+"\n http-request deny if { path_beg /v2/x }\nbackend c\n http-request set-path /in%[path]\n server a 10.0.0.2:80 check", "", "- match: {path: \"/v2/x*\"}\n    respond: {status: 403")
+	f("", "http-request deny if { path_beg /x }\n"+server+"\nfrontend g\n bind :81\n http-request set-path /in%[path]\n default_backend b", "refused http-request deny", "pool: b")
 	// conditions
 	f("http-request deny if METH_GET", server, "", `methods: ["GET", "HEAD"]`)
 	f("http-request deny if { path,lower -m beg /secret }", server, "", `path_regexp: "(?i)^/secret"`)

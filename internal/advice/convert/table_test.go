@@ -185,6 +185,10 @@ func TestNginxServers(t *testing.T) {
 	f(other+"server { listen 80; server_name ~^a; "+pass+"}", "", `- match: {host: ["x.com"]}`+"\n    pool: app-10-0-0-2")
 	f(other+"server { listen 80; server_name www.z.*; "+pass+"}", "", `- match: {host_regexp: "^www\\.z\\."}`+"\n    pool: app-10-0-0-1")
 	f(other+"server { listen 80; server_name ~^(.+)\\.old$; return 301 https://$1.new$request_uri; }", "", `redirect: {to: "https://{1}.new{path}{query}", status: 301}`)
+	f("server { listen 80; location /a/ { deny all; proxy_pass http://10.0.0.1; } location / { proxy_pass http://10.0.0.1; } }", "", "- match: {path: \"/a\"}\n    redirect: {to: \"/a/{query}\", status: 301}")
+	f("server { listen 80; location /a/ { root /x; } location / { proxy_pass http://10.0.0.1; } }", "noted location /a/", "routes:\n  - match: {path: \"/a/*\"}")
+	f("server { listen 80; location /a/ { proxy_pass http://10.0.0.1; } location = /a { proxy_pass http://10.0.0.2; } }", "", "routes:\n  - match: {path: \"/a\"}\n    pool: app-10-0-0-2")
+	f("server { listen 80; location /a*b/ { proxy_pass http://10.0.0.1; location ~ x$ { return 403; } } location ~ \\.php$ { deny all; } }", "refused location, refused location, refused return", "pool: ")
 	f("server { listen 80; location / { proxy_pass http://10.0.0.1; add_header X-A $request_id always; } }", "", "error_headers: {set: {\"X-A\": \"{request_id}\"}}")
 	f("server { listen 80; server_name a.com;"+pass+"} server { listen 80; server_name *.b.com;"+pass+"} server { listen 80; server_name x.b.com; location / { proxy_pass http://10.0.0.2; } }", "",
 		`- match: {host: ["x.b.com"]}`+"\n    pool: app-10-0-0-2")
