@@ -63,6 +63,7 @@ type fromHAProxy struct {
 	edited      []string // headers that the frontend has changed
 	anotherPath bool     // the conditions being read are about a changed path
 	otherFields []string // headers that were changed before the conditions being read
+	otherSource bool     // the conditions being read are about the address of a proxy before this one
 }
 
 // sometimes refuses lines that HAProxy reads only under a condition, and those whose

@@ -51,6 +51,7 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	var all []term
 	h.anotherPath = h.moved || pathChanged(s, l)
 	h.otherFields = slices.Concat(h.edited, fieldsChanged(s, l))
+	h.otherSource = peerFirst(s, l)
 	if l.From != nil {
 		s = l.From // its rules have its own acls
 	}
@@ -66,6 +67,17 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 		all, ok = negated(all)
 	}
 	return all, ok && sayable(all)
+}
+
+// peerFirst reports whether a line is about the other end of the connection, because
+// HAProxy gets the client's address from a header or the PROXY protocol only later.
+func peerFirst(s *haproxy.Section, l haproxy.Line) bool {
+	later := func(o haproxy.Line) bool {
+		return l.Word(0) == "tcp-request" || l.Word(0) == "http-request" && o.No > l.No
+	}
+	proxied := func(b haproxy.Line) bool { return b.Has("accept-proxy") }
+	return slices.ContainsFunc(s.All("http-request", "set-src"), later) ||
+		l.Word(0) == "tcp-request" && l.Word(1) == "connection" && slices.ContainsFunc(s.All("bind"), proxied)
 }
 
 // sayable reports whether routes can separate what must hold from what must not.
@@ -221,6 +233,8 @@ func (h *fromHAProxy) test(words []string, strict bool) (either []conditions, ok
 		return []conditions{{}}, true
 	case strings.HasPrefix(what, "path") || strings.HasPrefix(what, "url_") && !strings.HasPrefix(what, "url_param") || what == "url":
 		return h.pathTest(what, how, values, anyCase)
+	case what == "src" && h.otherSource:
+		return nil, false // routes match the address of the client, not of the proxy before it
 	case what == "method" || what == "src":
 		return oneOf(what, values)
 	}

@@ -146,6 +146,11 @@ func TestHAProxyLines(t *testing.T) {
 	f("use_backend b if { path_beg /v1 }\nhttp-request set-path /in%[path]", "http-request deny if { path_beg /x }\n"+server, "refused use_backend, refused http-request deny", "pool: b")
 	f("use_backend c if { path_beg /v1 }\nuse_backend b if { path_beg /v2 }", server+"\n http-request deny if { path_beg /v2/x }\nbackend c\n http-request set-path /in%[path]\n server a 10.0.0.2:80 check", "", "- match: {path: \"/v2/x*\"}\n    respond: {status: 403")
 	f("", "http-request deny if { path_beg /x }\n"+server+"\nfrontend g\n bind :81\n http-request set-path /in%[path]\n default_backend b", "refused http-request deny", "pool: b")
+	const behind = "http-request set-src hdr(cf-connecting-ip) if { src 10.0.0.0/8 }"
+	f("tcp-request connection reject unless { src 10.0.0.0/8 }\n"+behind, server, "noted http-request set-src, refused tcp-request connection reject", "pool: b")
+	f("http-request deny unless { src 10.0.0.0/8 }\n"+behind, server, "noted http-request set-src, refused http-request deny", "pool: b")
+	f(behind+"\nhttp-request deny if { src 192.0.2.0/24 }", server, "noted http-request set-src", `client: ["192.0.2.0/24"]`)
+	f("bind :81 accept-proxy\ntcp-request connection reject unless { src 10.0.0.0/8 }", server, "refused tcp-request connection reject", "pool: b")
 	// conditions
 	f("http-request deny if METH_GET", server, "", `methods: ["GET", "HEAD"]`)
 	f("http-request deny if { path,lower -m beg /secret }", server, "", `path_regexp: "(?i)^/secret"`)
