@@ -152,6 +152,9 @@ func isReadByName(l haproxy.Line) bool {
 		"tcp-check":  {"connect", "send", "send-binary", "expect", "comment"},
 		"no":         {"log"},
 	}
+	if l.Word(0) == "no" && l.Word(1) == "option" {
+		l.Words = l.Words[1:]
+	}
 	words, limited := second[l.Word(0)]
 	return limited && slices.Contains(words, l.Word(1)) ||
 		slices.Contains([]string{"mode", "bind", "server", "default_backend", "acl", "balance", "log", "log-format", "log-tag", "maxconn", "retries", "fullconn", "default-server", "description", "http-reuse", "id", "unique-id-format", "monitor-uri"}, l.Word(0))

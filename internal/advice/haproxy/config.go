@@ -243,11 +243,14 @@ func (s *Section) All(words ...string) []Line {
 }
 
 // One returns the last line that begins with words, from the section or else from its
-// defaults; the zero value if there is none.
+// defaults; the zero value if there is none, or if "no" turns the option off.
 func (s *Section) One(words ...string) Line {
 	for ; s != nil; s = s.defaults {
 		if all := s.All(words...); len(all) > 0 {
 			return all[len(all)-1]
+		}
+		if len(s.All(append([]string{"no"}, words...)...)) > 0 {
+			break
 		}
 	}
 	return Line{}

@@ -58,8 +58,8 @@ func TestParse(t *testing.T) {
 
 // A section has the defaults that it names, and begins with their rules.
 func TestNamedDefaults(t *testing.T) {
-	const text = "defaults a\n mode http\n timeout client 1s\n default-server check\n acl bad path /x\n http-request deny if bad\ndefaults b from a\n timeout client 2s\ndefaults c\n default-server weight 7\n" +
-		"frontend f from a\n http-request allow\nfrontend g from b\nfrontend h\nbackend i from b\n default-server weight 9\n"
+	const text = "defaults a\n mode http\n option redispatch\n timeout client 1s\n default-server check\n acl bad path /x\n http-request deny if bad\ndefaults b from a\n timeout client 2s\ndefaults c\n default-server weight 7\n" +
+		"frontend f from a\n http-request allow\nfrontend g from b\nfrontend h\nbackend i from b\n default-server weight 9\n no option redispatch\n"
 	c, err := haproxy.Parse(strings.NewReader(text), "x")
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +76,9 @@ func TestNamedDefaults(t *testing.T) {
 	}
 	if all := c.Find("backend", "i").Inherited("default-server"); len(all) != 2 || all[0].Word(1) != "check" || all[1].Word(2) != "9" {
 		t.Errorf("default-server lines %+v", all)
+	}
+	if c.Find("frontend", "g").One("option", "redispatch").No != 3 || c.Find("backend", "i").One("option", "redispatch").No != 0 {
+		t.Error("an option is not inherited, or on although \"no\" turns it off")
 	}
 	if _, err := haproxy.Parse(strings.NewReader("frontend f from a\ndefaults a\n"), "x"); err == nil || !strings.Contains(err.Error(), "no earlier defaults section has this name") {
 		t.Errorf("unknown defaults: %v", err)
