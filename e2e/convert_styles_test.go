@@ -238,6 +238,17 @@ var styles = []style{
 		front GET example.com /cors
 		front GET example.com /static
 		front GET example.com /static/x
+		front GET example.com /.git
+		front GET example.com /.well-known
+		front GET example.com /.well-known/acme
+		front GET example.com /.well-known/.git
+		front GET example.com /.WELL-KNOWN
+		front GET example.com /.well
+		front GET example.com /x/.well-know
+		front GET example.com /x.well-knownx
+		front GET example.com /only/
+		front GET example.com /only/X-.y
+		front GET example.com /only/x-y
 		front GET files.example.com /api?x=1
 		front GET files.example.com /api/x
 		front GET files.example.com /x`, 0},

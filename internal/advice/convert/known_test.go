@@ -33,7 +33,7 @@ func TestProtectingDirectives(t *testing.T) {
 			"server { listen 80; %s strange; location / { proxy_pass http://a:1; } }",
 			"server { listen 80; location / { %s strange; proxy_pass http://a:1; } }",
 			"server { listen 80; location / { proxy_pass http://a:1; location /b { %s strange; proxy_pass http://a:1; } } }",
-			"server { listen 80; location ~ ^/(?!x) { %s strange; proxy_pass http://a:1; } }",
+			"server { listen 80; location ~ ^/(?!x)y { %s strange; proxy_pass http://a:1; } }",
 			"server { listen 80; location / { try_files $uri @a; } location @a { %s strange; proxy_pass http://a:1; } }",
 			"server { listen 80; location / { root /x; %s strange; } }",
 			"server { listen 80; location / { if ($a) { %s strange; } proxy_pass http://a:1; } }",

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -218,7 +219,7 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 	}
 	switch {
 	case p.isRegexp():
-		re, ok := expression(p.path, p.modifier == "~*")
+		re, ok := expression(followed(p.path), p.modifier == "~*")
 		if !ok {
 			n.note(p.At(), said(p.Directive), "left out: goodgate cannot read this expression (RE2)")
 			return false
@@ -232,6 +233,28 @@ func (n *nginx) conditions(p, under *place, r *route) bool {
 		r.pathAt(p.path, p.modifier != "=")
 	}
 	return true
+}
+
+// notFollowed matches an expression that ends with a text that must not follow, as in
+// /\.(?!well-known).
+var notFollowed = regexp.MustCompile(`^([^()|]*)\(\?!((?:[\w/-]|\\[./-])+)\)(?:\.\*\$?)?$`)
+
+// followed returns an expression in RE2's syntax, which has no (?!text): it spells out
+// what may follow instead.
+func followed(re string) string {
+	m := notFollowed.FindStringSubmatch(re)
+	if m == nil {
+		return re
+	}
+	rest := ""
+	for _, c := range slices.Backward([]rune(strings.ReplaceAll(m[2], `\`, ""))) {
+		one := regexp.QuoteMeta(string(c))
+		if rest != "" {
+			rest = "|" + one + rest
+		}
+		rest = "(?:$|[^" + strings.Replace(one, "-", `\-`, 1) + "]" + rest + ")"
+	}
+	return m[1] + rest
 }
 
 // pathAt adds the condition on a path, or on all paths that begin with it.

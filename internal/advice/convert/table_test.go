@@ -163,7 +163,8 @@ func TestNginxDirectives(t *testing.T) {
 	f("if ($args) { return 403; }", "refused if", "pool: u")
 	f("limit_except GET { auth_basic x; }", "refused limit_except", "pool: u")
 	f("proxy_pass_request_headers off;", "refused proxy_pass_request_headers", "pool: u")
-	f("location ~ ^/(?!public) { return 403; }", "noted location ~ ^/(?!public), refused return", "pool: u")
+	f("location ~ ^/(?!public)x { return 403; }", "noted location ~ ^/(?!public)x, refused return", "pool: u")
+	f("location ~ /\\.(?!a-b\\.) { deny all; }", "", `path_regexp: "/\\.(?:$|[^a]|a(?:$|[^\\-]|-(?:$|[^b]|b(?:$|[^\\.]))))"}`+"\n    respond: {status: 403")
 }
 
 func TestNginxServers(t *testing.T) {
