@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ func HAProxy(c *haproxy.Config) *Result {
 			h.binds(s)
 		}
 	}
+	h.overlaps()
 	h.logs()
 	h.sometimes()
 	for _, s := range c.Sections {
@@ -206,6 +208,23 @@ func (h *fromHAProxy) binds(s *haproxy.Section) {
 	for _, b := range s.All("bind") {
 		for _, a := range bound(b) {
 			h.bind(s, b, a)
+		}
+	}
+}
+
+// overlaps refuses a frontend on one address beside a frontend on all addresses of the
+// same port. HAProxy tells their clients apart, and goodgate does not.
+func (h *fromHAProxy) overlaps() {
+	for _, s := range h.Sections {
+		for _, b := range s.All("bind") {
+			for _, a := range bound(b) {
+				host, port, err := net.SplitHostPort(a)
+				if err != nil || host == "" || !slices.Contains(h.ownAddresses(), ":"+port) {
+					continue
+				}
+				h.refuse(b.At(), "bind", "what is meant for "+a+" alone would apply to every address of the port, because another frontend listens on :"+port)
+				h.file.listeners = slices.DeleteFunc(h.file.listeners, func(l *listener) bool { return l.address == a })
+			}
 		}
 	}
 }

@@ -168,6 +168,7 @@ func TestHAProxyLines(t *testing.T) {
 	f("", "server a 10.0.0.1:80 check weight 0\nserver b 10.0.0.2:80 check", "noted server a weight 0", "upstreams:\n      - {url: \"http://10.0.0.2:80\"}")
 	f("", "server a 10.0.0.1:443 check ssl verify none\nglobal\n ca-base /cas/\n crt-base /certs\nfrontend g\n bind :444 ssl crt g.pem ca-file ca.pem verify required\n default_backend b", "", `{cert: "/certs/g.pem", key: "/certs/g.pem"}], min_version: "1.3", client_ca: "/cas/ca.pem"`)
 	f("", "server a 10.0.0.1:443 check ssl\nglobal\n ssl-server-verify none", "", "tls: {insecure: true}")
+	f("", server+"\nfrontend g\n bind 127.0.0.1:80\n default_backend b", "refused bind", "- match: {}\n    pool: b")
 	f("bind :445 ssl crt /certs/", server, "noted bind crt /certs/", `cert: "/certs/"`)
 	f("http-request deny if { path_beg \"${GOODGATE_UNSET}\" }", server, "refused ${GOODGATE_UNSET}", "pool: b")
 	f(".if defined(X)\nhttp-request deny if { path /x }\n.endif", server, "refused .if", "pool: b")
