@@ -72,7 +72,7 @@ func (l *layout) look(n *yaml.Node) {
 
 var (
 	dash      = regexp.MustCompile(`^-(?: +|$)`)
-	spacedKey = regexp.MustCompile(`^([A-Za-z0-9_.*-]+|"[^"\\]*"|'[^']*'):[ \t]+([^ \t#].*)$`)
+	spacedKey = regexp.MustCompile(`^([A-Za-z0-9_.*-]+|<<|"[^"\\]*"|'[^']*'):[ \t]+([^ \t#].*)$`)
 	textBlock = regexp.MustCompile(`(?:^|[ :])[|>][0-9+-]*\s*(?:#.*)?$`)
 )
 

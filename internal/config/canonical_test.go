@@ -36,7 +36,7 @@ func TestFormat(t *testing.T) {
 	f("a:\n    - b: |\n        text\n      c: 1\n", "a:\n  - b: |\n      text\n    c: 1\n")
 	f("a:\n    b: [1,\n        2, # two\n        # three\n        3]\n    c: {d:  1}\n", "a:\n  b: [1,\n      2, # two\n      # three\n      3]\n  c: {d:  1}\n")
 	f("a:\n    b: \"x\n       y: z\"\n    c: plain\n      goes on\n", "a:\n  b: \"x\n     y: z\"\n  c: plain\n    goes on\n")
-	f("a: &x\n    b: 1\nc:\n    <<: *x\n", "a: &x\n  b: 1\nc:\n  <<: *x\n")
+	f("a: &x\n    b: 1\nc:\n    <<:   *x\n", "a: &x\n  b: 1\nc:\n  <<: *x\n")
 	f("\"q k\":   1\n'it''s': 2\nurl: http://a:  # none\n", "error: x:3:6: not valid YAML: the value has a colon and a space in it, so it needs quotes")
 	f("# only a comment\n", "# only a comment\n")
 	f("", "\n")

@@ -166,7 +166,7 @@ type ListenerTimeouts struct {
 // Admin is the operator's API.
 type Admin struct {
 	Address string   `yaml:"address" opt:"shorthand" default:"" format:"listen" help:"host:port or unix:/path.sock; empty opens no listener. An address that other machines reach needs a token."`
-	Token   Secret   `yaml:"token" default:"" example:"\"${ADMIN_TOKEN}\"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
+	Token   Secret   `yaml:"token" default:"" format:"headervalue" example:"\"${ADMIN_TOKEN}\"" help:"Token that requests need (Authorization: Bearer), at least 16 bytes; empty requires none."`
 	Tokens  []Token  `yaml:"tokens" help:"More tokens, each with a name. The log and the status show this name as the author of changes."`
 	Hosts   []string `yaml:"hosts" default:"[]" format:"dnsname" example:"[gate.example.com]" help:"Host names that requests to the API may use, besides addresses and localhost."`
 	Flight  Duration `yaml:"flight" default:"0s" min:"1s" max:"1m" zero:"off" help:"How much of the latest execution trace stays in memory for /debug/flight (Go's flight recorder)."`
@@ -175,7 +175,7 @@ type Admin struct {
 // Token authenticates its bearer.
 type Token struct {
 	Name  string `yaml:"name" opt:"required" format:"name" example:"ci" help:"Name of the token's owner, such as ci; admin and local are reserved."`
-	Token Secret `yaml:"token" opt:"required" example:"\"${CI_TOKEN}\"" help:"Token that requests send (Authorization: Bearer), at least 16 bytes."`
+	Token Secret `yaml:"token" opt:"required" format:"headervalue" example:"\"${CI_TOKEN}\"" help:"Token that requests send (Authorization: Bearer), at least 16 bytes."`
 }
 
 // Secured reports whether requests need a token.

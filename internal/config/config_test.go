@@ -135,6 +135,7 @@ func TestEnvironment(t *testing.T) {
 	f("$${PORT} $PORT $", "${PORT} $PORT $")
 	f("${NONE}", "error: environment variable NONE is not set: set it, or write ${NONE:-default}")
 	f("${no good}", "error: invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}; write $${ for a plain ${")
+	f("${NONE:-${PORT}}", "error: invalid reference: a reference cannot contain another one")
 	f("${PORT", "error: invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}; write $${ for a plain ${")
 
 	c, _, err := Parse("x", []byte(strings.Replace(minimal, ":8080", ":${PORT}", 1)+"via: ${EMPTY}\nerrors: {html: '${YAML}'}\n"), env)

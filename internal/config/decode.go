@@ -277,6 +277,10 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value, f field) {
 		d.errorf(n, path, "%v", err)
 		return
 	}
+	if text == "" && n.Value != "" && f.typ == reflect.TypeFor[Secret]() && !strings.Contains(n.Value, ":-") {
+		d.errorf(n, path, "%s is empty: set it, or write ${NAME:-} for no value", n.Value)
+		return
+	}
 	if err := f.set(v, text); err != nil {
 		what := "found " + found(f.told(text))
 		switch {

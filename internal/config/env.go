@@ -27,6 +27,9 @@ func expand(text string, env func(string) (string, bool), file func(string) (str
 		switch {
 		case ref == "$${":
 			return "${"
+		case strings.Contains(m[1]+m[4], "${"):
+			errs = append(errs, errors.New("invalid reference: a reference cannot contain another one"))
+			return ""
 		case m[1] != "":
 			value, err := file(m[1])
 			if err != nil {
@@ -63,5 +66,9 @@ func secretFile(name string) (string, error) {
 	case len(data) > maxSecret:
 		return "", fmt.Errorf("%s is larger than %s", name, Size(maxSecret))
 	}
-	return strings.TrimRight(string(data), "\r\n"), nil
+	text := strings.TrimRight(string(data), "\r\n")
+	if text == "" { // perhaps a program is writing it now; an empty secret would let everybody in
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return text, nil
 }

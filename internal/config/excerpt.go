@@ -207,6 +207,6 @@ var fieldsNamed = sync.OnceValue(func() map[string][]field {
 		}
 	}
 	walk(reflect.TypeFor[Config]())
-	all["include"] = fieldsOf(reflect.TypeFor[writing]())[:1:1]
+	all["include"] = []field{fieldsOf(reflect.TypeFor[writing]())[0].element()}
 	return all
 })

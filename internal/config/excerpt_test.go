@@ -30,6 +30,8 @@ func TestExcerpt(t *testing.T) {
 		{long, 1, strings.Index(long, "retries") + 1, "    1 | ...ttp://127.0.0.1:3001\", \"http://127.0.0.1:3001\", \"http://127.0.0.1:3002\"], retries: 3, policy: hash}}\n" +
 			"      |                                                                              ^^^^^^^"},
 		{long, 1, 1, "    1 | pools: {app: {upstreams: [\"http://127.0.0.1:3001\", \"http://127.0.0.1:3001\", \"http://127.0.0.1:3001\",...\n      | ^^^^^"},
+		{"include: conf.d/*.yaml", 1, 10, "    1 | include: conf.d/*.yaml\n      |          ^^^^^^^^^^^^^"},
+		{"include: [a.yaml, none.yaml]", 1, 19, "    1 | include: [a.yaml, none.yaml]\n      |                   ^^^^^^^^^"},
 		{"a: 1", 1, 9, "    1 | a: (hidden)\n      |            ^"},
 		{"a: 1\n\n", 2, 1, ""},
 		{"a: 1", 0, 0, ""},

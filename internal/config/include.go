@@ -91,7 +91,7 @@ type gatherer struct {
 	from    library
 	files   []File
 	size    int
-	seen    map[string]bool // files in the tree, and failed ones
+	seen    map[string]bool // files in the tree, and failed ones, by identity
 	folders []string        // folders in which files may appear
 	failed  Errors          // for files with invalid YAML
 }
@@ -118,7 +118,7 @@ func (g *gatherer) gather(main File) (*yaml.Node, error) {
 
 // add reads one file. It returns nil for one with a mistake, and for an empty included one.
 func (g *gatherer) add(f File) *yaml.Node {
-	g.seen[filepath.Clean(f.Name)] = true
+	g.seen[identity(f.Name)] = true
 	g.files, g.size = append(g.files, f), g.size+len(f.Text)
 	root, err := parseTree(f.Name, f.Text, len(g.files) > 1)
 	before := g.texts.add(f)
@@ -167,6 +167,14 @@ func (g *gatherer) include(whole, part *yaml.Node, file string, level int) {
 	}
 }
 
+// identity returns the same text for a file's relative and absolute name.
+func identity(name string) string {
+	if absolute, err := filepath.Abs(name); err == nil {
+		return absolute
+	}
+	return filepath.Clean(name)
+}
+
 // names returns the files that match a pattern.
 func (g *gatherer) names(at *yaml.Node, path, pattern string) []string {
 	if !isPattern(pattern) {
@@ -189,7 +197,7 @@ func (g *gatherer) names(at *yaml.Node, path, pattern string) []string {
 // join adds one file to whole, unless it is there already, because it matches twice or includes its includer. It
 // returns false if no more files may be read.
 func (g *gatherer) join(whole, at *yaml.Node, path, name string, level int) bool {
-	if g.seen[filepath.Clean(name)] {
+	if g.seen[identity(name)] {
 		return true
 	}
 	if len(g.files) >= maxFiles {
@@ -198,7 +206,7 @@ func (g *gatherer) join(whole, at *yaml.Node, path, name string, level int) bool
 	}
 	text, err := g.from.read(name)
 	if err != nil {
-		g.seen[filepath.Clean(name)] = true
+		g.seen[identity(name)] = true
 		g.errorf(at, path, "%v", err)
 		return true
 	}

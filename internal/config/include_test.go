@@ -78,6 +78,20 @@ func TestInclude(t *testing.T) {
 	}
 }
 
+// TestIncludeReadsOnce: a file is one, whether its name is relative or absolute.
+func TestIncludeReadsOnce(t *testing.T) {
+	dir := folder(t, map[string]string{"main.yaml": "", "p.yaml": "pools: {a: {upstreams: [\"http://127.0.0.1:1\"]}}\n"})
+	main := fmt.Sprintf("include: [%q, p.yaml]\nlisteners: [\":8080\"]\nroutes: [{name: x, pool: a}]\n", filepath.Join(dir, "*.yaml"))
+	if err := os.WriteFile(filepath.Join(dir, "main.yaml"), []byte(main), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	c, _, err := Load("main.yaml")
+	if err != nil || len(c.Listeners) != 1 || len(c.Routes) != 1 {
+		t.Errorf("got %v, %v", c, err)
+	}
+}
+
 // TestIncludeMistakes: each names the file and the line where it is.
 func TestIncludeMistakes(t *testing.T) {
 	t.Parallel()
@@ -148,7 +162,7 @@ func TestSecretFiles(t *testing.T) {
 	}
 	f := func(main, want string) {
 		t.Helper()
-		_, got := loadText(t, map[string]string{"main.yaml": main, "key": "hush", "two": "hush hush\nhush", "big": strings.Repeat("x", maxSecret+1), "sub/p.yaml": ""})
+		_, got := loadText(t, map[string]string{"main.yaml": main, "key": "hush", "two": "hush hush\nhush", "big": strings.Repeat("x", maxSecret+1), "nothing": "\n", "sub/p.yaml": ""})
 		if strings.Contains(got, "hush") || !strings.Contains(got, want) {
 			t.Errorf("got %s, want %q", got, want)
 		}
@@ -158,6 +172,9 @@ func TestSecretFiles(t *testing.T) {
 	f(with("${file:big}"), "big is larger than 64KiB")
 	f(with("${file:}"), "invalid reference: write ${NAME}, ${NAME:-default} or ${file:PATH}")
 	f(with("${file:key}"), "pools.app.sticky.secret: has 4 bytes")
+	f(with("${file:nothing}"), "pools.app.sticky.secret: nothing is empty")
+	f(with("${file:${NONE:-key}}"), "a reference cannot contain another one")
+	f(with("hush")+"admin: {address: '127.0.0.1:0', token: '${file:two}'}\n", "admin.token: bad value: a header value must not have line breaks")
 	f(strings.Replace(with("x"), ":8080", "${file:two}", 1), "listeners[0].address: found the value of \"${file:two}\"")
 }
 

@@ -10,7 +10,7 @@ import (
 type HTTPSource struct {
 	URL       string   `yaml:"url" opt:"shorthand,required" format:"listurl" example:"http://127.0.0.1:9000/upstreams" help:"URL of the list."`
 	Headers   Headers  `yaml:"headers" format:"header" example:"{X-Team: shop}" help:"More headers for each request."`
-	Token     Secret   `yaml:"token" default:"" example:"\"${INVENTORY_TOKEN}\"" help:"Token to send as Authorization: Bearer."`
+	Token     Secret   `yaml:"token" default:"" format:"headervalue" example:"\"${INVENTORY_TOKEN}\"" help:"Token to send as Authorization: Bearer."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Interval  Duration `yaml:"interval" default:"10s" min:"1s" max:"1h" help:"Time from an answer to the next request."`
 	Wait      Duration `yaml:"wait" default:"0s" min:"1s" max:"10m" zero:"not used" help:"How long the server may hold a request until the list changes (Prefer: wait, RFC 7240)."`
@@ -37,7 +37,7 @@ type ConsulSource struct {
 	Datacenter string   `yaml:"datacenter" default:"" opt:"public" example:"eu-west" help:"Data centre of the instances; empty means the agent's."`
 	Namespace  string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of Consul Enterprise."`
 	Partition  string   `yaml:"partition" default:"" opt:"public" example:"shop" help:"Admin partition of Consul Enterprise."`
-	Token      Secret   `yaml:"token" default:"" example:"\"${CONSUL_TOKEN}\"" help:"ACL token."`
+	Token      Secret   `yaml:"token" default:"" format:"headervalue" example:"\"${CONSUL_TOKEN}\"" help:"ACL token."`
 	TokenFile  string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait       Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout    Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`
@@ -51,7 +51,7 @@ type NomadSource struct {
 	Tags      []string `yaml:"tags" default:"[]" opt:"single,public" example:"[production]" help:"Tags; an instance must have all of them."`
 	Namespace string   `yaml:"namespace" default:"" opt:"public" example:"shop" help:"Namespace of the job; empty means default."`
 	Region    string   `yaml:"region" default:"" opt:"public" example:"eu" help:"Region of the job; empty means the agent's."`
-	Token     Secret   `yaml:"token" default:"" example:"\"${NOMAD_TOKEN}\"" help:"ACL token."`
+	Token     Secret   `yaml:"token" default:"" format:"headervalue" example:"\"${NOMAD_TOKEN}\"" help:"ACL token."`
 	TokenFile string   `yaml:"token_file" default:"" opt:"file" example:"/run/secrets/token" help:"File with the token, read for each request."`
 	Wait      Duration `yaml:"wait" default:"30s" min:"1s" max:"10m" help:"How long the agent may hold a request until something changes."`
 	Timeout   Duration `yaml:"timeout" default:"5s" min:"100ms" max:"1m" help:"Longest time for one answer, in addition to wait."`

@@ -33,3 +33,19 @@ func TestAdminTokens(t *testing.T) {
 		}
 	}
 }
+
+// A secret that an empty variable would leave out is a mistake, unless the reference has a default.
+func TestEmptySecret(t *testing.T) {
+	env := func(name string) (string, bool) { return "", name == "EMPTY" }
+	for value, want := range map[string]string{
+		"${EMPTY}":         "admin.token: ${EMPTY} is empty: set it, or write ${NAME:-} for no value",
+		"${EMPTY}${EMPTY}": "admin.token: ${EMPTY}${EMPTY} is empty",
+		"${EMPTY:-}":       "",
+		"":                 "",
+	} {
+		_, _, err := Parse("g.yaml", []byte(minimal+"admin: {address: '127.0.0.1:9900', token: '"+value+"'}\n"), env)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", value, err, want)
+		}
+	}
+}
