@@ -66,5 +66,7 @@ func HTTP3(l config.Listener) http3.Options {
 		Keepalive:   l.Timeouts.Keepalive,
 		Idle:        l.HTTP3.Idle,
 		WriteIdle:   l.Timeouts.WriteIdle,
+		Age:         l.Timeouts.Age,
+		Requests:    l.ConnRequests,
 	}
 }

@@ -73,7 +73,7 @@ type Listener struct {
 	Proxied   []netip.Prefix   `yaml:"proxy_protocol" default:"[]" opt:"single" help:"Networks whose connections must begin with the PROXY protocol, version 1 or 2, which gives the client's address. Connections from other networks must not begin with it."`
 
 	MaxConnections       int `yaml:"max_connections" default:"0" min:"1" max:"10000000" zero:"three quarters of the file descriptors, for all listeners together" help:"Concurrent client connections. Further ones wait until one ends; over HTTP/3, goodgate refuses them."`
-	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection (HTTP/1.1 or HTTP/2). After these, goodgate closes the connection when its current requests end."`
+	ConnRequests         int `yaml:"requests_per_connection" default:"0" min:"1" max:"1000000000" zero:"no limit" help:"Requests on a client's connection. After these, goodgate closes the connection when its current requests end."`
 	ConnectionsPerClient int `yaml:"connections_per_client" default:"0" min:"1" max:"1000000" zero:"no limit" help:"Concurrent client connections from one address (IPv6: one /64); goodgate resets further ones (over HTTP/3, it refuses them)."`
 }
 
@@ -160,7 +160,7 @@ type ListenerTimeouts struct {
 	BodyIdle  Duration `yaml:"body_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest pause within a request body."`
 	WriteIdle Duration `yaml:"write_idle" default:"30s" min:"10ms" max:"1h" zero:"no limit" help:"Longest wait until the client takes more of a response."`
 	Keepalive Duration `yaml:"keepalive" default:"75s" min:"100ms" max:"1h" help:"How long an idle client connection stays open. Set a longer time than that of the proxy in front (nginx: 60s)."`
-	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection (HTTP/1.1 or HTTP/2), less a random part of up to a tenth. Then goodgate closes it when its current requests end, so that a TCP load balancer in front can distribute clients anew."`
+	Age       Duration `yaml:"connection_age" default:"0s" min:"1s" max:"8760h" zero:"no limit" help:"Maximum age of a connection, less a random part of up to a tenth. Then goodgate closes it when its current requests end, so that a TCP load balancer in front can distribute clients anew."`
 }
 
 // Admin is the operator's API.

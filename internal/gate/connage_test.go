@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +15,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/goodgate/goodgate/internal/lab/certtest"
 )
 
 // An HTTP/2 connection that has reached its age ends with the next answer.
@@ -133,6 +140,49 @@ pools: {app: {upstreams: [%q], protocol: %s, requests_per_connection: %d, health
 			}
 			if len(asked) < workers*each/ofUpstream {
 				t.Errorf("goodgate made %d connections for %d requests", len(asked), workers*each)
+			}
+		})
+	}
+}
+
+// The limits hold for HTTP/3 too. A client repeats a request that crosses the GOAWAY, because
+// the server has rejected it unprocessed.
+func TestRequestsPerHTTP3Connection(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
+	t.Cleanup(app.Close)
+	ca := certtest.NewAuthority(t, "authority")
+	cert, key := ca.Files(t.TempDir(), "site", ca.Issue("127.0.0.1"))
+	for name, limit := range map[string]string{"requests": "requests_per_connection: 1", "age": "timeouts: {connection_age: 1s}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", http3: {enabled: true}, %s, tls: {certificates: [{cert: %q, key: %q}]}}]
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: [%q], health: {type: none}}}`, limit, cert, key, app.URL)), Options{})
+			dialed := 0
+			tr := &http3.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}, Dial: func(ctx context.Context, addr string, t *tls.Config, c *quic.Config) (*quic.Conn, error) {
+				dialed++
+				return quic.DialAddrEarly(ctx, addr, t, c)
+			}}
+			defer tr.Close()
+			client := &http.Client{Transport: tr, Timeout: 10 * time.Second}
+			for end := time.Now().Add(30 * time.Second); dialed < 3; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%d connections after half a minute of requests", dialed)
+				}
+				res, err := client.Get("https://" + r.addrs[0] + "/")
+				if refused, ok := errors.AsType[*http3.Error](err); ok && (refused.ErrorCode == http3.ErrCodeRequestRejected || refused.ErrorCode == http3.ErrCodeNoError) {
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(res.Body)
+				res.Body.Close()
+				if err != nil || string(body) != "hello" {
+					t.Errorf("got %q, %v", body, err)
+				}
 			}
 		})
 	}

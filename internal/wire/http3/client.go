@@ -4,10 +4,17 @@ package http3
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/goodgate/goodgate/internal/wire/deadline"
 )
 
 type clientKey struct{}
@@ -21,14 +28,44 @@ func clientOf(ctx context.Context) *client {
 // client is one connection.
 type client struct {
 	server   *Server
-	conn     *quic.Conn // nil during the handshake
-	verified func()     // called once when the handshake has ended; nil = the address was verified before
+	http3    http3.Server // one for each connection, because its Shutdown sends GOAWAY to all of its connections
+	conn     *quic.Conn   // nil during the handshake
+	verified func()       // called once when the handshake has ended; nil = the address was verified before
+	age      deadline.Age
 
 	mu      sync.Mutex // protects the fields below
 	running int        // requests
+	asked   int        // requests since the beginning
 	timer   *time.Timer
 	leaving bool
 	ended   bool
+}
+
+func newClient(s *Server) *client {
+	c := &client{server: s, age: deadline.AgeIn(s.opts.Age)}
+	c.http3.Handler = http.HandlerFunc(s.serve)
+	c.http3.MaxHeaderBytes = s.opts.MaxHeader
+	c.http3.ConnContext = s.begin
+	return c
+}
+
+// join adds an accepted connection to those that Leave and Close concern.
+func (c *client) join() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.clients[c] = struct{}{}
+}
+
+// serve serves a connection to its end.
+func (c *client) serve(conn *quic.Conn) {
+	if err := c.http3.ServeQUICConn(conn); errors.Is(err, http.ErrServerClosed) {
+		conn.CloseWithError(noError, "") // leave or Close came before
+	}
 }
 
 // begin records the end of the handshake.
@@ -40,7 +77,6 @@ func (c *client) begin(conn *quic.Conn) {
 	if c.ended {
 		return
 	}
-	c.leaving = c.server.join(c)
 	wait := c.server.opts.Header
 	if c.leaving {
 		wait = farewell
@@ -73,7 +109,11 @@ func (c *client) enter() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.running++
+	c.asked++
 	c.timer.Stop()
+	if most := c.server.opts.Requests; most > 0 && c.asked >= most || c.age.Reached() {
+		c.leave()
+	}
 }
 
 // exit ends a request counted by enter.
@@ -90,12 +130,22 @@ func (c *client) exit() {
 	}
 }
 
-// hurry shortens the idle time of a connection that must leave.
+// leave sends GOAWAY, once: the client sends no more requests on this connection. mu must
+// be held.
+func (c *client) leave() {
+	if c.leaving || c.ended {
+		return
+	}
+	c.leaving = true
+	go c.http3.Shutdown(context.Background()) // it returns when the connection has closed
+}
+
+// hurry asks the client to leave, and shortens its idle time.
 func (c *client) hurry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leaving = true
-	if c.running == 0 && !c.ended {
+	c.leave()
+	if c.timer != nil && c.running == 0 && !c.ended {
 		c.timer.Reset(farewell)
 	}
 }
@@ -111,13 +161,11 @@ func (c *client) idle() {
 	}
 }
 
-// join adds a connection to those that Leave concerns. It reports whether the server is
-// leaving already.
-func (s *Server) join(c *client) (leaving bool) {
+// open returns the accepted connections that have not ended.
+func (s *Server) open() []*client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.clients[c] = struct{}{}
-	return s.leaving
+	return slices.Collect(maps.Keys(s.clients))
 }
 
 func (s *Server) part(c *client) {

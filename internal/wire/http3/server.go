@@ -38,7 +38,6 @@ type Server struct {
 	opts  Options
 	quic  *quic.Config
 	tls   *tls.Config
-	http3 http3.Server
 	plain http.Server // serves nothing
 	count *limit.Count
 
@@ -47,6 +46,7 @@ type Server struct {
 	served chan struct{} // closed when Serve has returned
 	gone   chan struct{} // closed when no connection is left after Leave
 	once   sync.Once
+	conns  sync.WaitGroup // accepted connections
 
 	mu      sync.Mutex // protects the fields below
 	socket  *Socket    // nil before Attach
@@ -74,11 +74,6 @@ func New(o Options) *Server {
 		MaxIncomingStreams:             int64(o.MaxStreams),
 		MaxIncomingUniStreams:          uniStreams,
 	}
-	s.http3 = http3.Server{
-		Handler:        http.HandlerFunc(s.serve),
-		MaxHeaderBytes: o.MaxHeader,
-		ConnContext:    s.begin,
-	}
 	return s
 }
 
@@ -105,11 +100,17 @@ func (s *Server) Serve(k *Socket) error {
 	if leaving {
 		return nil
 	}
-	err := s.http3.ServeListener(accepted{k, s})
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, quic.ErrServerClosed) {
-		return nil
+	for {
+		c, conn, err := k.accept(s)
+		switch {
+		case s.taking.Err() != nil && err != nil, errors.Is(err, quic.ErrServerClosed):
+			return nil
+		case err != nil:
+			return err
+		}
+		c.join()
+		s.conns.Go(func() { c.serve(conn) })
 	}
-	return err
 }
 
 // Leave refuses new connections, and asks clients to leave: their requests are answered,
@@ -120,10 +121,6 @@ func (s *Server) Leave() {
 		s.mu.Lock()
 		s.leaving = true
 		socket := s.socket
-		open := make([]*client, 0, len(s.clients))
-		for c := range s.clients {
-			open = append(open, c)
-		}
 		s.mu.Unlock()
 		s.refuse()
 		if socket == nil {
@@ -131,14 +128,14 @@ func (s *Server) Leave() {
 			return
 		}
 		socket.present.CompareAndSwap(s, nil)
-		<-s.served // quic-go's server loses connections accepted during its shutdown
-		go func() {
-			defer close(s.gone)
-			s.http3.Shutdown(context.Background())
-		}()
-		for _, c := range open {
+		<-s.served // no connection joins from now on
+		for _, c := range s.open() {
 			c.hurry()
 		}
+		go func() {
+			s.conns.Wait()
+			close(s.gone)
+		}()
 	})
 }
 
@@ -148,7 +145,9 @@ func (s *Server) Gone() <-chan struct{} { return s.gone }
 // Close ends all connections at once, and returns when their requests have ended.
 func (s *Server) Close() {
 	s.Leave()
-	s.http3.Close()
+	for _, c := range s.open() {
+		c.http3.Close()
+	}
 	<-s.gone
 }
 

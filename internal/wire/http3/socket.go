@@ -89,7 +89,7 @@ func (k *Socket) welcome(ctx context.Context, info *quic.ClientInfo) (context.Co
 	if !ok {
 		return nil, errTooMany
 	}
-	c := &client{server: s}
+	c := newClient(s)
 	if !info.AddrVerified {
 		k.unverified.Add(1)
 		c.verified = func() { k.unverified.Add(-1) }
@@ -124,28 +124,16 @@ func (k *Socket) tls(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return nil, errNobody
 }
 
-// accepted is the socket as one server's listener.
-type accepted struct {
-	*Socket
-	server *Server
-}
-
-// Accept returns the next connection of this server. quic-go's server calls it.
-func (a accepted) Accept(context.Context) (*quic.Conn, error) {
+// accept returns the next connection of a server.
+func (k *Socket) accept(s *Server) (*client, *quic.Conn, error) {
 	for {
-		conn, err := a.listener.Accept(a.server.taking)
-		switch {
-		case a.server.taking.Err() != nil && err != nil:
-			return nil, quic.ErrServerClosed
-		case err != nil:
-			return nil, err
+		conn, err := k.listener.Accept(s.taking)
+		if err != nil {
+			return nil, nil, err
 		}
-		if c := clientOf(conn.Context()); c != nil && c.server == a.server {
-			return conn, nil
+		if c := clientOf(conn.Context()); c != nil && c.server == s {
+			return c, conn, nil
 		}
 		conn.CloseWithError(noError, errSucceeded.Error()) // its handshake used another server's settings
 	}
 }
-
-// Close leaves the socket open for the next server.
-func (a accepted) Close() error { return nil }
