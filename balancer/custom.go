@@ -14,8 +14,10 @@ func guarded(build func([]Member, PolicyOptions) Policy) func([]Member, PolicyOp
 
 // Pick implements [Policy].
 func (p *custom) Pick(c *Choice) *Member {
-	if m := p.policy.Pick(c); m != nil && c.possible(m) {
-		return m
+	if p.policy != nil {
+		if m := p.policy.Pick(c); m != nil && c.possible(m) {
+			return m
+		}
 	}
 	return c.scan(p.members)
 }

@@ -51,10 +51,14 @@ func TestCustomPolicyCannotHarm(t *testing.T) {
 	for name, pick := range map[string]func([]balancer.Member) *balancer.Member{
 		"the tried one": func(members []balancer.Member) *balancer.Member { return &members[0] },
 		"nothing":       func([]balancer.Member) *balancer.Member { return nil },
+		"no policy":     nil,
 	} {
 		options := balancer.DefaultOptions("app")
 		options.Policy = "mine"
 		options.NewPolicy = func(members []balancer.Member, _ balancer.PolicyOptions) balancer.Policy {
+			if pick == nil {
+				return nil
+			}
 			return policyFunc(func(*balancer.Choice) *balancer.Member { return pick(members) })
 		}
 		pool, err := balancer.NewPool(options)

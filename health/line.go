@@ -2,8 +2,10 @@ package health
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -63,8 +65,22 @@ type liner interface {
 	probeBy(ctx context.Context, u *balancer.Upstream, l *line) error
 }
 
-// ask makes the probe of a job.
-func (c *Checker) ask(j job, now time.Time) error {
+// PanicError is the error of a probe in which the [Prober] panicked.
+type PanicError struct {
+	Value any    // of the panic
+	Stack []byte // of its goroutine
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("the prober panicked: %v", e.Value) }
+
+// ask makes the probe of a job. A panic is a failure: it must not end the program, which
+// serves clients.
+func (c *Checker) ask(j job, now time.Time) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{p, debug.Stack()}
+		}
+	}()
 	if p, ok := c.opts.Prober.(knower); ok {
 		j.known.kept = c.opts.Kept
 		return p.probeKnowing(j.ctx, j.upstream, &j.known)

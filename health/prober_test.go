@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -77,3 +79,45 @@ func ExampleProber() {
 	fmt.Println((<-verdicts).Verdict)
 	// Output: up
 }
+
+// A prober that panics makes its check fail. Other checks and the program continue.
+func TestPanickingProber(t *testing.T) {
+	t.Parallel()
+	pool, err := balancer.NewPool(balancer.DefaultOptions("app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Update(nil)
+	events := make(chan health.Event, 100)
+	options := health.DefaultOptions()
+	options.Prober, options.Interval, options.Thresholds.Fall = proberFunc(func(u *balancer.Upstream) error {
+		if u.Addr() == "a:1" {
+			panic("no answer has no header")
+		}
+		return nil
+	}), time.Hour, 1
+	options.Report = func(e health.Event) { events <- e }
+	checker := health.NewChecker(options)
+	defer checker.Follow(pool)()
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { checker.Run(ctx) })
+	defer running.Wait()
+	defer stop()
+	pool.Update([]balancer.Spec{{Addr: "a:1"}, {Addr: "b:1"}})
+	for range 2 {
+		switch e := <-events; {
+		case e.Upstream.Addr() == "b:1" && e.Err != nil:
+			t.Errorf("the other upstream: %v", e.Err)
+		case e.Upstream.Addr() == "a:1":
+			p, ok := errors.AsType[*health.PanicError](e.Err)
+			if !ok || p.Error() != "the prober panicked: no answer has no header" || !strings.Contains(string(p.Stack), "TestPanickingProber") {
+				t.Errorf("got %v", e.Err)
+			}
+		}
+	}
+}
+
+type proberFunc func(*balancer.Upstream) error
+
+func (f proberFunc) Probe(_ context.Context, u *balancer.Upstream) error { return f(u) }
