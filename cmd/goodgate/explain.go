@@ -21,6 +21,7 @@ import (
 	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/gate"
 	"github.com/goodgate/goodgate/internal/printable"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // explained is the output of explain.
@@ -155,8 +156,12 @@ func (e *explained) write(out io.Writer) {
 		}
 		printable.Fprintln(out, strings.TrimRight(fmt.Sprintf("  %s  %-20s %-24s %s", word, r.Route, r.Place, why), " "))
 	}
-	if e.Route == "" {
+	switch {
+	case e.Route != "":
+	case e.Reason == reason.NoRoute.String():
 		printable.Fprintln(out, "  none matches")
+	default:
+		printable.Fprintln(out, "  none tried: goodgate refuses the request before routing")
 	}
 	writeSettings(out, "route "+e.Route, e.RouteSettings)
 	if e.Pool != "" {

@@ -243,7 +243,7 @@ func TestExplain(t *testing.T) {
 	f([]string{"goodgate answers 403 (access_denied)\n"}, []string{"upstream gets"}, "http://a/closed/x")
 	f([]string{"at listener 127.0.0.1:8443", "  yes  secure", "  GET /x\n  Host: (the upstream's own)\n", "  Authorization: (set by the route)\n", "  X-Forwarded-Proto: https\n", "  timeout: 5s\n"}, nil, "https://a/app/x")
 	f([]string{"  none matches\n", "goodgate answers 404 (no_route)\n"}, nil, "http://a/")
-	f([]string{"goodgate answers 400 (request_malformed)\n"}, nil, "http://www.example.com/a/../../x")
+	f([]string{"  none tried: goodgate refuses the request before routing\n", "goodgate answers 400 (request_malformed)\n"}, []string{"none matches"}, "http://www.example.com/a/../../x")
 	out, code := ran("explain", "-c", file, "-o", "json", "http://www.example.com/")
 	var e explained
 	if err := json.Unmarshal([]byte(out), &e); err != nil || code != exitOK || e.Route != "shop" || e.Pool != "app" || len(e.Routes) != 6 || e.Routes[1].Unmet[0] != "methods [POST]" || e.Forwarded.Host != "www.example.com" || e.Upstreams[0].Available != nil {

@@ -37,7 +37,7 @@ type Question struct {
 type Explanation struct {
 	Listener  string     `json:"listener"`
 	Client    string     `json:"client"` // as trusted proxies report it
-	Routes    []Verdict  `json:"routes"` // up to the first that matches
+	Routes    []Verdict  `json:"routes"` // up to the first that matches; none if the request is refused before routing
 	Route     string     `json:"route,omitempty"`
 	Pool      string     `json:"pool,omitempty"`
 	Forwarded *Forwarded `json:"forwarded,omitempty"` // absent when goodgate answers itself
@@ -81,16 +81,20 @@ func Explain(ctx context.Context, c *config.Config, q Question) (*Explanation, e
 	if err != nil {
 		return nil, err
 	}
+	_, port, _ := net.SplitHostPort(l.Address)
+	if at, err := netip.ParseAddrPort(net.JoinHostPort("127.0.0.1", port)); err == nil { // a socket with a port
+		r = r.WithContext(context.WithValue(ctx, http.LocalAddrContextKey, net.TCPAddrFromAddrPort(at)))
+	}
 	app, err := newWitness()
 	if err != nil {
 		return nil, err
 	}
 	defer app.close()
 	e := &Explanation{Listener: l.Address, RouteAt: -1}
-	asked, client := false, netip.Addr{}
+	granted := assemble.Listener(l)
 	g, err := New(trial(c), Options{Observe: []func(*proxy.Record){func(r *proxy.Record) {
 		e.Client, e.Route, e.Pool, e.Reason = r.Client.String(), r.Route, r.Pool, r.Reason.String()
-		client, asked = r.Client, len(r.Attempts) > 0
+		e.judge(c, r, granted)
 	}}})
 	if err != nil {
 		return nil, err
@@ -98,12 +102,10 @@ func Explain(ctx context.Context, c *config.Config, q Question) (*Explanation, e
 	for _, p := range g.current.Load().pools {
 		p.live().Update([]balancer.Spec{{Addr: app.address}})
 	}
-	granted := assemble.Listener(l)
 	w := discard{header: http.Header{}}
 	g.live.Load().Serve(&w, r, granted)
-	e.judge(c, r, granted, client)
-	if asked {
-		e.Reason, e.Forwarded = "", app.last()
+	if e.Forwarded = app.last(); e.Forwarded != nil {
+		e.Reason = ""
 		if e.RouteAt >= 0 {
 			e.hide(c.Routes[e.RouteAt])
 		}
@@ -134,7 +136,7 @@ func (q Question) request(ctx context.Context) (*http.Request, error) {
 		r.Host = host
 		r.Header.Del("Host")
 	}
-	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
+	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, ForceQuery: u.ForceQuery}
 	if u.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{ServerName: u.Hostname(), HandshakeComplete: true, Version: tls.VersionTLS13}
 	}
@@ -185,20 +187,41 @@ func trial(c *config.Config) *config.Config {
 	t.Admin, t.State, t.Fleet, t.Tracing, t.Metrics, t.Events = config.Admin{}, config.State{}, nil, config.Tracing{}, config.Metrics{}, config.Events{}
 	t.Pools = map[string]config.Pool{}
 	for name, p := range c.Pools {
-		p.Health.From, p.Health.Type, p.Hold.For, p.Retry.Attempts = "", "none", 0, 1
-		p.Protocol, p.ProxyProtocol, p.TLS = "http1", "none", config.TLS{}
+		p.Health.From, p.Health.Type, p.Hold.For, p.Retry.Attempts, p.Retry.PerTry, p.Timeouts.Request = "", "none", 0, 1, 0, 0
+		p.ProxyProtocol, p.TLS = "none", config.TLS{}
+		switch p.Protocol {
+		case "h2":
+			p.Protocol = "h2c"
+		case "auto": // upgrades use HTTP/1.1, and without TLS everything does
+			p.Protocol = "http1"
+		}
 		p.Stale, p.Cache.Enabled, p.Upstreams = config.Stale{}, false, []config.Upstream{{URL: "http://127.0.0.1:1", Scheme: "http", Weight: 1}}
 		t.Pools[name] = p
 	}
 	t.Routes = slices.Clone(c.Routes)
 	for i := range t.Routes {
-		t.Routes[i].Mirror = nil
+		t.Routes[i].Mirror, t.Routes[i].Timeout = nil, 0
+		t.Routes[i].Faults = certain(t.Routes[i].Faults)
 	}
 	return &t
 }
 
+// certain returns the faults that decide the answer to a request.
+func certain(faults []config.Fault) (list []config.Fault) {
+	for _, f := range faults {
+		if f.Abort > 0 && f.Share >= 1 {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // judge adds the verdict of each route, up to the first that matches.
-func (e *Explanation) judge(c *config.Config, r *http.Request, l proxy.Listener, client netip.Addr) {
+func (e *Explanation) judge(c *config.Config, rec *proxy.Record, l proxy.Listener) {
+	e.Routes = []Verdict{}
+	if rec.Route == "" && rec.Reason != reason.NoRoute {
+		return
+	}
 	for i, rt := range c.Routes {
 		v := Verdict{Route: rt.Name, Place: c.Place(fmt.Sprintf("routes[%d]", i))}
 		if rt.Name == e.Route {
@@ -208,7 +231,7 @@ func (e *Explanation) judge(c *config.Config, r *http.Request, l proxy.Listener,
 		}
 		for _, condition := range rt.Match.Conditions() {
 			m := assemble.Match(c, condition.Only)
-			if !m.Matches(r, l, client) {
+			if !m.Matches(rec.Request, l, rec.Client) {
 				v.Unmet = append(v.Unmet, strings.TrimSpace(condition.Key+" "+condition.Value))
 			}
 		}
@@ -265,7 +288,9 @@ func newWitness() (*witness, error) {
 		return nil, err
 	}
 	w := &witness{address: socket.Addr().String(), done: make(chan struct{})}
-	w.server = &http.Server{ReadHeaderTimeout: explainBound, Handler: w}
+	w.server = &http.Server{ReadHeaderTimeout: explainBound, Handler: w, Protocols: new(http.Protocols)}
+	w.server.Protocols.SetHTTP1(true)
+	w.server.Protocols.SetUnencryptedHTTP2(true)
 	go func() {
 		defer close(w.done)
 		w.server.Serve(socket)
