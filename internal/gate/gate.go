@@ -120,7 +120,7 @@ func New(c *config.Config, o Options) (*Gate, error) {
 	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.fdShortage.log, g.memory, g.probeConns = g.log, limit.NewMemory(), health.NewKept(maxFiles()/keptShare)
 	g.clientRoom = g.fdShortage.room(maxFiles())
-	g.events, g.ticketKeys, g.stapler = newEvents(c, o, g.situation), tickets.New(nil), staple.New(g.log)
+	g.events, g.ticketKeys, g.stapler = newEvents(c, o, g.situation), tickets.New(nil), staple.New(g.log, g.stapleDir(c))
 	left, err := g.leftBehind()
 	if err != nil {
 		return nil, err

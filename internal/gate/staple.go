@@ -2,10 +2,22 @@ package gate
 
 import (
 	"crypto/tls"
+	"path/filepath"
 
+	"github.com/goodgate/goodgate/internal/config"
 	"github.com/goodgate/goodgate/internal/edition"
 	"github.com/goodgate/goodgate/internal/staple"
 )
+
+// stapleDir returns the folder for OCSP responses, beside the state file; empty without
+// one.
+func (g *Gate) stapleDir(c *config.Config) string {
+	file := g.stateFile(c)
+	if file == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(file), "ocsp")
+}
 
 // staple lets a server send OCSP responses with its certificates. It must come after all
 // other changes of GetCertificate.

@@ -129,7 +129,8 @@ listeners:
   - {address: "127.0.0.1:0", tls: {certificates: [{cert: %[1]q, key: %[2]q}], ocsp_stapling: false}}
 shutdown: {lame_duck: 0s}
 pools: {app: {upstreams: [%[3]q]}}`, f.cert, f.key, app(t, "app"))
-	r := start(t, parse(t, yaml), Options{})
+	state := t.TempDir() // two gates must not share one at a time
+	r := start(t, parse(t, yaml), Options{StateDir: state})
 	var raw []byte
 	eventually(t, "a response in the handshake", func() bool { raw = stapled(t, r.addrs[0], f); return raw != nil }, func() string { return "none" })
 	if res, err := ocsp.ParseResponseForCert(raw, f.leaf, f.issuer); err != nil || res.Status != ocsp.Good {
@@ -152,4 +153,9 @@ pools: {app: {upstreams: [%[3]q]}}`, f.cert, f.key, app(t, "app"))
 			t.Errorf("openssl s_client: %v, want %q in\n%s", err, want, text)
 		}
 	}
+	r.stop()
+	eventually(t, "the first goodgate to end", func() bool { return len(r.ended) > 0 }, func() string { return "" })
+	cmd.Process.Kill()
+	next := start(t, parse(t, yaml), Options{StateDir: state})
+	eventually(t, "the kept response after a restart without the responder", func() bool { return stapled(t, next.addrs[0], f) != nil }, func() string { return "none" })
 }

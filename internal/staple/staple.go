@@ -3,7 +3,7 @@
 //
 // A [Stapler] has one goroutine, and a few more while it fetches responses. A handshake
 // never waits for it: without a good response a certificate is sent alone. fetch.go is one
-// request and the checks of its response.
+// request and the checks of its response, keep.go the folder of responses.
 package staple
 
 import (
@@ -35,6 +35,7 @@ type Source interface {
 // except Use.
 type Stapler struct {
 	log  *slog.Logger
+	keep keep
 	http *http.Client
 	live sync.Map // responses by the certificate's DER as a string
 
@@ -45,6 +46,7 @@ type Stapler struct {
 
 	mu      sync.Mutex // protects entries and what they point to
 	entries map[string]*entry
+	pruned  bool
 }
 
 // response is a good response.
@@ -62,10 +64,11 @@ type entry struct {
 	why    string // text of the last failure
 }
 
-// New returns a stapler without certificates.
-func New(log *slog.Logger) *Stapler {
+// New returns a stapler without certificates. It keeps the responses in a folder, in memory
+// only if dir is empty.
+func New(log *slog.Logger, dir string) *Stapler {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	return &Stapler{log: log, http: newClient(t), places: make(chan struct{}, fetchesMax), entries: map[string]*entry{}}
+	return &Stapler{log: log, keep: keep(dir), http: newClient(t), places: make(chan struct{}, fetchesMax), entries: map[string]*entry{}}
 }
 
 // Use follows the certificates of the sources from now on. Without any it ends all work,
@@ -137,7 +140,7 @@ func (s *Stapler) look() {
 			used[key] = true
 			switch e := s.entries[key]; {
 			case e == nil:
-				s.entries[key] = &entry{cert: c}
+				s.entries[key] = s.enter(c)
 			case len(e.cert.Certificate) < 2 && len(c.Certificate) > 1 && !e.busy: // its file has the issuer now
 				s.entries[key] = &entry{cert: c}
 			}
@@ -147,7 +150,31 @@ func (s *Stapler) look() {
 		if !used[key] && !e.busy {
 			delete(s.entries, key)
 			s.live.Delete(key)
+			s.store(key, nil)
 		}
+	}
+	if !s.pruned { // of certificates that an earlier process used
+		s.keep.prune(used)
+		s.pruned = true
+	}
+}
+
+// enter returns the state of a new certificate. It begins with the kept response.
+func (s *Stapler) enter(c *tls.Certificate) *entry {
+	e, now := &entry{cert: c}, time.Now()
+	if a, ok := s.keep.load(c, now); ok {
+		s.live.Store(string(c.Certificate[0]), response{a.raw, a.until})
+		if half := a.from.Add(a.until.Sub(a.from) / 2); half.After(now) {
+			e.next = now.Add(a.half(now))
+		}
+	}
+	return e
+}
+
+// store keeps a response for the next process; nil removes it.
+func (s *Stapler) store(cert string, raw []byte) {
+	if err := s.keep.store([]byte(cert), raw); err != nil {
+		s.log.Warn("OCSP response not stored: a restart fetches it again", "error", err.Error())
 	}
 }
 
@@ -183,6 +210,7 @@ func (s *Stapler) refresh(ctx context.Context, e *entry) {
 		e.failed, e.why = 0, ""
 		e.next = now.Add(max(got.half(now), firstPause))
 		s.live.Store(key, response{got.raw, got.until})
+		s.store(key, got.raw)
 		s.log.Debug("OCSP response obtained", "certificate", leaf.Subject.String(), "serial", leaf.SerialNumber.Text(16), "until", got.until)
 		return
 	}
@@ -191,6 +219,7 @@ func (s *Stapler) refresh(ctx context.Context, e *entry) {
 	}
 	if errors.Is(err, errRevoked) {
 		s.live.Delete(key)
+		s.store(key, nil)
 	}
 	pause := min(firstPause<<min(e.failed, 20), maxPause)
 	e.failed++

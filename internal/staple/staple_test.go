@@ -15,6 +15,8 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -196,7 +198,7 @@ func begin(t *testing.T) (s *Stapler, ca *signer, c *tls.Certificate, r *respond
 	leaf := newLeaf(t, ca)
 	c = &tls.Certificate{Certificate: [][]byte{leaf.cert.Raw, ca.cert.Raw}, PrivateKey: leaf.key, Leaf: leaf.cert}
 	log, r = &bytes.Buffer{}, &responder{}
-	s = New(slog.New(slog.NewTextHandler(log, nil)))
+	s = New(slog.New(slog.NewTextHandler(log, nil)), "")
 	s.http = newClient(r)
 	return s, ca, c, r, log
 }
@@ -252,6 +254,63 @@ func TestStaples(t *testing.T) {
 		has(true, "the responder is back")
 		s.Use(nil)
 		has(true, "after the end")
+	})
+}
+
+// A restart begins with the kept response if that is still good, and asks when it would
+// have asked anyway.
+func TestKeptResponses(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		first, ca, c, r, log := begin(t)
+		dir := filepath.Join(dir, "ocsp")
+		first.keep = keep(dir)
+		good := respond(t, ca, ca, c.Leaf, nil)
+		file := filepath.Join(dir, keptName(c.Certificate[0]))
+		os.MkdirAll(dir, 0o700)
+		old := filepath.Join(dir, keptName([]byte("another certificate")))
+		os.WriteFile(old, good, 0o600)
+		r.set(says(200, good))
+		first.Use([]Source{list{c}})
+		synctest.Wait()
+		first.Use(nil)
+		if _, err := os.Stat(old); err == nil {
+			t.Error("the response of a certificate that is not in use is still there")
+		}
+		restart := func(when string, staples bool, asked int) *Stapler {
+			t.Helper()
+			before := r.count()
+			s := New(slog.New(slog.NewTextHandler(log, nil)), dir)
+			s.http = newClient(r)
+			s.Use([]Source{list{c}})
+			synctest.Wait()
+			if got := s.With(c).OCSPStaple != nil; got != staples || r.count()-before != asked {
+				t.Errorf("%s: staples: %v, want %v; asked %d times, want %d\n%s", when, got, staples, r.count()-before, asked, log)
+			}
+			return s
+		}
+		r.set(says(500, nil))
+		restart("a good response", true, 0).Use(nil)
+		pass(13 * time.Hour)
+		restart("after half of its time, while the responder fails", true, 1).Use(nil)
+		for what, raw := range map[string][]byte{"by another authority": respond(t, newCA(t), newCA(t), c.Leaf, nil), "garbage": []byte("x"), "too long": append(bytes.Clone(good), make([]byte, maxResponse)...)} {
+			os.WriteFile(file, raw, 0o600)
+			restart(what, false, 1).Use(nil)
+		}
+		os.WriteFile(file, good, 0o600)
+		s := restart("good again", true, 1)
+		r.set(says(200, respond(t, ca, ca, c.Leaf, func(r *ocsp.Response) {
+			r.Status, r.RevokedAt, r.NextUpdate = ocsp.Revoked, time.Now(), time.Now().Add(30*day)
+		})))
+		pass(2 * time.Hour)
+		s.Use(nil)
+		if _, err := os.Stat(file); err == nil {
+			t.Error("the response from before the revocation is kept")
+		}
+		pass(10 * time.Hour)
+		os.WriteFile(file, good, 0o600)
+		r.set(says(500, nil))
+		restart("expired", false, 1).Use(nil)
 	})
 }
 
