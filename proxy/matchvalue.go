@@ -3,7 +3,6 @@ package proxy
 import (
 	"iter"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/wire/message"
@@ -35,7 +34,7 @@ func (s Source) values(r *Request, name string) iter.Seq[string] {
 	case FromQuery:
 		return message.QueryValues(r.URL.RawQuery, name)
 	case FromCookie:
-		return slices.Values(r.CookieValues(name))
+		return r.CookieValues(name)
 	}
 	return r.ValuesOf(name)
 }

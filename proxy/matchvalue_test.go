@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/goodgate/goodgate/proxy"
@@ -29,6 +30,12 @@ func TestMatchValues(t *testing.T) {
 		{re(proxy.FromQuery, "n", "^[0-9]+$"), []string{"/?n=7", "/?n=x&n=7", "/?n=%37"}, []string{"/?n=", "/", "/?n=7x", "/?m=7"}},
 		{cookie("c", "1"), []string{"Cookie: c=1", "Cookie: a=b; c=1", "Cookie: c=2; c=1"}, []string{"Cookie: c=2", "Cookie: d=1", "X: c=1", "Cookie: C=1"}},
 		{cookie("c", "*"), []string{"Cookie: c=", "Cookie: c=x"}, []string{"Cookie: cc=1", "/"}},
+		{cookie("c", `{"a":"1\2"}`), []string{`Cookie: b; c={"a":"1\2"}`}, []string{`Cookie: c={"a"`}},
+		{cookie("c", "\xfc"), []string{"Cookie: c=\xfc"}, []string{"Cookie: c=x"}},
+		{cookie("c", "1"), []string{"Cookie: c=1" + strings.Repeat(";", 5000), `Cookie: c="1"`, "Cookie: c=2\nCookie: c = 1 "}, []string{"Cookie: c='1'", "Cookie: c1"}},
+		{proxy.Match{Patterns: []proxy.Pattern{{Of: proxy.FromCookie, Name: "c", Absent: true}}}, []string{"/", "Cookie: cc=1", "Cookie: =c"}, []string{"Cookie: c", "Cookie: c=", `Cookie: c="`}},
+		{proxy.Match{Headers: map[string]string{"Host": "a"}}, []string{"/"}, nil},
+		{re(proxy.FromHeader, "Host", "^b"), nil, []string{"/"}},
 		{re(proxy.FromCookie, "c", "^v2-"), []string{"Cookie: c=v2-x"}, []string{"Cookie: c=v1-v2-", "/"}},
 		{re(proxy.FromHeader, "User-Agent", "(?i)bot"), []string{"User-Agent: GoogleBot/1"}, []string{"User-Agent: Mozilla", "/", "X-Bot: bot"}},
 		{proxy.Match{Query: map[string]string{"a": "1"}, Cookies: map[string]string{"c": "1"}}, nil, []string{"/?a=1", "Cookie: c=1"}},

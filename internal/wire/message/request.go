@@ -41,8 +41,9 @@ type Request struct {
 	Trailer       http.Header // the announced names; the values are set at the end of the body
 	Close         bool        // the client closes the connection after this request
 
-	// Head has the fields as sent, with Host; nil if they came in a map. The methods do
-	// not return Host as a field, because a map does not contain it.
+	// Head has the fields as sent, with Host; nil if they came in a map. A map does not
+	// contain Host, so the methods for a [header.Name] do not return it. Those for any name
+	// return the field Host above.
 	Head *header.Head
 
 	ctx  context.Context
@@ -71,7 +72,7 @@ func trimValues(h http.Header) {
 	for _, values := range h {
 		for i, v := range values {
 			if v != "" && (isSpace(v[0]) || isSpace(v[len(v)-1])) {
-				values[i] = strings.Trim(v, " \t")
+				values[i] = trimSpace(v)
 			}
 		}
 	}
@@ -166,6 +167,20 @@ func (r *Request) DropFields(drop func(name string) bool) {
 	}
 }
 
+// AddField adds a field. It does not modify a request that HTTP has returned before.
+func (r *Request) AddField(name, value string) {
+	if r.Head != nil {
+		r.Head.Add(name, value)
+		r.std = nil // the next call of HTTP makes a new one
+		return
+	}
+	std := new(*r.HTTP())
+	std.Header = maps.Clone(std.Header)
+	name = http.CanonicalHeaderKey(name)
+	std.Header[name] = append(slices.Clip(std.Header[name]), value)
+	r.std = std
+}
+
 // inHead reports whether Head has the fields n.
 func (r *Request) inHead(n header.Name) bool { return r.Head != nil && n != header.Host }
 
@@ -212,7 +227,14 @@ func (r *Request) Values(n header.Name) []string {
 
 // ValuesOf returns the values of the fields called name, in any case.
 func (r *Request) ValuesOf(name string) iter.Seq[string] {
-	if r.Head != nil && !header.EqualName(name, header.Host.String()) {
+	switch {
+	case header.EqualName(name, header.Host.String()):
+		return func(yield func(string) bool) {
+			if r.Host != "" {
+				yield(r.Host)
+			}
+		}
+	case r.Head != nil:
 		return r.Head.ValuesOf(name)
 	}
 	return slices.Values(r.inMap()[http.CanonicalHeaderKey(name)])
@@ -234,27 +256,42 @@ func (r *Request) HasToken(n header.Name, token string) bool {
 	return slices.ContainsFunc(r.inMap()[n.String()], func(v string) bool { return header.ListHas(v, token) })
 }
 
-// Cookie returns the value of a cookie; ok is false without one.
+// Cookie returns the first value of a cookie; ok is false without one.
 func (r *Request) Cookie(name string) (value string, ok bool) {
-	if !r.Has(header.Cookie) {
-		return "", false
+	for v := range r.CookieValues(name) {
+		return v, true
 	}
-	c, err := r.alone(header.Cookie).Cookie(name)
-	if err != nil {
-		return "", false
-	}
-	return c.Value, true
+	return "", false
 }
 
-// CookieValues returns the values of all cookies with a name.
-func (r *Request) CookieValues(name string) (values []string) {
-	if !r.Has(header.Cookie) {
-		return nil
+// CookieValues returns the values of all cookies with a name, without the quotes around a
+// value. It finds every cookie that an application may find. net/http's parser does not: it
+// ignores values with a quote, a backslash or a byte beyond ASCII, and all cookies of a
+// request with more than 3000.
+func (r *Request) CookieValues(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !r.Has(header.Cookie) {
+			return
+		}
+		for _, line := range r.Values(header.Cookie) {
+			for part := range strings.SplitSeq(line, ";") {
+				key, value, _ := strings.Cut(part, "=")
+				if trimSpace(key) == name && trimSpace(part) != "" && !yield(unquoted(trimSpace(value))) {
+					return
+				}
+			}
+		}
 	}
-	for _, c := range r.alone(header.Cookie).CookiesNamed(name) {
-		values = append(values, c.Value)
+}
+
+func trimSpace(s string) string { return strings.Trim(s, " \t") }
+
+// unquoted returns a cookie's value without the quotes around it (RFC 6265, section 4.1.1).
+func unquoted(value string) string {
+	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+		return value[1 : n-1]
 	}
-	return values
+	return value
 }
 
 // BasicAuth returns the user and the password of the Authorization field (RFC 7617); ok

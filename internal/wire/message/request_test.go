@@ -48,8 +48,11 @@ func TestFields(t *testing.T) {
 			if got := slices.Collect(r.ValuesOf("X-KEY")); !slices.Equal(got, []string{"k", "l"}) || r.Field("x-key") != "k" || r.Field("x-none") != "" {
 				t.Errorf("X-KEY: got %q, %q, %q", got, r.Field("x-key"), r.Field("x-none"))
 			}
-			if r.Get(header.Host) != "" || r.Has(header.Host) || r.Values(header.Host) != nil || r.Field("HOST") != "" || r.HasToken(header.Host, "example.com") || r.Host != "example.com" {
-				t.Error("Host is shown as a field")
+			if r.Get(header.Host) != "" || r.Has(header.Host) || r.Values(header.Host) != nil || r.HasToken(header.Host, "example.com") || r.Host != "example.com" {
+				t.Error("Host is shown as a field of the header")
+			}
+			if got := r.Field("HOST"); got != "example.com" {
+				t.Errorf("Host by name: got %q", got)
 			}
 			if !r.HasToken(header.Connection, "close") || r.HasToken(header.Connection, "clos") || r.HasToken(header.Via, "x") {
 				t.Error("Connection has close, and not clos; Via has nothing")
@@ -79,6 +82,12 @@ func TestFields(t *testing.T) {
 			want := http.Header{"Accept": {"text/html"}}
 			if got := r.HTTP().Header; !maps.EqualFunc(got, want, slices.Equal) || std.Header["X-Key"] == nil {
 				t.Errorf("after DropFields: got %v, want %v; before: %v", got, want, std.Header)
+			}
+			r.AddField("x-new", "1")
+			r.AddField("x-new", "2")
+			want["X-New"] = []string{"1", "2"}
+			if got := r.HTTP().Header; !maps.EqualFunc(got, want, slices.Equal) || std.Header["X-New"] != nil {
+				t.Errorf("after AddField: got %v, want %v; before: %v", got, want, std.Header)
 			}
 			if r.Head != nil && r.Head.Get(header.Host) != "example.com" {
 				t.Error("DropFields dropped Host")
