@@ -50,8 +50,11 @@ func (x *exchange) fromHere() *Error {
 // authorize checks everything about the request except its address. answered means that
 // it has answered the request, for example a preflight.
 func (x *exchange) authorize() (answered bool, failed *Error) {
-	if x.route.CORS != nil && x.cors() {
-		return true, nil
+	if x.route.CORS != nil {
+		if method := x.preflightMethod(); method != "" {
+			x.preflight(method)
+			return true, nil
+		}
 	}
 	if x.route.CrossOrigin != nil {
 		if err := x.sameSite(); err != nil {

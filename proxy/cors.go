@@ -29,44 +29,44 @@ var corsAnswer = []string{
 	"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age",
 }
 
-// cors sets the CORS fields of the coming response. It answers a preflight, and reports
-// whether it did.
-func (x *exchange) cors() (answered bool) {
-	c, r := x.route.CORS, x.request
-	h := x.writer.Header()
-	origin := r.Field("Origin")
+// grantOrigin sets the CORS fields of the coming response, whatever it is.
+func (x *exchange) grantOrigin() {
+	c, origin := x.route.CORS, x.request.Field("Origin")
 	anyOrigin := slices.Contains(c.Origins, "*")
 	if !anyOrigin {
 		x.tell("Vary", "Origin")
 	}
-	granted := origin != "" && c.allows(origin)
-	if granted {
-		if anyOrigin {
-			origin = "*"
-		}
-		h.Set("Access-Control-Allow-Origin", origin)
-		if c.Credentials {
-			h.Set("Access-Control-Allow-Credentials", "true")
-		}
+	if !c.allows(origin) {
+		return
 	}
-	method := r.Field("Access-Control-Request-Method")
-	if r.Method != http.MethodOptions || origin == "" || method == "" {
-		if granted && len(c.Expose) > 0 {
-			h.Set("Access-Control-Expose-Headers", strings.Join(c.Expose, ", "))
-		}
-		return false
+	if anyOrigin {
+		origin = "*"
 	}
-	x.preflight(c, granted, method)
-	return true
+	h := x.writer.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	if c.Credentials {
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+	if len(c.Expose) > 0 && x.preflightMethod() == "" {
+		h.Set("Access-Control-Expose-Headers", strings.Join(c.Expose, ", "))
+	}
+}
+
+// preflightMethod returns the method that a preflight asks for; empty for other requests.
+func (x *exchange) preflightMethod() string {
+	if r := x.request; r.Method == http.MethodOptions && r.Field("Origin") != "" {
+		return r.Field("Access-Control-Request-Method")
+	}
+	return ""
 }
 
 // preflight answers a preflight request. Without a grant in the answer, the browser does
 // not send the actual request.
-func (x *exchange) preflight(c *CORS, granted bool, method string) {
-	h := x.writer.Header()
+func (x *exchange) preflight(method string) {
+	c, h := x.route.CORS, x.writer.Header()
 	x.tell("Vary", "Access-Control-Request-Method")
 	x.tell("Vary", "Access-Control-Request-Headers")
-	if granted {
+	if c.allows(x.request.Field("Origin")) {
 		methods := slices.Concat([]string{"GET", "HEAD", "POST"}, c.Methods)
 		if slices.Contains(c.Methods, "*") {
 			methods = []string{method}
@@ -87,15 +87,24 @@ func (x *exchange) preflight(c *CORS, granted bool, method string) {
 	x.writer.WriteHeader(http.StatusNoContent)
 }
 
-// allows reports whether an origin is allowed. The scheme and host of an origin are in
-// lower case (RFC 6454, section 6.1).
+// allows reports whether pages of an origin may read answers.
 func (c *CORS) allows(origin string) bool {
+	return origin != "" && (slices.Contains(c.Origins, "*") || c.lists(origin))
+}
+
+// trusts reports whether pages of an origin may change something. "*" trusts nobody, and
+// neither does "null", which every site can make the origin of a page.
+func (c *CORS) trusts(origin string) bool { return origin != "null" && c.lists(origin) }
+
+// lists reports whether an origin is in the list, exactly or by a pattern. The scheme and
+// host of an origin are in lower case (RFC 6454, section 6.1).
+func (c *CORS) lists(origin string) bool {
 	return slices.ContainsFunc(c.Origins, func(pattern string) bool {
 		before, after, wild := strings.Cut(pattern, "*")
 		switch {
-		case pattern == "*" || pattern == origin:
+		case pattern == origin:
 			return true
-		case !wild || len(origin) <= len(before)+len(after):
+		case !wild || pattern == "*" || len(origin) <= len(before)+len(after):
 			return false
 		}
 		name := origin[len(before) : len(origin)-len(after)]

@@ -96,6 +96,66 @@ func TestCORSBeforeThePassword(t *testing.T) {
 	}
 }
 
+// Refusals before and by forward auth have the route's CORS fields, and no others.
+func TestCORSOnRefusals(t *testing.T) {
+	t.Parallel()
+	grants := func(got answer) string { return strings.Join(got.header["Access-Control-Allow-Origin"], ",") }
+	rules := func(s *setup) {
+		s.route.CORS = &proxy.CORS{Origins: []string{"https://app.example.com"}, Credentials: true}
+		s.route.Limits = &proxy.Limits{Rates: []*proxy.Rate{proxy.NewRate(proxy.Rate{Name: "few", PerSecond: 0.01, Burst: 2})}}
+	}
+	for _, front := range fronts {
+		service := func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Access-Control-Allow-Origin", "*")
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+		asked(t, front, proxy.ForwardAuth{Path: "/"}, service, func(w *world) {
+			for _, c := range []struct {
+				origin string
+				status int
+				want   string
+			}{
+				{"https://app.example.com", 401, "https://app.example.com"}, {"https://evil.example.com", 401, ""},
+				{"https://app.example.com", 429, "https://app.example.com"}, {"https://evil.example.com", 429, ""},
+			} {
+				r := w.request("GET", "/", nil)
+				r.Header.Set("Origin", c.origin)
+				got := w.do(r)
+				check(t, front+": "+c.origin, got.status, c.status)
+				check(t, front+": "+c.origin+": grant", grants(got), c.want)
+				check(t, front+": "+c.origin+": Vary", got.header.Get("Vary"), "Origin")
+			}
+		}, rules)
+		w := start(t, setup{front: front, route: proxy.Route{
+			CORS: &proxy.CORS{Origins: []string{"*"}}, Access: proxy.Access{Networks: networks(t, "", "0.0.0.0/0 ::/0")},
+		}})
+		r := w.request("GET", "/", nil)
+		r.Header.Set("Origin", "https://app.example.com")
+		got := w.do(r)
+		check(t, front+": networks", got.status, 403)
+		check(t, front+": networks: grant", grants(got), "*")
+	}
+}
+
+// A list of origins that contains everybody is no permission to change something.
+func TestCrossOriginBesideCORSForAll(t *testing.T) {
+	t.Parallel()
+	rule, err := proxy.NewCrossOrigin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, front := range fronts {
+		w := start(t, setup{front: front, upstreams: specs("app:80"), route: proxy.Route{CrossOrigin: rule, CORS: &proxy.CORS{Origins: []string{"*", "null", "https://*.example.org"}}}})
+		told(w)
+		for origin, want := range map[string]int{"https://evil.example.com": 403, "null": 403, "https://a.example.org": 200} {
+			r := w.request("POST", "/", nil)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Origin", origin)
+			check(t, front+": "+origin, w.do(r).status, want)
+		}
+	}
+}
+
 // Unsafe requests from pages of other origins are refused.
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ func NewCrossOrigin(trusted ...string) (*CrossOrigin, error) {
 	return c, nil
 }
 
-// sameSite refuses an unsafe request from another origin, unless CORS allows that origin.
+// sameSite refuses an unsafe request from another origin, unless CORS trusts that origin.
 func (x *exchange) sameSite() *Error {
 	switch x.request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -31,7 +31,7 @@ func (x *exchange) sameSite() *Error {
 	}
 	r := x.request
 	origin := r.Field("Origin")
-	if c := x.route.CORS; c != nil && origin != "" && c.allows(origin) {
+	if c := x.route.CORS; c != nil && c.trusts(origin) {
 		return nil
 	}
 	asked := &http.Request{Method: r.Method, Host: r.Host, URL: r.URL, Header: http.Header{}}

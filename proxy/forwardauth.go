@@ -34,7 +34,7 @@ type ForwardAuth struct {
 	Cache time.Duration
 
 	values texts
-	claims fieldTable // fields that the client's cannot have: those of Copy, except credentials, and describedBy
+	claims fieldTable // other spellings of describedBy: the client's request cannot have them for the service
 	cache  *authCache
 	target *url.URL
 }
@@ -65,11 +65,6 @@ func (f *ForwardAuth) prepared() (*ForwardAuth, error) {
 	c.target, c.values, c.Host = u, f.Headers.texts(), cmp.Or(f.Host, HostUpstream)
 	for _, name := range describedBy { // a service could take another spelling of them for the proxy's
 		c.claims.refuse(name)
-	}
-	for _, name := range f.Copy {
-		if !strings.EqualFold(name, "Authorization") && !strings.EqualFold(name, "Cookie") {
-			c.claims.refuse(name)
-		}
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultAuthTimeout
@@ -235,6 +230,7 @@ func (x *exchange) passOn(res *message.Response) (answered bool, _ *Error) {
 	}
 	fields := res.Fields()
 	header.DeleteHopByHop(fields)
+	x.ownCORS(fields)
 	h := x.writer.Header()
 	for name, values := range fields {
 		h[name] = append(h[name], values...)

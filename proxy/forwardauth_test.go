@@ -13,8 +13,9 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// asked is a world whose route asks auth:80. It takes the handler of that service.
-func asked(t *testing.T, front string, f proxy.ForwardAuth, h http.HandlerFunc, run func(w *world)) {
+// asked is a world whose route asks auth:80. It takes the handler of that service, and
+// changes of the setup.
+func asked(t *testing.T, front string, f proxy.ForwardAuth, h http.HandlerFunc, run func(w *world), change ...func(*setup)) {
 	t.Helper()
 	synctestBubble(t, func(t *testing.T) {
 		var w *world
@@ -29,6 +30,9 @@ func asked(t *testing.T, front string, f proxy.ForwardAuth, h http.HandlerFunc, 
 		})
 		f.Pool = pool
 		s := setup{front: front, upstreams: specs("app:80"), route: proxy.Route{StripPrefix: "/api", Access: proxy.Access{Forward: &f}}}
+		for _, c := range change {
+			c(&s)
+		}
 		w = start(t, s)
 		w.inBubble = true
 		told(w)

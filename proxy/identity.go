@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/goodgate/goodgate/internal/wire/header"
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
@@ -30,11 +31,34 @@ func (rt *Route) identityFields() (t fieldTable) {
 	return t
 }
 
-// vouch adds fields about the client.
+// isCredential reports whether a field is for the checks: they have to read the client's
+// own before another one may replace it.
+func isCredential(name string) bool {
+	return header.EqualName(name, header.Authorization.String()) || header.EqualName(name, header.Cookie.String())
+}
+
+// dropClaims removes the client's own identity fields from the request, except
+// credentials. So no variable, key or service reads what a client says about itself.
+func (x *exchange) dropClaims() {
+	if t := &x.route.guarded; len(t.rules) > 0 {
+		x.request.DropFields(func(name string) bool { return !t.passes(name, true) && !isCredential(name) })
+	}
+}
+
+// vouch adds fields about the client, also to the request, for variables and keys.
 func (x *exchange) vouch(fields ...identityField) {
-	if len(fields) > 0 {
-		e := x.more()
-		e.asker = append(e.asker, fields...)
+	if len(fields) == 0 {
+		return
+	}
+	e := x.more()
+	e.asker = append(e.asker, fields...)
+	for _, f := range fields {
+		if isCredential(f.name) {
+			x.request.DropFields(func(name string) bool { return header.EqualName(name, f.name) })
+		}
+	}
+	for _, f := range fields {
+		x.request.AddField(f.name, f.value)
 	}
 }
 

@@ -189,6 +189,10 @@ func (x *exchange) admit() *Error {
 		return &Error{Reason: reason.NoRoute}
 	}
 	x.route, x.record.Route = rt, rt.Name
+	x.dropClaims()
+	if rt.CORS != nil {
+		x.grantOrigin() // also for refusals, so that the page can read them
+	}
 	if err := x.rewriteRefusal(); err != nil {
 		return &Error{Reason: reason.RequestMalformed, Err: err}
 	}

@@ -88,9 +88,6 @@ func (rt *Route) prepare() error {
 	if rt.Access.Forward, err = rt.Access.Forward.prepared(); err != nil {
 		return fmt.Errorf("route %s: %w", rt.Name, err)
 	}
-	if rt.Access.Forward != nil {
-		rt.ClientCert.fields(&rt.Access.Forward.claims) // clients must not send these to the authorization service either
-	}
 	rt.asking, rt.guarded = rt.asks(), rt.identityFields()
 	rt.edited = rt.RequestHeaders.fields()
 	rt.requestValues, rt.responseValues, rt.errorValues = rt.RequestHeaders.texts(), rt.ResponseHeaders.texts(), rt.ErrorHeaders.texts()
