@@ -6,6 +6,7 @@ import "errors"
 
 type hash interface {
 	matches(password string) bool
+	weakness() string
 }
 
 func parseHash(string) (hash, error) {

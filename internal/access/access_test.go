@@ -74,8 +74,22 @@ func TestUsers(t *testing.T) {
 	if u.Verify(ctx, "alice", "a") != Wrong || u.Verify(ctx, "alice", "new") != Right || u.Verify(ctx, "bob", "b") != Wrong {
 		t.Error("the file was not read again")
 	}
+	// Another file takes its place, with the same size and time.
+	other := file + ".new"
+	write(t, other, "alice:"+hashed(t, "b")+"\n", 2)
+	if err := os.Rename(other, file); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * lookEvery)
+	u.Known("alice", "b", now)
+	if u.Verify(ctx, "alice", "b") != Right {
+		t.Error("a replaced file of the same size and time was not read again")
+	}
+	write(t, file, "alice:"+hashed(t, "new")+"\n", 3)
+	now = now.Add(2 * lookEvery)
+	u.Known("alice", "new", now)
 	// A broken file and a missing one change nothing, and are logged once.
-	write(t, file, "alice\n", 3)
+	write(t, file, "alice\n", 4)
 	for range 3 {
 		now = now.Add(2 * lookEvery)
 		u.Known("alice", "new", now)
@@ -88,7 +102,7 @@ func TestUsers(t *testing.T) {
 	if u.Verify(ctx, "alice", "new") != Right {
 		t.Error("a broken file took the users away")
 	}
-	if len(told) != 3 || told[0] != nil || told[1] == nil || !strings.Contains(told[1].Error(), "line 1") || told[2] == nil {
+	if len(told) != 5 || told[0] != nil || told[1] != nil || told[2] != nil || told[3] == nil || !strings.Contains(told[3].Error(), "line 1") || told[4] == nil {
 		t.Errorf("told %v", told)
 	}
 }
@@ -137,8 +151,33 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// The first hash that is cheap to guess is named.
+func TestWeakHashes(t *testing.T) {
+	t.Parallel()
+	strong, err := bcrypt.GenerateFromPassword([]byte("a"), minBcryptCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const salt = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	file := filepath.Join(t.TempDir(), "users")
+	for text, want := range map[string]string{
+		"":                           "",
+		"a:" + string(strong) + "\n": "",
+		"a:" + string(strong) + "\n\nb:" + hashed(t, "b") + "\nc:" + hashed(t, "c"): "line 3: user b: bcrypt cost 4 is easy",
+		"a:$argon2id$v=19$m=19456,t=2,p=1" + salt:                                   "",
+		"a:$argon2id$v=19$m=4096,t=3,p=1" + salt:                                    "line 1: user a: Argon2 with m=4096,t=3 is easy",
+	} {
+		write(t, file, text, 1)
+		if n, got, err := Check(file); err != nil || n != strings.Count(text, ":") || !strings.HasPrefix(got, want) || got != "" && want == "" {
+			t.Errorf("%q: got %d, %q, %v, want %q", text, n, got, err, want)
+		}
+	}
+}
+
 // slow is a hash whose check lasts until end is closed.
 type slow struct{ begun, end chan struct{} }
+
+func (slow) weakness() string { return "" }
 
 func (s slow) matches(string) bool {
 	s.begun <- struct{}{}

@@ -22,9 +22,17 @@ const (
 	maxArgonThreads = 16
 )
 
+// Below these, somebody who has the file guesses passwords quickly (OWASP, Password Storage
+// Cheat Sheet).
+const (
+	minBcryptCost = 10
+	minArgonWork  = 7168 * 5 // KiB × passes
+)
+
 // hash verifies a password.
 type hash interface {
 	matches(password string) bool
+	weakness() string // what makes the hash cheap to guess; empty = nothing
 }
 
 // parseHash parses a hash in the form that htpasswd -B and argon2 write.
@@ -53,6 +61,13 @@ type bcryptHash string
 
 func (h bcryptHash) matches(password string) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h), []byte(password)) == nil
+}
+
+func (h bcryptHash) weakness() string {
+	if cost, _ := bcrypt.Cost([]byte(h)); cost < minBcryptCost {
+		return fmt.Sprintf("bcrypt cost %d is easy to guess for somebody who has the file; at least %d is recommended: create it anew with htpasswd -B -C %[2]d", cost, minBcryptCost)
+	}
+	return ""
 }
 
 // argonHash is an Argon2 hash (RFC 9106).
@@ -90,4 +105,11 @@ func (h argonHash) matches(password string) bool {
 		of = argon2.IDKey
 	}
 	return subtle.ConstantTimeCompare(of([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(len(h.key))), h.key) == 1
+}
+
+func (h argonHash) weakness() string {
+	if uint64(h.memory)*uint64(h.time) < minArgonWork {
+		return fmt.Sprintf("Argon2 with m=%d,t=%d is easy to guess for somebody who has the file; at least m=19456,t=2 is recommended", h.memory, h.time)
+	}
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -26,7 +27,6 @@ const (
 	maxFile     = 4 << 20         // bytes in a file
 	maxUsers    = 100_000
 	maxPassword = 1 << 10 // bytes; longer ones are wrong
-	missing     = -1      // the size of a missing file
 )
 
 // Verdict is the result of checking a name and a password.
@@ -57,8 +57,9 @@ type Users struct {
 // users is the content of a file.
 type users struct {
 	by    map[string]entry
-	other entry // an unknown user's password is checked against this, so that both cases take equally long
-	stamp stamp
+	other entry       // an unknown user's password is checked against this, so that both cases take equally long
+	weak  string      // describes the first weak hash; empty = there is none
+	info  fs.FileInfo // of the file; nil = it was missing
 }
 
 type entry struct {
@@ -66,10 +67,13 @@ type entry struct {
 	text string
 }
 
-// stamp changes when the file may have changed.
-type stamp struct {
-	size int64
-	mod  time.Time
+// same reports whether a file has surely not changed. A file that was replaced by another
+// one may have the same size and time.
+func same(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // Open reads the file. It calls log whenever it has read the file again after a change.
@@ -103,17 +107,18 @@ func read(file string) (*users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s, %w", file, err)
 	}
-	all.stamp = stamp{info.Size(), info.ModTime()}
+	all.info = info
 	return all, nil
 }
 
-// Check returns the number of users in a file, or the error in it.
-func Check(file string) (n int, err error) {
+// Check returns the number of users in a file, or the error in it. weakest describes the
+// first hash that is cheap to guess; empty = there is none.
+func Check(file string) (n int, weakest string, err error) {
 	all, err := read(file)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	return len(all.by), nil
+	return len(all.by), all.weak, nil
 }
 
 // parse reads lines of NAME:HASH. It skips empty lines and lines that begin with #.
@@ -140,6 +145,9 @@ func parse(data []byte) (*users, error) {
 			return nil, fmt.Errorf("line %d: at most %d users are allowed", i+1, maxUsers)
 		}
 		all.by[name] = entry{h, rest}
+		if w := h.weakness(); w != "" && all.weak == "" {
+			all.weak = fmt.Sprintf("line %d: user %s: %s", i+1, name, w)
+		}
 		if all.other.hash == nil {
 			all.other = entry{h, ""}
 		}
@@ -230,19 +238,18 @@ func (u *Users) look(now time.Time) {
 	if now.UnixNano() < next || !u.next.CompareAndSwap(next, now.Add(lookEvery).UnixNano()) {
 		return
 	}
-	info, err := os.Stat(u.file)
-	old := u.live.Load()
-	seen := stamp{size: missing}
-	if err == nil {
-		seen = stamp{info.Size(), info.ModTime()}
+	seen, err := os.Stat(u.file)
+	if err != nil {
+		seen = nil
 	}
-	if seen == old.stamp {
+	old := u.live.Load()
+	if same(seen, old.info) {
 		return
 	}
 	all, err := read(u.file)
 	if err != nil { // the previous users stay; the same broken file is reported once
 		kept := *old
-		kept.stamp = seen
+		kept.info = seen
 		all = &kept
 	}
 	u.live.Store(all)

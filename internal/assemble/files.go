@@ -215,10 +215,14 @@ func (f *files) users(path, name string) {
 	if _, ok := f.read(path, name); !ok {
 		return
 	}
-	n, err := access.Check(name)
+	n, weakest, err := access.Check(name)
 	f.error(path, err)
-	if err == nil && n == 0 {
+	switch {
+	case err != nil:
+	case n == 0:
 		f.warnf(path, "%s has no user: nobody can log in", name)
+	case weakest != "":
+		f.warnf(path, "%s, %s", name, weakest)
 	}
 }
 
