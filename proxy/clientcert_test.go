@@ -135,6 +135,7 @@ func TestForwardedVariables(t *testing.T) {
 		{"example.com", false, "192.0.2.1:1", http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-Port": {"1"}, "X-Forwarded-Host": {"evil:2"}}, "http example.com 80", nil},
 		{"example.com", false, "10.0.0.9:1", http.Header{"X-Forwarded-Port": {"1"}}, "http example.com 80", nil},
 		{"example.com", false, "10.0.0.9:1", http.Header{"X-Forwarded-Port": {"8443"}, "X-Forwarded-Host": {"a:9"}}, "http a:9 8443", []string{"X-Forwarded-Port", "X-Forwarded-Host"}},
+		{"example.com", false, "10.0.0.9:1", http.Header{"X-Forwarded-Port": {"1", "8443"}, "X-Forwarded-Host": {"b:8", "a:9"}, "X-Forwarded-Proto": {"http", "https"}}, "https a:9 8443", []string{"X-Forwarded-Port", "X-Forwarded-Host", "X-Forwarded-Proto"}},
 		{"example.com", false, "10.0.0.9:1", http.Header{"X-Forwarded-Port": {"no"}, "X-Forwarded-Host": {"a:9"}}, "http a:9 9", []string{"X-Forwarded-Port", "X-Forwarded-Host"}},
 	} {
 		var s setup

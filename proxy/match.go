@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -57,13 +56,11 @@ func (m *Match) matchesHost(host string) bool {
 	return len(m.Hosts) == 0 || matchesNames(m.Hosts, host)
 }
 
-// withoutPort returns a host without its port and its final dot.
+// withoutPort returns a host without its port and its final dot. An IPv6 address keeps its
+// brackets.
 func withoutPort(host string) string {
-	if strings.IndexByte(host, ':') < 0 { // an error would cost an allocation
-		return strings.TrimSuffix(host, ".")
-	}
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
 	}
 	return strings.TrimSuffix(host, ".")
 }

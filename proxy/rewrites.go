@@ -132,12 +132,20 @@ func (w *rewriting) link(v string) string {
 	return to
 }
 
-// refresh changes the URL in "5; url=http://app/".
+// refresh changes the URL in "5; url=http://app/". Browsers accept spaces and a quote before
+// it (HTML, section 4.2.5.3).
 func (w *rewriting) refresh(v string) string {
 	i := strings.Index(strings.ToLower(v), "url=")
 	if i < 0 {
 		return v
 	}
-	i += len("url=")
-	return v[:i] + w.link(v[i:])
+	end := len(v)
+	start := end - len(strings.TrimLeft(v[i+len("url="):], " \t"))
+	if start < end && (v[start] == '"' || v[start] == '\'') {
+		start++
+		if n := strings.IndexByte(v[start:], v[start-1]); n >= 0 {
+			end = start + n
+		}
+	}
+	return v[:start] + w.link(v[start:end]) + v[end:]
 }

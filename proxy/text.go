@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"mime"
 	"net/url"
 	"slices"
 	"strings"
@@ -117,7 +116,7 @@ func (at where) append(b []byte, value string, inURL bool) []byte {
 		value = html.EscapeString(value)
 	case inJSON:
 		quoted, _ := json.Marshal(value) // a string can always be encoded
-		return append(b, quoted[1:len(quoted)-1]...)
+		return append(b, scriptQuotes.Replace(string(quoted[1:len(quoted)-1]))...)
 	}
 	return append(b, value...)
 }
@@ -136,9 +135,16 @@ func appendField(b []byte, value string) []byte {
 	return b
 }
 
-// whereOf returns the place for a body of a media type.
+// scriptQuotes encodes the quotes of JavaScript that JSON does not have.
+var scriptQuotes = strings.NewReplacer("'", `\u0027`, "`", `\u0060`)
+
+// whereOf returns the place for a body of a media type. It reads the type as browsers do,
+// which ignore everything after it, malformed or not.
 func whereOf(contentType string) where {
-	kind, _, _ := mime.ParseMediaType(contentType)
+	kind := strings.ToLower(strings.TrimLeft(contentType, " \t"))
+	if end := strings.IndexAny(kind, " \t;,("); end >= 0 {
+		kind = kind[:end]
+	}
 	switch {
 	case kind == "text/html", strings.HasSuffix(kind, "xml"): // text/xml, image/svg+xml
 		return inHTML

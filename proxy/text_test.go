@@ -74,6 +74,10 @@ func TestVariablesAreEscaped(t *testing.T) {
 	const hostile = `</p><script>"x"\`
 	for _, tc := range []struct{ contentType, body, want, isType string }{
 		{"text/html; charset=utf-8", "<p>{header:X-A}</p>", "<p>&lt;/p&gt;&lt;script&gt;&#34;x&#34;\\</p>", "text/html; charset=utf-8"},
+		{"text/html charset=utf-8", "{header:X-A}", "&lt;/p&gt;&lt;script&gt;&#34;x&#34;\\", "text/html charset=utf-8"},
+		{"TEXT/html,x", "{header:X-B}", "`&#39;", "TEXT/html,x"},
+		{"text/javascript", "f('{header:X-B}')", `f('\u0060\u0027')`, "text/javascript"},
+		{"application/json", `"{header:X-B}"`, `"\u0060\u0027"`, "application/json"},
 		{"application/xhtml+xml", "{header:X-A}", "&lt;/p&gt;&lt;script&gt;&#34;x&#34;\\", "application/xhtml+xml"},
 		{"application/problem+json", `{"a":"{header:X-A}"}`, `{"a":"\u003c/p\u003e\u003cscript\u003e\"x\"\\"}`, "application/problem+json"},
 		{"text/plain", "{header:X-A}", hostile, "text/plain"},
@@ -87,6 +91,7 @@ func TestVariablesAreEscaped(t *testing.T) {
 		w := start(t, setup{route: rt})
 		r := w.request("GET", "/", nil)
 		r.Header.Set("X-A", hostile)
+		r.Header.Set("X-B", "`'")
 		res := w.do(r)
 		check(t, tc.contentType+", body", res.body, tc.want)
 		check(t, tc.contentType+", type", res.header.Get("Content-Type"), tc.isType)

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -216,10 +218,9 @@ func serverPort(r *Request) string {
 // forwardedPort returns the port of the client's URL: from a trusted proxy, else from the
 // requested host, else by the scheme.
 func forwardedPort(r *Request) string {
-	for said := range r.ValuesOf("X-Forwarded-Port") {
-		if n, err := strconv.ParseUint(said, 10, 16); err == nil && n > 0 {
-			return said
-		}
+	said := lastOf(slices.Collect(r.ValuesOf("X-Forwarded-Port")), "")
+	if n, err := strconv.ParseUint(said, 10, 16); err == nil && n > 0 {
+		return said
 	}
 	if _, port, err := net.SplitHostPort(lastOf(r.Values(header.XForwardedHost), r.Host)); err == nil && port != "" {
 		return port
@@ -233,19 +234,21 @@ func forwardedPort(r *Request) string {
 // captured returns the text that a group of the route's path_regexp matched, encoded as
 // in a path. Without a path_regexp it uses the host_regexp.
 func (x *exchange) captured(group int) string {
-	m := &x.route.Match
-	re, text := m.PathRegexp, x.request.URL.Path
-	if re == nil {
-		re, text = m.HostRegexp, hostname(x.request.Host)
+	switch m := &x.route.Match; {
+	case m.PathRegexp != nil:
+		return (&url.URL{Path: groupOf(m.PathRegexp, x.request.URL.Path, group)}).EscapedPath()
+	case m.HostRegexp != nil: // a host has no character that a URL would encode
+		return groupOf(m.HostRegexp, hostname(x.request.Host), group)
 	}
-	if re == nil {
-		return ""
+	return ""
+}
+
+// groupOf returns a group of a match, empty without one.
+func groupOf(re *regexp.Regexp, text string, group int) string {
+	if found := re.FindStringSubmatch(text); group < len(found) {
+		return found[group]
 	}
-	found := re.FindStringSubmatch(text)
-	if group >= len(found) {
-		return ""
-	}
-	return (&url.URL{Path: found[group]}).EscapedPath()
+	return ""
 }
 
 // queryOf returns a query with its question mark, empty without one.

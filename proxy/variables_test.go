@@ -106,6 +106,14 @@ func TestRedirectVariables(t *testing.T) {
 	if got := host.raw("GET /a?b HTTP/1.1\nHost: WWW.Example.com:81\n\n").header.Get("Location"); got != "https://example.com/a?b#www.example.com" {
 		t.Errorf("by host: got %q", got)
 	}
+	for asked, want := range map[string]string{"[::1]": "https://[::1]/a", "[::1]:8080": "https://[::1]/a", "[2001:DB8::1]:80": "https://[2001:db8::1]/a", "a.:80": "https://a/a"} {
+		for _, to := range []string{"https://{hostname}{uri}", "https://{1}{uri}"} {
+			w := start(t, setup{route: proxy.Route{Match: proxy.Match{HostRegexp: regexp.MustCompile(`^(.+)$`)}, Redirect: &proxy.Redirect{To: to}}})
+			if got := w.raw("GET /a HTTP/1.1\nHost: " + asked + "\n\n").header.Get("Location"); got != want {
+				t.Errorf("%s for %s: got %q, want %q", to, asked, got, want)
+			}
+		}
+	}
 	for _, tc := range []struct{ re, to, target, want string }{
 		{"^/old/([0-9]+)/(.*)$", "/new/{2}?id={1}", "/old/7/a%20b?x=1", "/new/a%20b?id=7"},
 		{"^/old/([0-9]+)/(.*)$", "https://{host}/{2}{query}", "/old/7/a?x=1", "https://example.com/a?x=1"},
