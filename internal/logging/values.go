@@ -15,9 +15,6 @@ func words(of func(*proxy.Record) string) value {
 
 // fieldOf returns a header of the request. Several values are joined by commas.
 func fieldOf(r *proxy.Record, name string) string {
-	if strings.EqualFold(name, "Host") {
-		return r.Host
-	}
 	first, more := "", []string(nil)
 	for v := range r.Request.ValuesOf(name) {
 		if first == "" && more == nil {
