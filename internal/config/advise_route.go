@@ -24,6 +24,7 @@ func (a *advisor) route(i int, r Route) {
 		}
 	}
 	a.conditions(path+".match", r.Match)
+	a.routeDollars(path, r)
 	if r.RewritePath != nil {
 		a.rewriteGroups(path+".rewrite_path.to", *r.RewritePath)
 	}

@@ -37,7 +37,11 @@ func unknownVariable(word string, at vars.Place) string {
 	if vars.Takes(kind) {
 		return fmt.Sprintf("{%s} needs a name: {%s:NAME}", word, kind)
 	}
-	if near := nearVariable(word, vars.Answer); near != "" {
+	near := nearVariable(word, vars.Answer)
+	if near == "" {
+		near, _ = vars.OfNginx(word)
+	}
+	if near != "" {
 		return fmt.Sprintf("unknown variable {%s} (did you mean %s?)", word, near)
 	}
 	return fmt.Sprintf(`unknown variable {%s}; known: %s. For the text itself write \{%s}`, word, inBraces(vars.Names(at)), word)
@@ -75,31 +79,60 @@ func (v *validator) variables(path, text string, at vars.Place, groups int) {
 
 // headerVariables checks the variables in headers to set.
 func (v *validator) headerVariables(path string, e HeaderEdit, at vars.Place, groups int) {
-	for _, name := range slices.Sorted(maps.Keys(e.Set)) {
-		v.variables(path+".set."+name, e.Set[name], at, groups)
+	for _, t := range e.texts(path, at) {
+		v.variables(t.path, t.text, t.at, groups)
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Add)) {
-		v.variables(path+".add."+name, e.Add[name], at, groups)
+}
+
+// variableText is a text that may have variables.
+type variableText struct {
+	path, text string
+	at         vars.Place
+}
+
+// texts returns the values of headers to set or add.
+func (e HeaderEdit) texts(path string, at vars.Place) (list []variableText) {
+	return slices.Concat(valueTexts(path+".set.", e.Set, at), valueTexts(path+".add.", e.Add, at))
+}
+
+func valueTexts[M ~map[string]string](path string, values M, at vars.Place) (list []variableText) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, variableText{path + name, values[name], at})
 	}
+	return list
+}
+
+// texts returns all texts of a route that may have variables, except those with a form of
+// their own: fixed answers, redirects, and rewrites by an expression.
+func (r Route) texts(path string) []variableText {
+	list := slices.Concat(r.RequestHeaders.texts(path+".request_headers", vars.Forward), r.ResponseHeaders.texts(path+".response_headers", vars.Answer),
+		r.ErrorHeaders.texts(path+".error_headers", vars.Answer),
+		valueTexts(path+".request_query.set.", r.RequestQuery.Set, vars.Forward), valueTexts(path+".request_query.add.", r.RequestQuery.Add, vars.Forward))
+	for i, rule := range r.ResponseRules {
+		list = append(list, HeaderEdit{Set: rule.Set, Add: rule.Add}.texts(index(path+".response_rules", i), vars.Answer)...)
+	}
+	if f := r.Access.Forward; f != nil {
+		list = append(list, f.Headers.texts(path+".access.forward.request_headers", vars.Arrival)...)
+	}
+	for _, rewrites := range []struct {
+		key string
+		of  []Rewrite
+	}{{"cookie_domain", r.Rewrites.CookieDomain}, {"cookie_path", r.Rewrites.CookiePath}, {"location", r.Rewrites.Location}} {
+		for i, w := range rewrites.of {
+			if w.Regexp == "" {
+				list = append(list, variableText{index(path+".response_rewrites."+rewrites.key, i) + ".to", w.To, vars.Answer})
+			}
+		}
+	}
+	return list
 }
 
 // routeVariables checks the variables in all texts of a route, except fixed bodies, which
 // may contain any braces: see advisor.respondVariables.
 func (v *validator) routeVariables(path string, r Route) {
 	groups := r.Match.groups()
-	v.headerVariables(path+".request_headers", r.RequestHeaders, vars.Forward, groups)
-	v.headerVariables(path+".response_headers", r.ResponseHeaders, vars.Answer, groups)
-	for i, rule := range r.ResponseRules {
-		v.headerVariables(index(path+".response_rules", i), HeaderEdit{Set: rule.Set, Add: rule.Add}, vars.Answer, groups)
-	}
-	v.headerVariables(path+".error_headers", r.ErrorHeaders, vars.Answer, groups)
-	for _, values := range []struct {
-		key string
-		of  Values
-	}{{"set", r.RequestQuery.Set}, {"add", r.RequestQuery.Add}} {
-		for _, name := range slices.Sorted(maps.Keys(values.of)) {
-			v.variables(path+".request_query."+values.key+"."+name, values.of[name], vars.Forward, groups)
-		}
+	for _, t := range r.texts(path) {
+		v.variables(t.path, t.text, t.at, groups)
 	}
 	if p := r.RewritePath; p != nil {
 		parts, _ := vars.ParseRewrite(p.To)
@@ -109,19 +142,31 @@ func (v *validator) routeVariables(path string, r Route) {
 			}
 		}
 	}
-	if f := r.Access.Forward; f != nil {
-		v.headerVariables(path+".access.forward.request_headers", f.Headers, vars.Arrival, groups)
-	}
 	if r.Redirect != nil && variableError(r.Redirect.To, vars.Arrival) == "" { // reported already
 		v.variables(path+".redirect.to", r.Redirect.To, vars.Arrival, groups)
 	}
-	lists := map[string][]Rewrite{"location": r.Rewrites.Location, "cookie_domain": r.Rewrites.CookieDomain, "cookie_path": r.Rewrites.CookiePath}
-	for _, key := range slices.Sorted(maps.Keys(lists)) {
-		for i, w := range lists[key] {
-			if w.Regexp == "" {
-				v.variables(index(path+".response_rewrites."+key, i)+".to", w.To, vars.Answer, groups)
-			}
+}
+
+// dollarWord finds what nginx would take for a variable.
+var dollarWord = regexp.MustCompile(`\$(\w+)`)
+
+// dollarVariables warns of nginx's variables, which stay as text.
+func (a *advisor) dollarVariables(path, text string) {
+	for _, word := range dollarWord.FindAllStringSubmatch(text, -1) {
+		if ours, ok := vars.OfNginx(word[1]); ok {
+			a.warnf(path, "$%s stays as text: it is a variable of nginx; write %s", word[1], ours)
+			return
 		}
+	}
+}
+
+// routeDollars warns of nginx's variables in the texts of a route.
+func (a *advisor) routeDollars(path string, r Route) {
+	for _, t := range r.texts(path) {
+		a.dollarVariables(t.path, t.text)
+	}
+	if r.Redirect != nil {
+		a.dollarVariables(path+".redirect.to", r.Redirect.To)
 	}
 }
 
@@ -179,6 +224,7 @@ func (a *advisor) respondVariables(path string, r *Respond, at vars.Place) {
 }
 
 func (a *advisor) looseVariables(path, text string, at vars.Place) {
+	a.dollarVariables(path, text)
 	parts, unknown := vars.Parse(text)
 	for _, word := range unknown {
 		if near := nearVariable(word, at); near != "" {

@@ -16,14 +16,6 @@ var variable = regexp.MustCompile(`\$(?:(\w+)|\{(\w+)\})`)
 // some text in braces for a variable.
 func isLiteral(value string) bool { return isValue(value) && vars.Literal(value) }
 
-// nginxVariables are nginx's with what goodgate has for each.
-var nginxVariables = map[string]string{
-	"remote_addr": "{client_ip}", "remote_port": "{client_port}", "server_port": "{server_port}", "server_protocol": "{protocol}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
-	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",
-	"args": "{args}", "query_string": "{args}", "upstream_addr": "{upstreams}",
-	"ssl_protocol": "{tls.version}", "ssl_server_name": "{tls.server_name}", "ssl_client_s_dn": "{tls.client.subject}", "ssl_client_i_dn": "{tls.client.issuer}",
-}
-
 // filling says which variables a text may have.
 type filling struct {
 	server string   // its name
@@ -51,17 +43,8 @@ func (f filling) fill(text string) (filled string, ok bool) {
 }
 
 func (f filling) one(name string) (string, bool) {
-	if to, ok := nginxVariables[name]; ok {
+	if to, ok := vars.OfNginx(name); ok {
 		return to, f.answer || name != "upstream_addr"
-	}
-	for _, p := range [][2]string{{"arg_", "{query:"}, {"cookie_", "{cookie:"}, {"http_", "{header:"}} {
-		rest, ok := strings.CutPrefix(name, p[0])
-		if ok && rest != "" {
-			if p[0] == "http_" {
-				rest = strings.ReplaceAll(rest, "_", "-")
-			}
-			return p[1] + rest + "}", true
-		}
 	}
 	if len(name) == 1 && name >= "1" && name <= "9" {
 		return "{" + name + "}", int(name[0]-'0') < len(f.groups)
