@@ -58,6 +58,7 @@ func (a *advisor) dropped() {
 	for i, r := range a.config.Routes {
 		path := index("routes", i)
 		a.droppedRates(path, r.Limits)
+		a.identityRates(path, r)
 		for _, m := range r.Match.parts() {
 			at := path + ".match" + m.at
 			for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
@@ -89,6 +90,24 @@ func (a *advisor) droppedRates(path string, l Limits) {
 	for i, r := range l.Rates {
 		for _, header := range KeyHeaders(r.On) {
 			a.arrives(index(path+".limits.rates", i)+".on", header)
+		}
+	}
+}
+
+// identityRates warns of rates by a header that only a later check of the route may set.
+func (a *advisor) identityRates(path string, r Route) {
+	var set []string
+	if f := r.Access.Forward; f != nil {
+		set = append(set, f.Copy...)
+	}
+	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
+		set = append(set, b.UserHeader)
+	}
+	for i, rate := range r.Limits.Rates {
+		for _, name := range KeyHeaders(rate.On) {
+			if !strings.EqualFold(name, "Authorization") && slices.ContainsFunc(set, func(s string) bool { return strings.EqualFold(s, name) }) {
+				a.warnf(index(path+".limits.rates", i)+".on", "%s has no value yet: goodgate sets it after the limits, when the route's access is checked", name)
+			}
 		}
 	}
 }

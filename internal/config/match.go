@@ -2,7 +2,10 @@ package config
 
 import (
 	"net/netip"
+	"regexp"
+	"regexp/syntax"
 	"slices"
+	"unicode"
 )
 
 // Match holds the conditions of a route; a zero condition matches everything.
@@ -136,10 +139,34 @@ func (a *advisor) contradictions(path string, c Conditions) {
 	}
 }
 
+// percentCode finds an encoded byte of a URL.
+var percentCode = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+
+// otherForms warns of values in a form that goodgate's paths and hosts do not have.
+func (a *advisor) otherForms(path string, c Conditions) {
+	for _, of := range [][2]string{{"path", c.Path}, {"path_regexp", c.PathRegexp}} {
+		if code := percentCode.FindString(of[1]); code != "" {
+			a.warnf(path+"."+of[0], "has %s: goodgate compares the decoded path, so write the character itself", code)
+		}
+	}
+	if re, err := syntax.Parse(c.HostRegexp, syntax.Perl); err == nil && hasUpper(re) {
+		a.warnf(path+".host_regexp", "has a capital letter, which no host has: goodgate writes the host in lower case first; write small letters")
+	}
+}
+
+// hasUpper reports whether an expression has a capital letter that stands for itself only.
+func hasUpper(re *syntax.Regexp) bool {
+	if re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0 && slices.ContainsFunc(re.Rune, unicode.IsUpper) {
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, hasUpper)
+}
+
 // conditions warns of a route that no request can match.
 func (a *advisor) conditions(path string, m Match) {
 	for _, p := range m.parts() {
 		a.contradictions(path+p.at, p.Conditions)
+		a.otherForms(path+p.at, p.Conditions)
 	}
 	for i, c := range m.Not {
 		if c.covers(m.Own()) {

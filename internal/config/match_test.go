@@ -56,6 +56,12 @@ func TestConditions(t *testing.T) {
 	route(`any: [{query_absent: a, query_prefix: {a: "1"}}]`, "routes[0].match.any[0].query_absent: never holds: another condition requires a")
 	route(`any: [{not: [{header_absent: X-Real-IP}]}]`, "routes[0].match.any[0].not[0].header_absent: X-Real-Ip never arrives")
 	route(`not: [{headers: {X-Real-IP: "1"}}]`, "routes[0].match.not[0].headers: X-Real-Ip never arrives")
+	route(`path: "/a%20b"`, "routes[0].match.path: has %20: goodgate compares the decoded path, so write the character itself")
+	route(`any: [{path_regexp: "^/a(%2F|/)"}]`, "routes[0].match.any[0].path_regexp: has %2F: goodgate compares the decoded path")
+	route(`host_regexp: "^(api|Shop)\\."`, "routes[0].match.host_regexp: has a capital letter, which no host has")
+	checkWarnings(t, minimal+`routes: [{match: {host_regexp: "(?i)^Shop[A-Z]\\.", path_regexp: "(?i)^/50%"}, pool: app}]`)
+	checkWarnings(t, minimal+`routes: [{match: {path: /a}, pool: app, access: {forward: {pool: app, copy_headers: [X-User, Authorization]}}, limits: {rates: [{on: [client_ip, "header:X-User"], requests: 1}, {on: "header:Authorization", requests: 1}]}}]`,
+		"routes[0].limits.rates[0].on: X-User has no value yet: goodgate sets it after the limits")
 	checkWarnings(t, minimal+`routes: [{match: {port: 8080, not: [{path: /a}]}, pool: app}]`)
 }
 
