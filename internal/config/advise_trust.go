@@ -58,7 +58,7 @@ func (a *advisor) dropped() {
 	for i, r := range a.config.Routes {
 		path := index("routes", i)
 		a.droppedRates(path, r.Limits)
-		a.identityRates(path, r)
+		a.identityKeys(path, r)
 		for _, m := range r.Match.parts() {
 			at := path + ".match" + m.at
 			for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
@@ -94,8 +94,8 @@ func (a *advisor) droppedRates(path string, l Limits) {
 	}
 }
 
-// identityRates warns of rates by a header that only a later check of the route may set.
-func (a *advisor) identityRates(path string, r Route) {
+// identityKeys warns of keys of a route with a header that only a later check sets.
+func (a *advisor) identityKeys(path string, r Route) {
 	var set []string
 	if f := r.Access.Forward; f != nil {
 		set = append(set, f.Copy...)
@@ -103,12 +103,18 @@ func (a *advisor) identityRates(path string, r Route) {
 	if b := r.Access.Basic; b != nil && b.UserHeader != "" {
 		set = append(set, b.UserHeader)
 	}
-	for i, rate := range r.Limits.Rates {
-		for _, name := range KeyHeaders(rate.On) {
+	keys := func(at string, on []string) {
+		for _, name := range KeyHeaders(on) {
 			if !strings.EqualFold(name, "Authorization") && slices.ContainsFunc(set, func(s string) bool { return strings.EqualFold(s, name) }) {
-				a.warnf(index(path+".limits.rates", i)+".on", "%s has no value yet: goodgate sets it after the limits, when the route's access is checked", name)
+				a.warnf(at, "%s has no value yet: goodgate sets it later, when it checks access", name)
 			}
 		}
+	}
+	for i, rate := range r.Limits.Rates {
+		keys(index(path+".limits.rates", i)+".on", rate.On)
+	}
+	if r.Split != nil {
+		keys(path+".split.by", r.Split.By)
 	}
 }
 

@@ -61,7 +61,12 @@ func TestConditions(t *testing.T) {
 	route(`host_regexp: "^(api|Shop)\\."`, "routes[0].match.host_regexp: has a capital letter, which no host has")
 	checkWarnings(t, minimal+`routes: [{match: {host_regexp: "(?i)^Shop[A-Z]\\.", path_regexp: "(?i)^/50%"}, pool: app}]`)
 	checkWarnings(t, minimal+`routes: [{match: {path: /a}, pool: app, access: {forward: {pool: app, copy_headers: [X-User, Authorization]}}, limits: {rates: [{on: [client_ip, "header:X-User"], requests: 1}, {on: "header:Authorization", requests: 1}]}}]`,
-		"routes[0].limits.rates[0].on: X-User has no value yet: goodgate sets it after the limits")
+		"routes[0].limits.rates[0].on: X-User has no value yet: goodgate sets it later, when it checks access")
+	checkWarnings(t, `
+listeners: ["127.0.0.1:80"]
+pools: {a: {upstreams: ["http://10.0.0.1"]}, b: {upstreams: ["http://10.0.0.2"]}}
+routes: [{split: {pools: [{pool: a}, {pool: b}], by: ["header:X-User", client_ip]}, access: {basic: {file: users, user_header: X-User}}}]`,
+		"routes[0].split.by: X-User has no value yet")
 	checkWarnings(t, minimal+`routes: [{match: {port: 8080, not: [{path: /a}]}, pool: app}]`)
 }
 

@@ -77,13 +77,6 @@ func (v *validator) variables(path, text string, at vars.Place, groups int) {
 	}
 }
 
-// headerVariables checks the variables in headers to set.
-func (v *validator) headerVariables(path string, e HeaderEdit, at vars.Place, groups int) {
-	for _, t := range e.texts(path, at) {
-		v.variables(t.path, t.text, t.at, groups)
-	}
-}
-
 // variableText is a text that may have variables.
 type variableText struct {
 	path, text string
