@@ -71,6 +71,9 @@ func TestRestorePrefix(t *testing.T) {
 		{"/app", "", "http://example.com", "http://example.com/app/"},
 		{"/app", "", "http://app:80/login?a", "/app/login?a"},
 		{"/app", "", "http://app:80", "/app/"},
+		{"/app", "", "http://APP/login?a=http://app/", "/app/login?a=http://app/"},
+		{"/app", "", "https://app/login", "https://app/login"},
+		{"/app", "", "https://pub.example:8443/login", "https://pub.example:8443/app/login"},
 		{"/app", "", "https://sso.example/login", "https://sso.example/login"},
 		{"/app", "", "//evil.example/x", "//evil.example/x"},
 		{"/app", "", "mailto:a@b", "mailto:a@b"},
@@ -83,7 +86,7 @@ func TestRestorePrefix(t *testing.T) {
 		{"", "/v1", "/v1", "/"},
 	} {
 		for _, front := range []string{"inbound", "inbound-httputil"} {
-			s := setup{front: front, upstreams: specs("app:80")}
+			s := setup{front: front, upstreams: specs("app:80"), proxy: proxy.Options{Trusted: networksAll, TrustedHeaders: []string{"X-Forwarded-Host"}}}
 			s.route.StripPrefix, s.route.AddPrefix, s.route.Rewrites = tc.strip, tc.add, &proxy.ResponseRewrites{RestorePrefix: true}
 			w := start(t, s)
 			w.app("app:80", func(w http.ResponseWriter, _ *http.Request) {
@@ -92,7 +95,7 @@ func TestRestorePrefix(t *testing.T) {
 				w.Header().Set("Set-Cookie", "a=b; Path=/v1/c")
 				w.WriteHeader(302)
 			})
-			res := w.raw("GET /app/x HTTP/1.1\nHost: example.com\n\n")
+			res := w.raw("GET /app/x HTTP/1.1\nHost: example.com\nX-Forwarded-Host: pub.example:8443\n\n")
 			check(t, front+": "+tc.location, res.header.Get("Location"), tc.want)
 			check(t, front+": Refresh: "+tc.location, res.header.Get("Refresh"), "5; url="+tc.want)
 			cookie := map[string]string{"/app": "/app/v1/c", "/app/v1": "/app/c", "/a b": "/a%20b/v1/c", "/v1": "/c"}[tc.strip+tc.add]

@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/url"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/wire/header"
 )
 
 // This file undoes the route's change of the path in answers, for an application that
@@ -30,6 +32,17 @@ func encodedPrefix(prefix string) string {
 	return (&url.URL{Path: strings.TrimSuffix(prefix, "/")}).EscapedPath()
 }
 
+// authority returns the host of a URL with its port.
+func authority(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Host
+	case u.Scheme == "https":
+		return u.Host + ":443"
+	}
+	return u.Host + ":80"
+}
+
 // restoreLink is restorePath for a link: a path, or a URL of the client's host or of the
 // upstream. It does not change a relative path, which is under the prefix anyway.
 func (x *exchange) restoreLink(link string) string {
@@ -37,8 +50,9 @@ func (x *exchange) restoreLink(link string) string {
 	if err != nil || u.Opaque != "" || u.User != nil {
 		return link
 	}
-	ours := u.Host == "" || strings.EqualFold(u.Host, x.request.Host) || u.Host == x.record.Upstream
-	if !ours || u.Host == "" && strings.HasPrefix(link, "//") {
+	upstream := u.Host != "" && strings.EqualFold(authority(u), x.record.Upstream)
+	ours := u.Host == "" || strings.EqualFold(u.Host, x.request.Host) || strings.EqualFold(u.Host, lastOf(x.request.Values(header.XForwardedHost), ""))
+	if !ours && !upstream || u.Host == "" && strings.HasPrefix(link, "//") {
 		return link
 	}
 	rest := link
@@ -56,7 +70,7 @@ func (x *exchange) restoreLink(link string) string {
 		path = "/"
 	}
 	to := x.route.restorePath(path)
-	if u.Host == x.record.Upstream && u.Host != "" {
+	if upstream {
 		return to + rest[end:] // clients cannot reach the upstream's address
 	}
 	return link[:len(link)-len(rest)] + to + rest[end:]

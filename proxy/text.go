@@ -91,7 +91,8 @@ func (t *Text) append(b []byte, s *subject) []byte {
 			b = append(b, p.plain...)
 			continue
 		}
-		b = t.where.append(b, p.of(s), p.inURL)
+		text := p.of(s)
+		b = t.where.append(b, text, p.inURL || p.host && validHost(text))
 	}
 	return b
 }

@@ -109,6 +109,10 @@ func TestVariablesAreEscaped(t *testing.T) {
 		w.proxy.ServeHTTP(rec, r)
 		check(t, to, rec.Header().Get("Location"), want)
 	}
+	for host, want := range map[string]string{"pub.example:8443": "https://pub.example:8443/", "[::1]:80": "https://[::1]:80/", "a, b": "https://a%2C%20b/", "evil.example/": "https://evil.example%2F/", "u@b": "https://u%40b/"} {
+		w := start(t, setup{proxy: proxy.Options{Trusted: networksAll, TrustedHeaders: []string{"X-Forwarded-Host"}}, route: proxy.Route{Redirect: &proxy.Redirect{To: "https://{forwarded_host}/"}}})
+		check(t, host, w.raw("GET / HTTP/1.1\nHost: a\nX-Forwarded-Host: "+host+"\n\n").header.Get("Location"), want)
+	}
 	w := start(t, setup{route: proxy.Route{Redirect: &proxy.Redirect{To: "/{query:next}"}}})
 	for next, want := range map[string]string{`\evil`: "/evil", "/evil": "/evil", `\/evil`: "/evil", "a": "/a"} {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -35,42 +35,43 @@ type subject struct {
 type value struct {
 	of    func(*subject) string
 	inURL bool // it is already encoded as a part of a URL
+	host  bool // it is a host, if it is valid as one: a trusted proxy may send something else
 }
 
 // valueOf returns the value of a variable. p.Parameter is the NAME of {header:NAME}.
 func valueOf(p vars.Part) value {
 	if p.Group > 0 {
-		return value{func(s *subject) string { return s.exchange.captured(p.Group) }, true}
+		return value{of: func(s *subject) string { return s.exchange.captured(p.Group) }, inURL: true}
 	}
 	switch p.Name {
 	case "header:":
-		return value{func(s *subject) string { return s.request.Field(p.Parameter) }, false}
+		return value{of: func(s *subject) string { return s.request.Field(p.Parameter) }}
 	case "cookie:":
-		return value{func(s *subject) string { v, _ := s.request.Cookie(p.Parameter); return v }, false}
+		return value{of: func(s *subject) string { v, _ := s.request.Cookie(p.Parameter); return v }}
 	case "query:":
-		return value{func(s *subject) string { return message.RawQueryValue(s.request.URL.RawQuery, p.Parameter) }, true}
+		return value{of: func(s *subject) string { return message.RawQueryValue(s.request.URL.RawQuery, p.Parameter) }, inURL: true}
 	}
 	if of, ok := ofURL(p.Name); ok {
-		return value{of, true}
+		return value{of: of, inURL: true}
 	}
 	if of, ok := ofRequest(p.Name); ok {
-		return value{of, false}
+		return value{of: of, host: p.Name == "forwarded_host" || p.Name == "upstream"}
 	}
 	if of, ok := ofTLS(p.Name); ok {
-		return value{func(s *subject) string {
+		return value{of: func(s *subject) string {
 			if s.request.TLS == nil {
 				return ""
 			}
 			return of(s.request.TLS)
-		}, false}
+		}}
 	}
 	of, _ := ofCertificate(p.Name)
-	return value{func(s *subject) string {
+	return value{of: func(s *subject) string {
 		if s.request.TLS == nil || len(s.request.TLS.PeerCertificates) == 0 {
 			return ""
 		}
 		return of(s.request.TLS.PeerCertificates[0])
-	}, false}
+	}}
 }
 
 // ofURL returns a part of the request's URL, as the client sent it.
