@@ -83,7 +83,7 @@ misses a bound, so that a CI job can fail on it.`,
 	f.StringArrayVarP(&b.headers, "header", "H", nil, "header field, 'Name: value'; may be repeated")
 	f.StringVar(&b.bodyFile, "body", "", "file with the request body")
 	f.Var(number[int]{&b.bodySize, 0, mostBody, strconv.Atoi}, "body-size", "generate a request body of this many bytes")
-	f.BoolVar(&b.target.HTTP2, "http2", false, "use HTTP/2; with http:// by prior knowledge")
+	f.BoolVar(&b.target.HTTP2, "http2", false, "use HTTP/2; with an http:// URL, by prior knowledge")
 	f.BoolVar(&b.target.NewConn, "new-connections", false, "open a new connection for each request")
 	f.BoolVarP(&b.target.Insecure, "insecure", "k", false, "accept every certificate")
 	f.Var((*duration)(&b.target.Timeout), "timeout", "timeout of one request")

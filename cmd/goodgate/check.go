@@ -20,7 +20,7 @@ import (
 
 func newCheck() *cobra.Command {
 	var probe bool
-	var form string
+	form := choice{of: []string{"text", "json"}}
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a configuration file",
@@ -43,11 +43,8 @@ probe (with --probe). Warnings do not change the exit code.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
-			if form != "text" && form != "json" {
-				return fmt.Errorf("--output %q: expected text or json", form)
-			}
 			v := check(c.Context(), args[0], probe)
-			if form == "json" {
+			if form.value == "json" {
 				if err := v.writeJSON(c.OutOrStdout()); err != nil {
 					return &exitError{exitFailed, err}
 				}
@@ -58,8 +55,8 @@ probe (with --probe). Warnings do not change the exit code.`,
 		},
 	}
 	c.Flags().BoolVar(&probe, "probe", false, "probe each upstream once, as its health check does")
-	c.Flags().StringVarP(&form, "output", "o", "text", "output format: text or json")
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

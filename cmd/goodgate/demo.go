@@ -52,7 +52,7 @@ summary. Every figure is counted, none is estimated.`,
 	f := cmd.Flags()
 	o.Rate = 200
 	f.Var(number[int]{&o.Rate, 1, demo.MaxRate, strconv.Atoi}, "rate", fmt.Sprintf("requests per second, 1 to %d", demo.MaxRate))
-	f.DurationVar(&o.For, "for", 0, "duration; 0 = until Ctrl-C")
+	f.DurationVar(&o.For, "for", 0, "duration of the demo; 0 = until Ctrl-C")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:0", "address of the proxy; port 0 = a free one")
 	f.BoolVar(&o.Plain, "plain", false, "print a line each second instead of the live view")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed for the order of the request methods")

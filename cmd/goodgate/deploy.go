@@ -34,18 +34,18 @@ func newDeploy() *cobra.Command {
 		Long: `Replace the upstreams of a pool with new ones. goodgate adds the new upstreams to
 the pool, waits for their health checks, and sends them a growing share of the
 requests, at first only requests that it can retry. It compares them with the old
-upstreams over the same time. If the new ones fail more, refuse more (4xx) or are
-slower with statistical certainty, goodgate rolls back. Then the command prints why,
-and ends with exit code 5. After the last step the old upstreams stay for
+upstreams during the same time. If the new ones fail more, refuse more (4xx) or are
+slower, with statistical certainty, goodgate rolls back. Then the command prints why,
+and ends with exit code 5. After the last step, the old upstreams stay for
 --watch-for, finish their requests and leave the pool. Then you can stop them.
 
 Ctrl-C rolls back and waits; a second Ctrl-C does not wait. The deploy goes on
 if this command dies.
 
-With --restart, the URLs are existing upstreams of the pool. deploy drains one
-after the other, restarts it with COMMAND, and sends it requests again once
-its health check passes. If no other upstream is available meanwhile, requests
-wait (hold.for).`,
+With --restart, the URLs are existing upstreams of the pool. For one after the
+other, deploy drains the upstream, restarts it with COMMAND, and sends it requests
+again once its health check passes. If no other upstream is available meanwhile,
+requests wait (hold.for).`,
 		Example:           "  goodgate deploy app --to http://127.0.0.1:3002\n  goodgate deploy app --to http://127.0.0.1:3001 --restart 'systemctl restart app'",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
@@ -62,7 +62,7 @@ wait (hold.for).`,
 	f.Lookup("steps").DefValue = "" // the help has the default already
 	f.StringVar(&d.StepTime, "step-time", "", "minimum `DURATION` of a step (default 10s)")
 	f.StringVar(&d.WatchFor, "watch-for", "", "`DURATION` for which the old upstreams stay after the last step (default 1m)")
-	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "longest `DURATION` for which a leaving upstream finishes its requests in flight (default 30s)")
+	f.StringVar(&d.DrainTimeout, "drain-timeout", "", "longest `DURATION` that a leaving upstream has to finish its requests in flight (default 30s)")
 	f.StringVar(&d.ReadyWithin, "ready-within", "", "longest `DURATION` until the health checks of the new upstreams pass (default 1m)")
 	f.StringVar(&d.Warm, "warm", "", "`PATH` of warm-up requests to each new upstream before it gets clients")
 	f.IntVar(&d.WarmTimes, "warm-times", 0, "send `N` warm-up requests to each new upstream (default 10)")

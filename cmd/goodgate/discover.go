@@ -24,7 +24,7 @@ import (
 
 func newDiscover() *cobra.Command {
 	var file string
-	form := "text"
+	form := choice{of: []string{"text", "json"}}
 	c := &cobra.Command{
 		Use:   "discover [SOURCE|POOL ...]",
 		Short: "Show the upstreams that a discovery source reports, and those left out",
@@ -41,15 +41,12 @@ Exit codes: 0 every source answered, 2 the command line or the configuration is
 wrong, 3 a source gave no usable answer.`,
 		Example: "  goodgate discover 'consul: web'\n  goodgate discover --config /etc/goodgate.yaml app\n  goodgate discover -o json 'docker: com.docker.compose.service=web'",
 		RunE: func(c *cobra.Command, args []string) error {
-			if form != "text" && form != "json" {
-				return fmt.Errorf("--output %q: expected text or json", form)
-			}
 			asked, err := asked(file, args)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
 			lookAt(c.Context(), asked)
-			if form == "json" {
+			if form.value == "json" {
 				err = writeFoundJSON(c.OutOrStdout(), asked)
 			} else {
 				writeFound(c.OutOrStdout(), asked)
@@ -64,8 +61,8 @@ wrong, 3 a source gave no usable answer.`,
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "configuration file with the pools")
-	c.Flags().StringVarP(&form, "output", "o", form, "output format: text or json")
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

@@ -35,10 +35,10 @@ func newFault() *cobra.Command {
 	c = asking(&cobra.Command{
 		Use:   "fault [ROUTE]",
 		Short: "Inject faults into a route to test its clients, and show or end these faults",
-		Long: `Show the injected faults that requests can meet, inject one into a route, or end
-those that operators injected. A route has one fault of each kind; a new one replaces
-it. A fault ends after --for (10 minutes by default, 24 hours at most), with --end,
-and when goodgate restarts. Faults do not count against upstreams.`,
+		Long: `Show the injected faults, inject a fault into a route, or end the faults that operators
+injected. A route has at most one fault of each kind; a new one replaces it. A fault ends
+after --for (10 minutes by default, 24 hours at most), with --end, or when goodgate
+restarts. Faults do not count against upstreams.`,
 		Example: `  goodgate fault shop --delay 300ms --share 5% --for 30m
   goodgate fault shop --abort 503 --header X-Fault=abort
   goodgate fault
@@ -83,10 +83,10 @@ func (f *faultFlags) declare(c *cobra.Command) {
 	set := c.Flags()
 	set.Var(&f.delay, "delay", "wait this long before the request goes to an upstream, 1m at most")
 	set.IntVar(&f.abort, "abort", 0, "answer with this `STATUS`, from 400 to 599")
-	set.StringVar(&f.cut, "cut", "", "break the connection off after this `SIZE` of the body, such as 10KiB")
+	set.StringVar(&f.cut, "cut", "", "break off the connection after this `SIZE` of the body, such as 10KiB")
 	set.StringVar(&f.throttle, "throttle", "", "send at most this `SIZE` of the body per second")
 	set.StringVar(&f.share, "share", "", "`SHARE` of the requests, such as 5% (default all)")
-	set.StringArrayVar(&f.headers, "header", nil, "only requests with this header, `NAME=VALUE`, or NAME for any value; may be repeated")
+	set.StringArrayVar(&f.headers, "header", nil, "affect only requests with this header, `NAME=VALUE`, or NAME for any value; may be repeated")
 	set.Var(&f.bound, "for", "end the fault after this time, 24h at most (default 10m)")
 	set.StringVar(&f.why, "why", "", "reason, for the status and the log")
 	set.BoolVar(&f.end, "end", false, "end the faults of operators, on ROUTE or on all routes")

@@ -65,7 +65,7 @@ until the pause ends. WebSockets and other upgraded connections stay open; --wai
 	f.Var(&last, "for", "end the pause automatically after this time (default --max)")
 	f.DurationVar(&wait, "wait", 0, "wait at most this long until no request is in flight; fail if some remain")
 	o.MaxRequests = 1000
-	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "most requests that wait at once")
+	f.Var(number[int]{&o.MaxRequests, 1, 100_000, strconv.Atoi}, "max-requests", "highest number of requests that wait at once")
 	f.StringVar(&o.Why, "why", "", "reason, for the status and the log")
 	return c
 }
@@ -154,7 +154,7 @@ testers in by network, header or cookie.`,
 			case err != nil:
 				return err
 			case !utf8.Valid(text):
-				return fmt.Errorf("--page %s is not UTF-8: convert the page to UTF-8, and link to images", page)
+				return fmt.Errorf("--page %s is not UTF-8: convert the page to UTF-8, and link to its images", page)
 			}
 			o.Page = string(text)
 		}

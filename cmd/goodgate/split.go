@@ -26,9 +26,9 @@ func newSplit() *cobra.Command {
 		Use:   "split [ROUTE [POOL=WEIGHT ...]]",
 		Short: "Show or change how a route is split between pools",
 		Long: `Show how routes are split between pools, how each pool performs, and the next step of
-the schedule. POOL=WEIGHT changes the weights. If you give every pool of the route, the
-values are relative weights. Otherwise each is a percentage of the route's requests, and the
-other pools share the rest in their present proportions.
+the schedule. POOL=WEIGHT changes the weights. If you give the weight of every pool of the
+route, the weights are relative. Otherwise each is a percentage of the route's requests, and
+the other pools share the rest in their present proportions.
 
 A change stops the schedule. It also overrides the guard, which sends all requests to the
 first pool when another pool is worse. The change lasts until --reset, until the end of

@@ -20,7 +20,7 @@ import (
 
 const upstreamForms = `
 UPSTREAM is an address from the file, the log or the status, with or without
-http://, and with or without the pool (app/127.0.0.1:3001). A host name of the
+http://, and with or without the pool (app/127.0.0.1:3001). A host name in the
 file selects all its addresses.`
 
 const lastUpstream = `
@@ -71,7 +71,7 @@ func newState(use, state, short, more string) *cobra.Command {
 	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
 	if state != "ready" {
 		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even for the last upstream of a pool")
-		c.Flags().Var(&lasts, "for", "undo it automatically after this time, such as 2h")
+		c.Flags().Var(&lasts, "for", "undo the change automatically after this time, such as 2h")
 	}
 	return c
 }

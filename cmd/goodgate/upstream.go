@@ -32,7 +32,7 @@ type terms struct {
 
 func (t *terms) flags(c *cobra.Command) {
 	c.Flags().StringVar(&t.why, "why", "", "reason, a `TEXT` for the log and the status")
-	c.Flags().Var(&t.lasts, "for", "undo it automatically after this time, such as 2h")
+	c.Flags().Var(&t.lasts, "for", "undo the change automatically after this time, such as 2h")
 }
 
 func newUpstreamAdd() *cobra.Command {

@@ -86,18 +86,13 @@ func version() string { return thisBuild().Version }
 
 func newVersion() *cobra.Command {
 	var asJSON bool
-	var output string
+	form := choice{of: []string{"text", "json"}}
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			switch output {
-			case "text", "json":
-			default:
-				return &exitError{exitUsage, fmt.Errorf("--output %q: expected text or json", output)}
-			}
-			if !asJSON && output == "text" {
+			if !asJSON && form.value != "json" {
 				printable.Fprintf(c.OutOrStdout(), "goodgate %s\n", thisBuild())
 				return nil
 			}
@@ -107,7 +102,8 @@ func newVersion() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, the same as --output json")
-	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().VarP(&form, "output", "o", "output format: text or json (default text)")
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(form.of, cobra.ShellCompDirectiveNoFileComp))
 	c.MarkFlagsMutuallyExclusive("json", "output")
 	return c
 }
