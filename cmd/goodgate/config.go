@@ -19,8 +19,6 @@ func newConfig() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
 		Short: "List earlier configurations, compare them, and roll back to one",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newConfigHistory(), newConfigDiff(), newConfigRollback())
 	return c

@@ -177,7 +177,7 @@ func endFaults(ctx context.Context, q *question, f faultFlags) error {
 			printable.Fprintln(q.out, "no operator has injected a fault there")
 		}
 		if len(done.Left) > 0 {
-			printable.Fprintln(q.err, "still active, by the configuration:")
+			printable.Fprintln(q.err, "still active, from the configuration:")
 			printFaults(q.err, done.Left)
 		}
 	})

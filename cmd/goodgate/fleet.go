@@ -34,10 +34,10 @@ func connection(f *admin.Fleet) string {
 func printFleet(out io.Writer, f *admin.Fleet) {
 	printable.Fprintf(out, "%s, %s\n", count(len(f.Members), "instance"), connection(f))
 	if f.Waiting > 0 {
-		printable.Fprintf(out, "%s not yet in the store\n", count(f.Waiting, "change"))
+		printable.Fprintf(out, "%s must still reach the store\n", count(f.Waiting, "change"))
 	}
 	if f.Strangers > 0 {
-		printable.Fprintf(out, "%s of this fleet with a different fleet.secret\n", count(f.Strangers, "instance"))
+		printable.Fprintf(out, "not counted, because of a different fleet.secret: %s\n", count(f.Strangers, "instance"))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	io.WriteString(w, "  INSTANCE\tZONE\tVERSION\tCONFIGURATION\tSINCE\tDIFFERS IN\n")

@@ -85,7 +85,7 @@ func parseArgon(text string) (hash, error) {
 	}
 	h := argonHash{id: parts[1] == "argon2id"}
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.time, &h.threads); err != nil || h.memory < 8 || h.time < 1 || h.threads < 1 {
-		return nil, fmt.Errorf("argon2 parameters %q: expected such as m=65536,t=3,p=1", parts[3])
+		return nil, fmt.Errorf("argon2 parameters %q: expected a text such as m=65536,t=3,p=1", parts[3])
 	}
 	if h.memory > maxArgonMemory || uint64(h.memory)*uint64(h.time) > maxArgonWork || h.threads > maxArgonThreads {
 		return nil, fmt.Errorf("argon2 parameters %q: at most m=%d, m times t of %d and p=%d are allowed: each guess would cost that", parts[3], maxArgonMemory, maxArgonWork, maxArgonThreads)

@@ -255,7 +255,7 @@ func ending(text string) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > longest {
-		return time.Time{}, fmt.Errorf("for %q: expected a duration such as 30m or 2h, of %v at most", text, longest)
+		return time.Time{}, fmt.Errorf("for %q: expected a duration such as 30m or 2h, of %s at most", text, tidy(longest))
 	}
 	return time.Now().Add(d), nil
 }

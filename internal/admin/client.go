@@ -53,7 +53,7 @@ func (c Client) Ready(ctx context.Context) error {
 		return nil
 	}
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 256))
-	return fmt.Errorf("not ready: %s on %s: %s", res.Status, c.Address, bytes.TrimSpace(said))
+	return errors.New(strings.TrimSuffix(fmt.Sprintf("not ready: %s on %s: %s", res.Status, c.Address, bytes.TrimSpace(said)), ": "))
 }
 
 func (c Client) do(ctx context.Context, method, path string, in, out any) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -168,10 +169,21 @@ func decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		refuse(w, 400, "the body is not valid: "+err.Error())
+		refuse(w, 400, badBody(err))
 		return false
 	}
 	return true
+}
+
+// badBody describes a body that is not the expected JSON.
+func badBody(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the body is empty: expected a JSON object"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the body is not valid: the JSON is incomplete"
+	}
+	return "the body is not valid: " + strings.TrimPrefix(err.Error(), "json: ")
 }
 
 // between reports whether a number is within bounds. If not, it refuses the order.
@@ -185,7 +197,7 @@ func between[T Span | int | int64](w http.ResponseWriter, name string, n, least,
 
 func shown(n any) any {
 	if d, ok := n.(Span); ok {
-		return time.Duration(d)
+		return tidy(time.Duration(d))
 	}
 	return n
 }

@@ -111,7 +111,7 @@ func (s *Server) onePoolDetail(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	refuse(w, 404, "no such pool")
+	refuse(w, 404, s.noPool(r.PathValue("pool")))
 }
 
 // of returns up to n requests that a pool's upstreams failed, latest first, with few

@@ -180,7 +180,7 @@ func (t *FaultTerms) check() error {
 	case !(t.Share > 0 && t.Share <= 1):
 		return fmt.Errorf("share %v (%v %%): it must be above 0 and at most 1 (100 %%)", t.Share, 100*t.Share)
 	case t.Delay != 0 && (t.Delay < Span(time.Millisecond) || t.Delay > Span(longestDelay)):
-		return fmt.Errorf("delay %v: it must be from 1ms to %v", time.Duration(t.Delay), longestDelay)
+		return fmt.Errorf("delay %v: it must be from 1ms to %s", tidy(time.Duration(t.Delay)), tidy(longestDelay))
 	case t.Abort != 0 && (t.Abort < 400 || t.Abort > 599):
 		return fmt.Errorf("abort %d: it must be a status from 400 to 599", t.Abort)
 	case t.Cut < 0 || t.Cut > mostBytes:
@@ -201,12 +201,12 @@ func (t *FaultTerms) checkHeaders() error {
 		name = http.CanonicalHeaderKey(name)
 		switch {
 		case name == "" || strings.ContainsAny(name, " \t\r\n:;,/()<>@\"\\[]?={}") || strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }):
-			return fmt.Errorf("headers: %q is no name of a header", name)
+			return fmt.Errorf("headers: %q is not a header name", name)
 		case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie"}, name) && value != "" && value != "*":
 			return fmt.Errorf("headers: goodgate shows the values, so %s may only have the value *", name)
 		}
 		if _, twice := named[name]; twice {
-			return fmt.Errorf("headers: %s is there twice", name)
+			return fmt.Errorf("headers: %s is listed twice", name)
 		}
 		named[name] = value
 	}

@@ -176,7 +176,7 @@ func (s *Server) onePool(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	refuse(w, 404, "no such pool")
+	refuse(w, 404, s.noPool(r.PathValue("pool")))
 }
 
 func (s *Server) config(w http.ResponseWriter, _ *http.Request) {

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -87,10 +86,7 @@ func (s *Server) noSplit(route string) string {
 
 func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	var o SplitOrder
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		refuse(w, 400, "the body is not valid: "+err.Error())
+	if !decode(w, r, &o) {
 		return
 	}
 	bound, err := time.Duration(0), error(nil)

@@ -54,7 +54,7 @@ func (f *files) mustStaple(path string, c config.Certificate, stapling bool) {
 	case len(list[0].OCSPServer) == 0:
 		f.warnf(path, demands+"it names no responder, so set ocsp to a file that another program renews", c.Cert)
 	case len(list) == 1:
-		f.warnf(path, demands+"add the certificate of its issuer to the file, which the request for a response needs", c.Cert)
+		f.warnf(path, demands+"add the certificate of its issuer to the file, because goodgate needs it to request a response", c.Cert)
 	}
 }
 

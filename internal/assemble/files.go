@@ -254,7 +254,7 @@ func (f *files) pool(path string, p config.Pool) {
 		at := fmt.Sprintf("%s.upstreams[%d].file", path, i)
 		switch n, err := discovery.CheckFile(u.File); {
 		case err != nil:
-			f.warnf(at, "%v; without it the pool lacks these upstreams until it can be read", trimmed(err, "reading the list of upstreams: "))
+			f.warnf(at, "%v; the pool lacks these upstreams until goodgate can read the file", trimmed(err, "reading the list of upstreams: "))
 		case n == 0:
 			f.warnf(at, "%s lists no upstream", u.File)
 		}

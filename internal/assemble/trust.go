@@ -72,7 +72,7 @@ func pinned(pins []string) func(tls.ConnectionState) error {
 		}
 		return &tls.CertificateVerificationError{
 			UnverifiedCertificates: s.PeerCertificates,
-			Err:                    fmt.Errorf("its key, %s, is none of tls.pins", pinOf(s.PeerCertificates[0])),
+			Err:                    fmt.Errorf("its key, %s, is not in tls.pins", pinOf(s.PeerCertificates[0])),
 		}
 	}
 }

@@ -47,7 +47,7 @@ func zoneOf(file string) (string, error) {
 	}
 	name := strings.TrimSpace(string(text))
 	if name != "" && !discovery.IsZone(name) {
-		return "", fmt.Errorf("%s holds no name of a zone: want one of at most 63 letters, digits and . _ - : /", file)
+		return "", fmt.Errorf("%s holds no name of a zone: expected at most 63 letters, digits and . _ - : /", file)
 	}
 	return name, nil
 }

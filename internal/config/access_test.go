@@ -62,7 +62,7 @@ func TestAnswersAndAccess(t *testing.T) {
 		}
 	}
 	for route, want := range map[string]string{
-		`access: {satisfy: any, allow: 10.0.0.0/8}`:       "has no effect with fewer than two",
+		`access: {satisfy: any, allow: 10.0.0.0/8}`:       "it needs at least two",
 		`access: {allow: 10.0.0.0/8, deny: 192.0.2.0/24}`: "no network of access.allow lets 192.0.2.0/24 in",
 		`cors: "null"`: "it allows everybody",
 		`cross_origin: {trusted: "https://a.example"}`: "has no effect with mode allow",

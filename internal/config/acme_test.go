@@ -43,7 +43,7 @@ func TestACME(t *testing.T) {
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x}}`), `x:2:83: listeners[0].tls.acme.eab: kid and hmac_key go together: set both, or neither`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "no key"}}`), `x:2:102: listeners[0].tls.acme.eab.hmac_key: expected base64url, as the authority writes it`)
 	f(tls(`{accept_terms: true, hosts: a.example.com, eab: {kid: x, hmac_key: "_-a0=="}}`), "")
-	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: dns}`), `x:2:89: listeners[0].tls.acme.challenge: found "dns": add dns, with rfc2136 or exec`)
+	f(tls(`{accept_terms: true, hosts: a.example.com, challenge: dns}`), `x:2:89: listeners[0].tls.acme.challenge: found "dns": the challenge needs settings: add dns, with rfc2136 or exec`)
 	dns := func(text string) string {
 		return tls(`{accept_terms: true, hosts: "*.example.com", dns: ` + text + `}`)
 	}

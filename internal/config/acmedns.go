@@ -54,7 +54,7 @@ func Wildcard(host string) bool { return strings.HasPrefix(host, "*.") }
 func (v *validator) acmeDNS(path string, a ACME) {
 	if a.DNS == nil {
 		if a.Challenge == "dns" {
-			v.errorf(path+".challenge", "found \"dns\": add dns, with rfc2136 or exec")
+			v.errorf(path+".challenge", "found \"dns\": the challenge needs settings: add dns, with rfc2136 or exec")
 		}
 		if i := slices.IndexFunc(a.Hosts, Wildcard); i >= 0 {
 			v.errorf(index(path+".hosts", i), "found %q: a wildcard needs the DNS challenge: add dns, or obtain the certificate with another program and name its files in certificates", a.Hosts[i])

@@ -85,7 +85,7 @@ func (a *advisor) listener(path string, l Listener) {
 	}
 	a.everybody(path+".proxy_protocol", l.Proxied, "claim any address in a PROXY header")
 	if l.Timeouts.Keepalive < time.Minute {
-		a.warnf(path+".timeouts.keepalive", "%s is shorter than the 60s for which nginx and others keep connections: they send requests on connections that goodgate is closing; use 75s",
+		a.warnf(path+".timeouts.keepalive", "%s is shorter than 60s, the time for which nginx and other proxies keep idle connections: they may send requests on connections that goodgate is closing; use 75s",
 			formatDuration(l.Timeouts.Keepalive))
 	}
 }

@@ -46,7 +46,7 @@ func (a *advisor) route(i int, r Route) {
 		a.mirror(path+".mirror", r)
 	}
 	if r.StripPrefix != "" && r.Match.Path != "" && !underPrefix(r.StripPrefix, r.Match.Path) {
-		a.warnf(path+".strip_prefix", "match.path %s also matches paths that are not below %s, and goodgate does not change those: make them agree", r.Match.Path, r.StripPrefix)
+		a.warnf(path+".strip_prefix", "match.path %s also matches paths that are not below %s, which goodgate does not change: make match.path and strip_prefix agree", r.Match.Path, r.StripPrefix)
 	}
 	if r.Rewrites.RestorePrefix && r.StripPrefix == "" && r.AddPrefix == "" {
 		a.warnf(path+".response_rewrites.restore_prefix", "has no effect without strip_prefix or add_prefix")

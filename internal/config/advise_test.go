@@ -110,7 +110,7 @@ func TestWarningsOfListenersAndRoutes(t *testing.T) {
 	routes := func(list string) string { return minimal + "routes: " + list }
 
 	f(strings.Replace(minimal, `":8080"`, `{address: ":1", mode: "0600", timeouts: {keepalive: 59s}}`, 1),
-		"listeners[0].mode: has no effect on a TCP address", "listeners[0].timeouts.keepalive: 59s is shorter than the 60s")
+		"listeners[0].mode: has no effect on a TCP address", "listeners[0].timeouts.keepalive: 59s is shorter than 60s")
 	f(routes("[{pool: app}, {match: {path: /x}, pool: app}]"), "routes[1]: never matches: routes[0] (route-1) comes first")
 	f(routes("[{match: {path: /x}, pool: app}, {pool: app}]"))
 	f(routes("[{match: {scheme: https}, respond: {body: x}}, {match: {scheme: http}, pool: app}]"))

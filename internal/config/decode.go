@@ -158,7 +158,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value, f field) {
 	if n.Kind != yaml.MappingNode {
 		how := ""
 		if n.Kind == yaml.SequenceNode && f.format == "name" {
-			how = ": its keys are the names, as in app: {...}, without - "
+			how = " whose keys are the names, such as app: {...}, without -"
 		}
 		d.errorf(n, path, "found %s: expected a mapping%s", f.kindOf(n), how)
 		return

@@ -77,7 +77,7 @@ func (v *validator) health(path string, h Health) {
 		}
 	}
 	if _, ok := h.Headers["Host"]; ok {
-		v.errorf(path+".headers.Host", "use health.host for this header")
+		v.errorf(path+".headers.Host", "set this header with health.host")
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Expect.JSON)) {
 		if _, err := jsonpath.Parse(name, h.Expect.JSON[name]); err != nil {

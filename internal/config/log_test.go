@@ -28,7 +28,7 @@ func TestLogMistakes(t *testing.T) {
 		`{outputs: [{output: ./x, name: a}, {output: ./y, name: a}]}`:                             "log.outputs[1].name: found \"a\": log.outputs[0] has this name already",
 		`{outputs: [{output: ./x, only: {status: 700}}]}`:                                         "log.outputs[0].only.status",
 		`{outputs: [{output: ./x, only: {slower_than: 5}}]}`:                                      "a duration needs a unit",
-		`{outputs: [{output: ./x, name: audit, default: false}]}`:                                 "warning: log.outputs[0].default: no route has log: audit",
+		`{outputs: [{output: ./x, name: audit, default: false}]}`:                                 "warning: log.outputs[0].default: no route has the key log with audit",
 		`{outputs: [{output: ./x, records: events, only: {failed: true}}]}`:                       "warning: log.outputs[0].only.failed: has no effect with records: events",
 		`{outputs: [{output: ./x, name: audit, default: false}]}, log: audit`:                     "",
 		`{output: "syslog://h"}`:                                                                  "the transport is missing: write syslog+udp://h",

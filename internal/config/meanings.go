@@ -155,6 +155,7 @@ var meanings = []meaning{
 	{"add_header header_down", inRoute, "routes[*].response_headers.add"},
 	{"proxy_hide_header hide_headers", inRoute, "routes[*].response_headers.remove"},
 	{"return status", inRoute, "routes[*].respond"},
+	{"errors error_page error_pages errorfile", inRoute, " set errors at the top level for goodgate's error pages, and intercept in the route to replace those of the application"},
 	{"rewrite replacepath path_rewrite url_rewrite", inRoute, "routes[*].rewrite_path"},
 	{"proxy_redirect", inRoute, "routes[*].response_rewrites.location"},
 	{"proxy_read_timeout request_timeout timeouts", inRoute, "routes[*].timeout"},

@@ -104,7 +104,7 @@ func (a *advisor) split(path string, r Route) {
 			a.warnf(at+".weight", "0 for the first pool: the guard compares the other pools with it")
 		}
 		if p.Weight == 0 && i > 0 && len(s.Schedule) == 0 && s.Override.Header == "" && s.Override.Cookie == "" {
-			a.warnf(at+".weight", "0, and neither schedule nor override: %s gets no requests until an operator gives it a share", p.Pool)
+			a.warnf(at+".weight", "0, without a schedule or an override: pool %s gets no requests until an operator gives it a share", p.Pool)
 		}
 		pool := a.config.Pools[p.Pool]
 		if pool.Policy == "sticky" && each {

@@ -64,7 +64,7 @@ func TestSplitWarnings(t *testing.T) {
 	f := func(keys string, want ...string) { t.Helper(); checkWarnings(t, splitFile(keys), want...) }
 	const at = "routes[0].split"
 	f("split: [{pool: v1, weight: 95}, {pool: v2, weight: 5}]")
-	f("split: [{pool: v1}, {pool: v2, weight: 0}]", at+".pools[1].weight: 0, and neither schedule nor override")
+	f("split: [{pool: v1}, {pool: v2, weight: 0}]", at+".pools[1].weight: 0, without a schedule or an override")
 	f("split: {pools: [{pool: v1}, {pool: v2, weight: 0}], override: {header: X-Version}}")
 	f("split: {pools: [{pool: v1}, {pool: v2, weight: 0}], schedule: [{after: 1m, share: 5%}]}")
 	f("split: [{pool: v1, weight: 0}, {pool: v2}]", at+".pools[0].weight: 0 for the first pool")

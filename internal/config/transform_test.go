@@ -32,7 +32,7 @@ func TestTransformErrors(t *testing.T) {
 		`response_rules: [{remove: [Connection]}]`:                             `response_rules[0].remove[0]: belongs to the connection`,
 		`response_rules: [{replace: [{header: Upgrade, regexp: a}]}]`:          `response_rules[0].replace[0].header: belongs to the connection`,
 		`response_headers: {replace: [{header: Server, regexp: "("}]}`:         `response_headers.replace[0].regexp: found "(": not a valid RE2 regular expression`,
-		`request_headers: {replace: [{header: Host, regexp: a, to: b}]}`:       `request_headers.replace[0].header: use host of the route`,
+		`request_headers: {replace: [{header: Host, regexp: a, to: b}]}`:       `request_headers.replace[0].header: set this header with the key host of the route`,
 		`response_headers: {replace: [{regexp: a}]}`:                           `response_headers.replace[0]: header is missing`,
 	} {
 		_, _, err := Parse("g.yaml", []byte(minimal+"routes: [{pool: app, "+keys+"}]"), noEnv)

@@ -353,7 +353,7 @@ func (v *validator) headerAllowed(path, name string, isRequest bool) {
 	switch name {
 	case "Host":
 		if isRequest {
-			v.errorf(path, "use host of the route for this header")
+			v.errorf(path, "set this header with the key host of the route")
 		}
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length":
 		v.errorf(path, "belongs to the connection: goodgate sets it itself")

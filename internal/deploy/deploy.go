@@ -295,7 +295,7 @@ func (d *deploy) take(a asked) (Stage, error) {
 	case d.progress.Stage == Returning && a == promote:
 		return stage, conflict("the deploy to pool %s is rolling back", d.pool)
 	case a == promote && d.progress.Stage < Shifting:
-		return stage, conflict("the deploy to pool %s is %s: promote it once its upstreams get requests", d.pool, d.progress.Stage)
+		return stage, conflict("the deploy to pool %s is in stage %s: promote it once its upstreams get requests", d.pool, d.progress.Stage)
 	}
 	d.asked = a
 	return stage, nil

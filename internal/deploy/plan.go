@@ -77,11 +77,11 @@ func (o Order) plan() (p Plan, err error) {
 			return otherwise
 		}
 		d, err := time.ParseDuration(text)
-		if err == nil && (d < 0 || d > maxDuration) {
-			err = fmt.Errorf("%s is not between 0 and %s", text, maxDuration)
-		}
-		if err != nil {
-			errs = append(errs, wrong("%s: %v", name, err))
+		switch {
+		case err != nil:
+			errs = append(errs, wrong("%s: found %q: expected a duration such as 10s or 1m30s", name, text))
+		case d < 0 || d > maxDuration:
+			errs = append(errs, wrong("%s: %s is not between 0 and %s", name, text, maxDuration))
 		}
 		return d
 	}

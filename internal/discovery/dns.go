@@ -23,7 +23,7 @@ func NewDNS(t Target, options Resolver) (*Lookup, error) {
 	}
 	host, port, err := net.SplitHostPort(t.Addr)
 	if err != nil || host == "" || port == "" {
-		return nil, fmt.Errorf("dns upstream %q: want host:port", t.Addr)
+		return nil, fmt.Errorf("dns upstream %q: expected host:port", t.Addr)
 	}
 	l := newLookup(host, options)
 	if addr, err := netip.ParseAddr(host); err == nil {

@@ -48,7 +48,7 @@ func parseList(data []byte) ([]*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
 	if err := decoder.Decode(&doc); err == io.EOF {
-		return nil, errors.New("line 1, column 1: the file is empty; want a list, [] for none")
+		return nil, errors.New("line 1, column 1: the file is empty; expected a list, or [] for no upstream")
 	} else if err != nil {
 		return nil, fmt.Errorf("this is not YAML: %w", err) // yaml includes the line if it is known
 	}
@@ -60,7 +60,7 @@ func parseList(data []byte) ([]*yaml.Node, error) {
 		return nil, fault(root, "%d entries, more than the limit of %d", len(root.Content), maxEntries)
 	}
 	if err := decoder.Decode(&next); err == nil {
-		return nil, fault(&next, "a second document; want one list")
+		return nil, fault(&next, "a second document: expected one list")
 	} else if err != io.EOF {
 		return nil, fmt.Errorf("this is not YAML: %w", err)
 	}
@@ -110,13 +110,13 @@ func setField(t *Target, key, value *yaml.Node) error {
 	case "metadata":
 		return setMetadata(&t.Metadata, value)
 	default:
-		return fault(key, "unknown key %q; want url, weight, tier, max_in_flight, zone, lifecycle or metadata", key.Value)
+		return fault(key, "unknown key %q: expected url, weight, tier, max_in_flight, zone, lifecycle or metadata", key.Value)
 	}
 }
 
 func setZone(zone *string, node *yaml.Node) error {
 	if !IsZone(node.Value) || node.Kind != yaml.ScalarNode {
-		return fault(node, "got %q, want a zone of at most %d letters, digits, '.', '_', '-', ':' and '/'", cut(node.Value, maxZone), maxZone)
+		return fault(node, "found %q: expected a zone of at most %d letters, digits, '.', '_', '-', ':' and '/'", cut(node.Value, maxZone), maxZone)
 	}
 	*zone = node.Value
 	return nil
@@ -125,7 +125,7 @@ func setZone(zone *string, node *yaml.Node) error {
 func setLifecycle(l *Lifecycle, node *yaml.Node) error {
 	is, ok := lifecycleWords[node.Value]
 	if !ok {
-		return fault(node, "got %q, want serving, not_ready or terminating", cut(node.Value, maxZone))
+		return fault(node, "found %q: expected serving, not_ready or terminating", cut(node.Value, maxZone))
 	}
 	*l = is
 	return nil
@@ -155,7 +155,7 @@ func setURL(t *Target, node *yaml.Node) error {
 func setInt(field *int, node *yaml.Node, low, high int) error {
 	var n int
 	if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!int" || node.Decode(&n) != nil || n < low || n > high {
-		return fault(node, "got %q, want a whole number from %d to %d", node.Value, low, high)
+		return fault(node, "found %q: expected a whole number from %d to %d", node.Value, low, high)
 	}
 	*field = n
 	return nil

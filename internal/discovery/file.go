@@ -111,7 +111,7 @@ func read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading the list of upstreams: %w", err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would block
-		return nil, fmt.Errorf("reading the list of upstreams: %s is no regular file", path)
+		return nil, fmt.Errorf("reading the list of upstreams: %s is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

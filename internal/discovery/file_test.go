@@ -86,7 +86,7 @@ func TestPipeDoesNotBlock(t *testing.T) {
 		t.Skip(err)
 	}
 	r := run(t, NewFile(path, Target{}))
-	r.wantFault(t, "no regular file")
+	r.wantFault(t, "not a regular file")
 	place(t, path, "- http://10.0.0.1\n")
 	r.want(t, "10.0.0.1:80")
 }

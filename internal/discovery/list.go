@@ -16,7 +16,7 @@ func ParseList(data []byte, base Target) ([]Target, error) {
 	text := bytes.TrimSpace(data)
 	switch {
 	case len(text) == 0:
-		return nil, errors.New("it is empty; want a list, [] for none")
+		return nil, errors.New("it is empty; expected a list, or [] for no upstream")
 	case bytes.ContainsRune([]byte("[{-"), rune(text[0])):
 		return parseFile(withoutSolidi(data), base)
 	}
@@ -53,7 +53,7 @@ func ParseEntry(text string, base Target) (Target, error) {
 			return Target{}, err
 		}
 		if len(list) != 1 {
-			return Target{}, errors.New("want one upstream")
+			return Target{}, errors.New("expected one upstream")
 		}
 		return list[0], nil
 	}

@@ -45,7 +45,7 @@ func (r Resolver) withDefaults() (Resolver, error) {
 			r.Timeout, r.MinTTL, r.MaxTTL)
 	}
 	if !slices.Contains([]string{"ip", "ip4", "ip6"}, r.Family) {
-		return r, fmt.Errorf("dns settings: family %q is none of ip, ip4, ip6", r.Family)
+		return r, fmt.Errorf("dns settings: family %q must be ip, ip4 or ip6", r.Family)
 	}
 	if _, _, err := net.SplitHostPort(r.Server); r.Server != "" && err != nil {
 		return r, fmt.Errorf("dns settings: resolver %q: %w", r.Server, err)

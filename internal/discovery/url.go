@@ -63,7 +63,7 @@ func ParseURL(s string) (t Target, isName bool, err error) {
 
 func parseSocket(path string) (Target, bool, error) {
 	if !strings.HasPrefix(path, "/") || printable.Text(path) != path || len(path) > maxSocketPath {
-		return Target{}, false, fmt.Errorf("url %q: want unix: and an absolute path of at most %d printable bytes", "unix:"+path, maxSocketPath)
+		return Target{}, false, fmt.Errorf("url %q: expected unix: and an absolute path of at most %d printable bytes", "unix:"+path, maxSocketPath)
 	}
 	return Target{Addr: "unix:" + path}, false, nil
 }

@@ -164,9 +164,9 @@ func (e *bindError) whyNoSocket() string {
 	case len(e.address) > maxSocketPath:
 		return fmt.Sprintf("the path has %d bytes; a socket's may have %d", len(e.address), maxSocketPath)
 	case errors.Is(e.err, fs.ErrNotExist):
-		return fmt.Sprintf("there is no folder %s: make it (mkdir -p), or with RuntimeDirectory= in the systemd unit", folder)
+		return fmt.Sprintf("there is no folder %s: create it with mkdir -p, or with RuntimeDirectory= in the systemd unit", folder)
 	case errors.Is(e.err, fs.ErrPermission):
-		return fmt.Sprintf("this user (uid %d) may not make files in %s", os.Getuid(), folder)
+		return fmt.Sprintf("this user (uid %d) may not create files in %s", os.Getuid(), folder)
 	}
 	return innermost(e.err)
 }

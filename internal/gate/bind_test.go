@@ -42,7 +42,7 @@ func TestBindErrors(t *testing.T) {
 		"nowhere.invalid:80":     "the name cannot be looked up",
 		"unix:" + dir + "/taken": "is in use: another process answers on it",
 		"unix:" + dir + "/file":  "it is not a socket",
-		"unix:" + dir + "/a/b":   "there is no folder " + dir + "/a: make it",
+		"unix:" + dir + "/a/b":   "there is no folder " + dir + "/a: create it",
 	} {
 		_, err := bind(t.Context(), config.Listener{Address: address, Mode: 0o600})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), address) {

@@ -97,7 +97,7 @@ func (g *Gate) Order(c changes.Change) (changes.Change, error) {
 	}
 	u, fromFile, ok := p.entryOf(c.Upstream)
 	if !ok {
-		return c, unfit(409, "", "%s of pool %s has not been found by any entry of the configuration", c.Upstream, c.Pool)
+		return c, unfit(409, "", "no entry of the configuration has found %s of pool %s", c.Upstream, c.Pool)
 	}
 	var check said
 	check.init()

@@ -121,7 +121,7 @@ func addedUpstream(ch changes.Change) (config.Upstream, error) {
 	var v added
 	if len(ch.Value) > 0 {
 		if err := json.Unmarshal(ch.Value, &v); err != nil {
-			return config.Upstream{}, fmt.Errorf("value %s: expected an object with weight, tier, max_in_flight and max_in_flight_scope", ch.Value)
+			return config.Upstream{}, fmt.Errorf("value %s: expected an object with weight, tier and max_in_flight (whole numbers), and max_in_flight_scope", ch.Value)
 		}
 	}
 	url, err := normalURL(ch.Upstream)

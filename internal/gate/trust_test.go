@@ -39,7 +39,7 @@ func TestUpstreamTLS(t *testing.T) {
 		{fmt.Sprintf("ca: %q", other), "502 ", `certificate of "127.0.0.1" for ["127.0.0.1"], by "good authority"`},
 		{fmt.Sprintf("ca: %q, server_name: shop.example", ca.File(dir)), "502 ", "shop.example"},
 		{fmt.Sprintf("ca: %q, pins: %q", ca.File(dir), pin), "200 0", ""},
-		{fmt.Sprintf("ca: %q, pins: %q", ca.File(dir), wrong), "502 ", "its key, " + pin + ", is none of tls.pins"},
+		{fmt.Sprintf("ca: %q, pins: %q", ca.File(dir), wrong), "502 ", "its key, " + pin + ", is not in tls.pins"},
 		{fmt.Sprintf("insecure: true, pins: [%q, %q]", wrong, pin), "200 0", ""},
 		{fmt.Sprintf("insecure: true, pins: %q", wrong), "502 ", "none of tls.pins"},
 	} {

@@ -214,7 +214,7 @@ func (s *Split) placed(named map[string]float64) ([]float64, error) {
 		i := slices.Index(s.opts.Pools, pool)
 		switch {
 		case i < 0:
-			return nil, fmt.Errorf("%w: route %s is not split to a pool %q; it has %s", ErrWeights, s.opts.Route, pool, strings.Join(s.opts.Pools, ", "))
+			return nil, fmt.Errorf("%w: the split of route %s has no pool %q; it has %s", ErrWeights, s.opts.Route, pool, strings.Join(s.opts.Pools, ", "))
 		case !(w >= 0 && w <= maxWeight):
 			return nil, fmt.Errorf("%w: %s has %g, but a weight is from 0 to %d", ErrWeights, pool, w, maxWeight)
 		}
@@ -254,7 +254,7 @@ func (s *Split) Full(named map[string]float64) (map[string]float64, error) {
 func (s *Split) rest(named map[string]float64, weights []float64) ([]float64, error) {
 	left, others := 100-sum(weights), 0.0
 	if left < 0 {
-		return nil, fmt.Errorf("%w: unless you name each pool, weights are percentages of all requests, and these sum to %g", ErrWeights, sum(weights))
+		return nil, fmt.Errorf("%w: unless you name every pool, the weights are percentages of all requests, and these sum to %g, which is above 100", ErrWeights, sum(weights))
 	}
 	present := s.live.Get()
 	isNamed := func(i int) bool { _, ok := named[s.opts.Pools[i]]; return ok }

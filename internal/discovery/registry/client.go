@@ -185,7 +185,7 @@ func secretFile(name string) (string, error) {
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" || len(text) > maxToken || strings.ContainsAny(token, "\r\n\x00") {
-		return "", fmt.Errorf("%s holds no token: want one line of at most %d bytes", name, maxToken)
+		return "", fmt.Errorf("%s holds no token: expected one line of at most %d bytes", name, maxToken)
 	}
 	return token, nil
 }
@@ -291,4 +291,4 @@ func decode(body []byte, into any) error {
 	return nil
 }
 
-var errNoList = errors.New("the answer is not what was asked for: want a list")
+var errNoList = errors.New("the answer is not what was asked for: expected a list")

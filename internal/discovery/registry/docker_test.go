@@ -106,7 +106,7 @@ func TestContainers(t *testing.T) {
 		"removed":            {text: inspected("a", `"Status": "removing"`, "", port, front), want: "172.18.0.2:3000 terminating"},
 		"exited":             {text: inspected("a", `"Status": "exited"`, "", port, front), want: "it does not run: it is exited"},
 		"labels":             {text: inspected("a", runs, `"goodgate.port": "81", "goodgate.weight": "7", "goodgate.zone": "z", "goodgate.scheme": "https"`, port, front), want: "172.18.0.2:81 serving tls 7 z"},
-		"wrong label":        {text: inspected("a", runs, `"goodgate.port": "x"`, port, front), want: `its label goodgate.port is "x": want a whole number from 1 to 65535`},
+		"wrong label":        {text: inspected("a", runs, `"goodgate.port": "x"`, port, front), want: `its label goodgate.port is "x": expected a whole number from 1 to 65535`},
 		"no port":            {text: strings.Replace(inspected("a", runs, "", "", front), "3000/tcp", "3000/udp", 1), want: "it exposes no TCP port: set port, or its label goodgate.port"},
 		"two ports":          {text: inspected("a", runs, "", port+`, "80/tcp": {}`, front), want: "it exposes several TCP ports (3000, 80): set port, or its label goodgate.port"},
 		"two ports, one set": {text: inspected("a", runs, "", port+`, "80/tcp": {}`, front), o: DockerOptions{Port: 80}, want: "172.18.0.2:80 serving"},

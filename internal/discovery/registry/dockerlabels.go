@@ -33,7 +33,7 @@ func applyLabels(t *discovery.Target, labels map[string]string) (l containerLabe
 		}
 		value, err := strconv.Atoi(text)
 		if err != nil || value < n.low || value > n.high {
-			return l, "its label " + n.label + " is " + strconv.Quote(text) + ": want a whole number from " + strconv.Itoa(n.low) + " to " + strconv.Itoa(n.high)
+			return l, "its label " + n.label + " is " + strconv.Quote(text) + ": expected a whole number from " + strconv.Itoa(n.low) + " to " + strconv.Itoa(n.high)
 		}
 		*n.into = value
 	}
@@ -45,7 +45,7 @@ func applyLabels(t *discovery.Target, labels map[string]string) (l containerLabe
 	}
 	switch scheme, ok := labels["goodgate.scheme"]; {
 	case ok && scheme != "http" && scheme != "https":
-		return l, "its label goodgate.scheme is " + strconv.Quote(scheme) + ": want http or https"
+		return l, "its label goodgate.scheme is " + strconv.Quote(scheme) + ": expected http or https"
 	case ok:
 		t.TLS = scheme == "https"
 	}

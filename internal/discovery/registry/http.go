@@ -74,7 +74,7 @@ func (h *HTTP) Ask(ctx context.Context, fresh bool) (discovery.Found, error) {
 		return found, err
 	}
 	if kind, _, _ := mime.ParseMediaType(got.Get("Content-Type")); strings.HasPrefix(kind, "text/html") {
-		return found, errors.New("the answer is a web page (text/html): want a list of upstreams")
+		return found, errors.New("the answer is a web page (text/html): expected a list of upstreams")
 	}
 	if found.Targets, err = discovery.ParseList(body, h.options.Base); err != nil {
 		return found, err

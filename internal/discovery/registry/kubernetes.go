@@ -159,7 +159,7 @@ func (k *Kubernetes) list(ctx context.Context) error {
 			return err
 		}
 		if page.Metadata == nil || page.Metadata.ResourceVersion == "" {
-			return errors.New("the answer is not what was asked for: want a list of EndpointSlices with a resourceVersion")
+			return errors.New("the answer is not what was asked for: expected a list of EndpointSlices with a resourceVersion")
 		}
 		for _, o := range page.Items {
 			if err := put(all, o); err != nil {

@@ -182,7 +182,7 @@ func TestThresholds(t *testing.T) {
 	f("p90<1s", "<nil>")
 	f("p98<1s", `--fail-if-not "p98<1s": "p98" is not p50, p90, p99, p99.9, max, mean, failed or rate`)
 	f("p99<50", `--fail-if-not "p99<50": "50" is not a duration such as 50ms`)
-	f("p99=5ms", `--fail-if-not "p99=5ms": expected such as p99<50ms, failed<0.1% or rate>1000`)
+	f("p99=5ms", `--fail-if-not "p99=5ms": expected a bound such as p99<50ms, failed<0.1% or rate>1000`)
 }
 
 // TestKnee searches the highest good rate of a server with a known capacity.

@@ -54,7 +54,7 @@ func TestTargetCheck(t *testing.T) {
 		"http://127.0.0.1:8080/": "",
 		"127.0.0.1:18080":        `"127.0.0.1:18080": a URL needs its scheme: write http://127.0.0.1:18080`,
 		"localhost/x":            `"localhost/x": a URL needs its scheme: write http://localhost/x`,
-		"ftp://a/":               `"ftp://a/": ftp is not spoken, only http and https`,
+		"ftp://a/":               `"ftp://a/": scheme ftp: expected http or https`,
 		"http://":                `"http://": a URL needs a host, such as http://127.0.0.1:8080/`,
 		"http://:80":             `"http://:80": a URL needs a host, such as http://127.0.0.1:8080/`,
 	} {

@@ -58,7 +58,7 @@ func (t Target) parsed() (*url.URL, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the target is not a URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%q: %s is not spoken, only http and https", t.URL, u.Scheme)
+		return nil, fmt.Errorf("%q: scheme %s: expected http or https", t.URL, u.Scheme)
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("%q: a URL needs a host, such as http://127.0.0.1:8080/", t.URL)
 	}

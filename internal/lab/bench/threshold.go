@@ -40,7 +40,7 @@ func ParseThreshold(text string) (Threshold, error) {
 	t := Threshold{text: text}
 	i := strings.IndexAny(text, "<>")
 	if i < 0 {
-		return t, fmt.Errorf("--fail-if-not %q: expected such as p99<50ms, failed<0.1%% or rate>1000", text)
+		return t, fmt.Errorf("--fail-if-not %q: expected a bound such as p99<50ms, failed<0.1%% or rate>1000", text)
 	}
 	m, ok := measures[strings.TrimSpace(text[:i])]
 	if !ok {
