@@ -43,9 +43,9 @@ func (r results) fine() bool {
 	return r.streak >= fineRow && r.answered >= fineRow && 4*r.failed < r.n()
 }
 
-// isAlike is alike with a cache, for a breaker that is about to open: that may call it
-// for every failed request. An answer holds for alikeFor, or until a sixteenth of the
-// members has been ejected since. mu must be held.
+// isAlike is alike with a cache, because a breaker that is about to open may call it for
+// every failed request. An answer holds for alikeFor, or until a sixteenth of the members
+// has been ejected since. mu must be held.
 func (p *Pool) isAlike(u *Upstream) bool {
 	now := time.Now()
 	if a := &p.lastAlike; now.Sub(a.at) >= alikeFor || 16*(p.ejected-a.ejected) >= p.total {

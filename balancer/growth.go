@@ -135,8 +135,8 @@ func (g *growth) steep() bool {
 	return grew >= growthSteep*last.answers && grows >= growthSteep*now.answers && grows >= growthHolds*grew
 }
 
-// lasts returns for how many seconds the waiting requests have surely grown. It leaves
-// out the first window: they may all have come at its end.
+// lasts returns for how many seconds the number of waiting requests has certainly grown.
+// It leaves out the first window: they may all have come at its end.
 func (g *growth) lasts() (s float64) {
 	for i := range g.windows[1:] {
 		s += g.windows[1+i].seconds

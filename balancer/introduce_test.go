@@ -18,7 +18,7 @@ func newcomers(p *Pool, n int, share float64, replayable bool) map[string]bool {
 	return fresh
 }
 
-// shareOf returns which part of 20,000 picks goes to the named.
+// shareOf returns which part of 20,000 picks goes to the named members.
 func shareOf(p *Pool, names map[string]bool, choice func(n int) Choice) float64 {
 	const picks = 20_000
 	got := 0

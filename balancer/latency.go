@@ -18,13 +18,13 @@ const (
 	// failurePenalty is the smallest cost of a failed attempt. Without it an upstream
 	// that fails fast would look fast and attract the traffic.
 	failurePenalty = 100 * time.Millisecond
-	// failureFactor times its current cost is what a failure costs an upstream.
+	// failureFactor is the cost of a failure, as a multiple of the upstream's current cost.
 	failureFactor = 10
 	// failureCap bounds that penalty, so that an upstream can recover.
 	failureCap = 5 * time.Second
-	// sampleAfter is the time without a sample after which an upstream that looks slow
-	// gets one request, to check whether it still is. The time doubles each time that it
-	// is, up to sampleAfterMax.
+	// sampleAfter is the time without a sample after which an upstream that looks slow gets
+	// one request, to check whether it still is. The time doubles each time that the
+	// upstream is still slow, up to sampleAfterMax.
 	sampleAfter    = time.Second
 	sampleAfterMax = 8 * time.Second
 )

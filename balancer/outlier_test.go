@@ -135,7 +135,7 @@ func TestSlowOutlierByStep(t *testing.T) {
 	}
 }
 
-// TestSlowOutlierIsEjectedLonger with each finding.
+// TestSlowOutlierIsEjectedLonger: a member counts as slow for longer with each finding.
 func TestSlowOutlierIsEjectedLonger(t *testing.T) {
 	t.Parallel()
 	var s slowness

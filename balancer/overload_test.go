@@ -341,9 +341,9 @@ func seeds() uint64 {
 }
 
 // TestLongPollsInOverload checks that long polls that arrive while a pool is limited do
-// not keep the limits on after the overload. Simultaneous events happen in any order,
-// so runs differ: about one in sixty stays limited for twenty seconds longer. One of
-// three may.
+// not keep the limits on after the overload. Simultaneous events happen in any order, so
+// runs differ: about one in sixty stays limited for twenty seconds longer. The test
+// allows that for one of three runs.
 func TestLongPollsInOverload(t *testing.T) {
 	t.Parallel()
 	kept := 0

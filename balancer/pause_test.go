@@ -16,7 +16,8 @@ func standBy(t *testing.T, p *Pool) *Waiter {
 	return w
 }
 
-// TestPauseEndsByItself, or at the end of the pause that has replaced it.
+// TestPauseEndsByItself: a pause ends at its end, or at the end of the pause that has
+// replaced it.
 func TestPauseEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, Options{}, specsOf(1)...)

@@ -63,7 +63,7 @@ func TestUpdateKeepsState(t *testing.T) {
 	p.Update(nil)
 }
 
-// TestUpdateClosesLinks after the last lease has ended, once.
+// TestUpdateClosesLinks: a link is closed once, after the last lease has ended.
 func TestUpdateClosesLinks(t *testing.T) {
 	t.Parallel()
 	links := map[string]*closer{}

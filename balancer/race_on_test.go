@@ -2,6 +2,6 @@
 
 package balancer
 
-// The race detector is on: simulations on one goroutine, which it makes ten times
-// slower and finds nothing in, are cut short.
+// The race detector makes simulations on one goroutine ten times slower, and finds
+// nothing in them. So they are cut short.
 const raceEnabled = true

@@ -13,10 +13,10 @@ func sequenceLimit(members int) int { return max(1<<16, 16*members) }
 // pick the members, as indexes in weights, over one whole period. Each index occurs in
 // proportion to its weight, spread as evenly as possible.
 //
-// At each step nginx adds its weight to every member's credit, picks the member with the
-// most credit (the first of equals), and subtracts the sum of all weights from it.
-// Members of equal weight therefore take turns, and smoothSequence compares only the next
-// one of each weight. It scales weights down if their period is too long.
+// At each step nginx adds each member's weight to the member's credit, picks the member
+// with the most credit (the first of equals), and subtracts the sum of all weights from
+// it. Members of equal weight therefore take turns, and smoothSequence compares only the
+// next one of each weight. It scales weights down if their period is too long.
 func smoothSequence(weights []int) []int32 {
 	weights, sum := reduced(weights)
 	groups := groupByWeight(weights)

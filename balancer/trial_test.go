@@ -71,7 +71,8 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// TestTrialEnds with an answer, with enough probes, or with the end of patience.
+// TestTrialEnds: a trial ends with an answer, with enough probes, or with the end of
+// patience.
 func TestTrialEnds(t *testing.T) {
 	f := func(name string, prove func(t *testing.T, m *Member), want bool) {
 		t.Helper()

@@ -80,7 +80,8 @@ func TestEjectionFloorWhileHalfOpen(t *testing.T) {
 	})
 }
 
-// TestEjectionPlaceIsReturned when an ejected upstream closes or leaves.
+// TestEjectionPlaceIsReturned: an upstream gives back its ejection place when its breaker
+// closes or it leaves.
 func TestEjectionPlaceIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newTestPool(t, ejecting(0.3), specsOf(4)...)
@@ -175,7 +176,7 @@ func testTrust(t *testing.T) {
 	}, true)
 }
 
-// TestTrustEnds with the first member that passes its probes.
+// TestTrustEnds: trust ends with the first member that passes its probes.
 func TestTrustEnds(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Checked: true}, specsOf(3)...)

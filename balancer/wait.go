@@ -19,8 +19,8 @@ var ErrFull = errors.New("too many requests wait for an upstream")
 // It is first in, first out until it is congested: more than half full, or its first
 // request has waited long. Then it is last in, first out. If requests join faster than
 // they leave, a FIFO queue makes all wait until their clients give up, and serves none in
-// time. LIFO serves most at once, and lets some wait in vain. (B. Maurer, Fail at scale,
-// ACM Queue 2015: adaptive LIFO.)
+// time. LIFO serves most at once, and lets some wait without success. (B. Maurer, Fail at
+// scale, ACM Queue 2015: adaptive LIFO.)
 type waitlist struct {
 	n     atomic.Int64 // len(queue), to avoid the lock while no request waits
 	mu    sync.Mutex   // protects the fields below

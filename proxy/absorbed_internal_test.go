@@ -8,8 +8,8 @@ import (
 	"github.com/goodgate/goodgate/reason"
 )
 
-// TestAbsorb: the first failure counts. A wait is the means only when the sole failures
-// were unreachable upstreams.
+// TestAbsorb: the first failure counts. A wait is the means only if all failures were
+// unreachable upstreams.
 func TestAbsorb(t *testing.T) {
 	t.Parallel()
 	const held = time.Second

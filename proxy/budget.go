@@ -66,7 +66,7 @@ func (p *Pool) deposit() {
 }
 
 // deposit pays for one request. For each whole token paid, it takes one from the reserve,
-// if necessary one of the next second.
+// or else one from that of the next second. So the reserve is not added to the share.
 func (b *budget) deposit() {
 	b.add(b.share)
 	most := b.reserve.Limit()

@@ -230,7 +230,7 @@ func TestCacheWhileRevalidating(t *testing.T) {
 	}
 }
 
-// Of many equal requests one reaches the application. The others wait for it, for a
+// Only one of many equal requests reaches the application. The others wait for it, for a
 // bounded time. For an answer that is not kept, later requests do not wait.
 func TestCacheCoalesces(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ type ClientCert int
 const (
 	NoClientCert    ClientCert = iota
 	LeafClientCert             // Client-Cert with the client's own certificate
-	ChainClientCert            // Client-Cert-Chain too, with the other certificates that it sent
+	ChainClientCert            // Client-Cert-Chain too, with the other certificates that the client sent
 )
 
 // fields refuses clients' own Client-Cert and Client-Cert-Chain on a route that sets

@@ -12,7 +12,7 @@ import (
 )
 
 // Upstreams get the certificate in the fields of RFC 9440. A client's own version of
-// these fields never reaches them, in no spelling, in header or trailer.
+// these fields never reaches them, in any spelling, in header or trailer.
 func TestClientCert(t *testing.T) {
 	t.Parallel()
 	shown := []*x509.Certificate{{Raw: []byte("leaf")}, {Raw: []byte("issuer")}, {Raw: []byte("root")}}

@@ -51,7 +51,7 @@ const maxCrashed = 2
 // minRefused is the least number of times that a request goes to upstreams that claim not
 // to have processed it, even with fewer attempts allowed: the first upstream gets it
 // twice, because often only its connection was at its end, and then another one gets it.
-// It also bounds them, because the claim may be wrong.
+// It is also the limit on such attempts, because the claim may be wrong.
 const minRefused = 3
 
 // decide is the only place that decides whether to send a request again, or to fetch the

@@ -26,7 +26,7 @@
 //     time. Upstreams that stay keep their state. A checker that follows the pool probes
 //     new ones.
 //   - Change settings while requests run: use [Pool.With], [Proxy.With] and [Pool.Adopt].
-//     [Proxy.With] returns a new Proxy, and your server switches to it.
+//     [Proxy.With] returns a new Proxy; make your server use it.
 //   - Choose the route of a request: set [Route.Match]. The first route that matches wins.
 //   - Edit headers and paths, redirect, or send fixed answers: use the other fields of
 //     [Route].

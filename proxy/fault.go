@@ -186,7 +186,8 @@ func (w *responseWriter) throttled(p []byte, h *harm) (written int, err error) {
 	return written, nil
 }
 
-// throttleSteps is the number of parts into which it divides the bytes of a second.
+// throttleSteps is the number of parts into which throttled divides the bytes of a
+// second.
 const throttleSteps = 20
 
 // arrival is the time for the bytes before a cut over HTTP/3: a client that learns of the

@@ -204,7 +204,7 @@ func TestForwardAuthHost(t *testing.T) {
 	}
 }
 
-// The record says what came of the question, and how long it took.
+// The record has the outcome of the question, and how long it took.
 func TestForwardAuthRecord(t *testing.T) {
 	t.Parallel()
 	asked(t, "inbound", proxy.ForwardAuth{Path: "/", Cache: time.Minute}, func(rw http.ResponseWriter, r *http.Request) {

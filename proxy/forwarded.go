@@ -83,7 +83,7 @@ func (x *exchange) outerPrefix() string {
 }
 
 // chain returns the addresses on the request's way. If another field holds the client's
-// address, that is the first.
+// address, that address is the first.
 func (x *exchange) chain(earlier []string, peer string) string {
 	if len(earlier) == 0 && x.record.Client != x.peer.addr {
 		earlier = []string{x.record.Client.String()}

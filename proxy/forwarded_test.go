@@ -166,7 +166,7 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
-// Both relays send it, and a route can remove it.
+// Both relays send X-Forwarded-Prefix, and a route can change or remove it.
 func TestForwardedPrefixOnTheWire(t *testing.T) {
 	t.Parallel()
 	for _, edit := range []proxy.HeaderEdits{{}, {Remove: []string{"X-Forwarded-Prefix"}}, {Set: map[string]string{"X-Forwarded-Prefix": "/set"}}} {

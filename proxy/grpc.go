@@ -134,8 +134,8 @@ func (x *exchange) grpcTimedOut() bool {
 }
 
 // timeoutGRPC ends a call between its messages when its time has passed. A server does
-// this with a trailer. If the stream were cut, the client would see an INTERNAL error. It
-// blames nobody.
+// this with a trailer. If the stream were cut, the client would see an INTERNAL error.
+// timeoutGRPC blames nobody.
 func (b *leasedBody) timeoutGRPC(err error) {
 	b.a.res.SetTrailer("Grpc-Status", strconv.Itoa(grpcDeadlineExceeded))
 	b.a.res.SetTrailer("Grpc-Message", b.x.grpcMessage(reason.ResponseTimeout))

@@ -260,8 +260,8 @@ func (d *delivery) payer() *budget {
 	return nil
 }
 
-// pickHedge takes a place on an upstream of the same tier without that suspicion. If a
-// connection has died, the same upstream will do.
+// pickHedge takes a place on an upstream of the same tier that is not under the same
+// suspicion. If a connection has died, the same upstream will do.
 func (d *delivery) pickHedge(why suspicion, now time.Time) (m *balancer.Member, lease balancer.Lease, ok bool) {
 	first := d.hedgeable
 	c := d.choice

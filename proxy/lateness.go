@@ -26,14 +26,14 @@ const (
 	// mostLateness bounds the sum, so that it can fall again soon.
 	strongLateness = 9210
 	mostLateness   = 2 * strongLateness
-	// muchLonger is the ratio of a request's wait to its upstream's latest answer up to
-	// which the upstream can be the cause.
+	// muchLonger is the highest ratio, of a request's wait to the time of its upstream's
+	// latest answer, at which the upstream can be the cause.
 	muchLonger = 5
 )
 
 // weights are the amounts that one late and one timely request add to the sum: the
-// logarithm of how much likelier they are from an upstream in trouble. A healthy upstream
-// has the share of late requests that the quantile leaves.
+// logarithm of how much likelier such a request is at an upstream in trouble. A healthy
+// upstream has the share of late requests that the quantile leaves.
 type weights struct{ late, timely int64 }
 
 func newWeights(share float64) weights {

@@ -18,7 +18,7 @@ import (
 // the marks of other instances. Via (RFC 9110, section 7.6.3) is not enough. All
 // instances have the same name there unless the operator sets one, Via may be off, and a
 // request may legitimately pass an instance twice on different routes. Nobody can guess a
-// mark. An application that has learnt one only gets 508 for its own requests.
+// mark. An application that learns a mark can only make its own requests fail, with 508.
 
 // errLoop means that the request has passed this route before.
 var errLoop = errors.New("the request has passed this route before (Goodgate-Passed): an upstream of the pool, or a proxy behind it, sends it back to goodgate")

@@ -13,8 +13,8 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// mirrored runs f in worlds of both relays, with a route that mirrors to the pool v2. Its
-// upstream is other.
+// mirrored runs f in worlds of both relays, with a route that mirrors to the pool v2.
+// other serves the upstream of that pool.
 func mirrored(t *testing.T, l proxy.MirrorLimits, change func(s *setup, m *proxy.Mirror), other http.HandlerFunc, f func(t *testing.T, w *world, m *proxy.Mirror)) {
 	for _, front := range []string{"inbound", "inbound-httputil"} {
 		t.Run(front, func(t *testing.T) {
@@ -53,7 +53,7 @@ func mirrored(t *testing.T, l proxy.MirrorLimits, change func(s *setup, m *proxy
 	}
 }
 
-// same answers like the main application.
+// same gives the same answers as the main application.
 func same(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	rw.Header().Set("X-Kind", "a")

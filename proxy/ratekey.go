@@ -31,8 +31,8 @@ func clientOf(client netip.Addr, v6 int) netip.Addr {
 	return client
 }
 
-// RateByHeader counts by the value of a header, for example of an API key. It does not
-// apply to requests without a value.
+// RateByHeader counts by the value of a header, for example an API key. It does not apply
+// to requests without a value.
 func RateByHeader(name string) RateKey {
 	seed := maphash.MakeSeed()
 	return func(r *Request, _ netip.Addr) uint64 { return keyOf(seed, r.Field(name)) }

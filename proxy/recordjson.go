@@ -22,7 +22,7 @@ type jsonLine struct {
 
 // LogJSON returns an observer that writes the same lines as [Log] with a
 // [slog.JSONHandler], at lower cost: slog uses encoding/json for every number with a
-// fraction, which includes each duration. Each line is one Write to w, which must be safe
+// fraction, and so for every duration. Each line is one Write to w, which must be safe
 // for concurrent use. Write errors are ignored. It does not write records below level.
 func LogJSON(w io.Writer, level slog.Level, edits ...LogEdit) func(*Record) {
 	lines := sync.Pool{New: func() any { return new(jsonLine) }}

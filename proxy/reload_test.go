@@ -120,8 +120,8 @@ func (t *reloading) Attempt() (string, proxy.SpanID) {
 	return "", proxy.SpanID{}
 }
 
-// An attempt uses the transport that it was made for, whatever protocol the upstream gets
-// by the time it is sent.
+// An attempt uses the transport that it was made for, whatever protocol the upstream has
+// by the time that the attempt is sent.
 func TestReloadBetweenPreparingAndSending(t *testing.T) {
 	t.Parallel()
 	server, client := testTLS(t)
@@ -174,8 +174,8 @@ func TestReloadBetweenPreparingAndSending(t *testing.T) {
 	}
 }
 
-// The PROXY header for an upstream follows the options that its connections are made
-// with, also for a request from before a change of them.
+// The PROXY header for an upstream follows the options of its connections, also for a
+// request that began before these options changed.
 func TestReloadOfProxyProtocol(t *testing.T) {
 	t.Parallel()
 	for _, front := range []string{"net/http", "inbound"} {

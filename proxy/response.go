@@ -15,9 +15,9 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/message"
 )
 
-// give makes an attempt's answer the client's. The lease passes to the body of the
-// answer, or to the tunnel of an upgraded connection. If the whole body is buffered, the
-// lease has already ended.
+// give makes an attempt's answer the response to the client. The lease passes to the body
+// of the answer, or to the tunnel of an upgraded connection. If the whole body is
+// buffered, the lease has already ended.
 func (x *exchange) give(a *attempt) *message.Response {
 	res := a.res
 	x.answer.from = a.m.Upstream

@@ -10,7 +10,7 @@ import (
 	"github.com/goodgate/goodgate/proxy"
 )
 
-// Rules change answers by their status, with both relays, and leave the form of an answer.
+// Rules change answers by their status, with both relays, and keep the form of an answer.
 func TestResponseRules(t *testing.T) {
 	t.Parallel()
 	re := regexp.MustCompile

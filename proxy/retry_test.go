@@ -369,8 +369,8 @@ func TestOverloadIsNotRetried(t *testing.T) {
 	})
 }
 
-// The record of an answer that no retry could better names its upstream, and not the one
-// that failed later.
+// If no retry gets a better answer, the record names the upstream that gave the answer,
+// and not the one that failed later.
 func TestRecordNamesAnsweringUpstream(t *testing.T) {
 	t.Parallel()
 	s := retrySetup()
@@ -385,8 +385,8 @@ func TestRecordNamesAnsweringUpstream(t *testing.T) {
 }
 
 // The setting Failures decides which retried statuses count for the breaker: an upstream
-// that always answers 500 is ejected if 500 is in it, and one that answers 503 is not if
-// 503 is left out.
+// that always answers 500 is ejected if Failures has 500, and one that answers 503 is not
+// ejected if Failures lacks 503.
 func TestStatusesThatCountAsFailures(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

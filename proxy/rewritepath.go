@@ -176,7 +176,8 @@ func hasDots(v string) bool {
 	return false
 }
 
-// rewriteRefusal returns why the target that the route's rewrite makes is refused, or nil.
+// rewriteRefusal returns why goodgate refuses the target made by the route's rewrite, or
+// nil.
 func (x *exchange) rewriteRefusal() error {
 	rt := x.route
 	if rt.RewritePath == nil || rt.RewritePath.simple {
@@ -199,7 +200,7 @@ func (x *exchange) rewriteRefusal() error {
 	return nil
 }
 
-// rewriteTarget makes the target for the upstream of the client's.
+// rewriteTarget turns the client's target into the target for the upstream.
 func (x *exchange) rewriteTarget(u *url.URL) {
 	rt := x.route
 	rt.rewritePath(u)

@@ -12,8 +12,8 @@ import (
 	limits "github.com/goodgate/goodgate/internal/limit"
 )
 
-// saves maps the decision after which a failure escaped to the remedy, where the decision
-// alone determines it.
+// saves has the remedy for each decision after which a failure reached the client, if the
+// decision alone determines the remedy.
 var saves = map[reason.Decision]string{
 	reason.NotSafe:        "retry_safe on the route, if the application may run it twice",
 	reason.BodyGone:       "a larger retry.max_body",

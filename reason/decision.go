@@ -10,7 +10,7 @@ const (
 	BodyGone                       // the request's body is larger than goodgate keeps for a retry
 	NoAttemptsLeft                 // the request has reached its limit of attempts
 	BudgetSpent                    // the pool has used up its retry budget
-	Strained                       // the pool is overloaded, and a retry would add to it
+	Strained                       // the pool is overloaded, and a retry would add to its load
 	NobodyLeft                     // no other upstream is available
 	OutOfTime                      // the request's deadline, or its longest wait, has passed
 	ClientsFault                   // the client left or sent a bad body

@@ -196,7 +196,7 @@ func (r Reason) RetryAfter() bool { return rows[r].retryAfter }
 // no token of the retry budget.
 func (r Reason) Free() bool { return rows[r].free }
 
-// Failure returns the kind of the failure, 0 if another upstream could not have answered
+// Failure returns the kind of the failure, 0 if no other upstream could have answered
 // instead.
 func (r Reason) Failure() Failures { return rows[r].failure }
 

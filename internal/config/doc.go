@@ -10,7 +10,7 @@
 //	yaml      the key
 //	help      a sentence or two for the schema and the reference
 //	example   a value as written in YAML, for the reference and for the error about a missing key
-//	examples  the same for keys of the struct by their path, KEY=TEXT; KEY.KEY=TEXT: they replace those of its type
+//	examples  examples for keys within the struct, by path: KEY=TEXT; KEY.KEY=TEXT. They replace the examples of its type
 //	default   the value when the key is absent, written as in YAML; without it the zero value, or that of the struct
 //	min, max  bounds of a number, duration, size or ratio, inclusive
 //	zero      the meaning of 0 when it lies outside the bounds, or is special

@@ -12,8 +12,8 @@ import (
 )
 
 // Inputs returns a hash of everything that [Load] reads for a configuration: the file, its included files, and the
-// files that ${file:NAME} names. It also returns the folders in which a change of them shows. An unreadable secret file
-// counts by its error, so that the hash changes once it is readable. The error is about the file itself.
+// files that ${file:NAME} names. It also returns the folders to watch for changes of these files. An unreadable
+// secret file counts by its error, so that the hash changes once the file is readable. The error is about the file itself.
 func Inputs(path string) (sum [sha256.Size]byte, folders []string, err error) {
 	text, err := Read(path)
 	if err != nil {

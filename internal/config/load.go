@@ -30,7 +30,8 @@ func Load(path string) (*Config, []Warning, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Read returns the content of a configuration file; of a file that is too large, enough for [Parse] to report it.
+// Read returns the content of a configuration file. If the file is too large, Read returns enough for [Parse] to report
+// that.
 func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

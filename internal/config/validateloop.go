@@ -9,8 +9,8 @@ import (
 )
 
 // OwnListener returns the index of the listener that an upstream's URL leads to, -1 for
-// none: its requests would return. The only name that counts is localhost. Where other
-// names lead is unknown until their lookup.
+// none: its requests would return. The only name that it knows is localhost. The
+// addresses of other names are unknown until they are looked up.
 func OwnListener(listeners []Listener, url string) int {
 	path, isSocket := strings.CutPrefix(url, unixPrefix)
 	scheme, address, _ := strings.Cut(url, "://")

@@ -41,7 +41,7 @@ type Member struct {
 	Addr     string
 	Tier     int
 	Ready    bool          // takes requests
-	Why      string        // the reason that it takes none
+	Why      string        // the reason if it takes none
 	InFlight int           // requests in flight
 	Waiting  int           // requests without an answer yet
 	Waits    time.Duration // time in which it has answered none of them
@@ -74,8 +74,8 @@ const maxKept = 100
 func New(o Options) *Engine { return &Engine{opts: o, by: map[string]*deploy{}} }
 
 // Resume continues the deploys that the previous process has begun. Call it once, after
-// the pools have their members and before clients are served, so that no request goes by
-// a share that the deploy does not want.
+// the pools have their members and before clients are served, so that the first requests
+// already follow the share that the deploy wants.
 //
 // A deploy whose new upstreams had no clients yet begins again. A deploy in the stages
 // shifting or watching resumes one step earlier, because the evidence about the new
@@ -277,10 +277,12 @@ func (e *Engine) forget() {
 	}
 }
 
-// Back makes a deploy return to the old version. Promote makes it enter its next stage at
-// once: from a step all requests go to the new version, and from watching it begins to
-// drain. by is the author.
-func (e *Engine) Back(pool, by string) (View, error)    { return e.want(pool, back, by) }
+// Back makes a deploy return to the old version. by is the author.
+func (e *Engine) Back(pool, by string) (View, error) { return e.want(pool, back, by) }
+
+// Promote makes a deploy enter its next stage at once. A deploy that shifts sends all
+// requests to the new version, and a deploy that watches begins to drain. by is the
+// author.
 func (e *Engine) Promote(pool, by string) (View, error) { return e.want(pool, promote, by) }
 
 func (e *Engine) want(pool string, a asked, by string) (View, error) {

@@ -65,7 +65,7 @@ type Figures struct {
 
 // Verdict is the reason for returning to the old version.
 type Verdict struct {
-	Rule string  `json:"rule"` // fails, refuses, slow; not_ready, down, silent: see the machine
+	Rule string  `json:"rule"` // fails, refuses, slow; not_ready, down, silent: see machine.go
 	Text string  `json:"text"` // one sentence
 	New  Figures `json:"new"`
 	Old  Figures `json:"old"`

@@ -19,7 +19,7 @@ const (
 	Watching               // they get all requests; the old ones still run
 	Draining               // the old ones finish their requests
 	Done                   // the old ones have left the pool
-	Returning              // the new ones get no requests while an old one takes them, and finish theirs
+	Returning              // as long as an old one takes requests, the new ones get none; they finish theirs
 	Back                   // the new ones have left the pool
 
 	stages

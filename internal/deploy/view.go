@@ -24,7 +24,7 @@ type View struct {
 	Fresh    Figures   `json:"new_figures"`
 	Settled  Figures   `json:"old_figures"`
 	Seen     int       `json:"seen"`              // requests that the new version failed visibly for clients
-	Verdict  *Verdict  `json:"verdict,omitempty"` // reason for the return; nil = none, or ordered
+	Verdict  *Verdict  `json:"verdict,omitempty"` // reason for the return; nil = no return, or an operator ordered it
 	Failures []Failure `json:"failures"`          // some requests that the new version failed
 	Events   []Event   `json:"events"`
 }

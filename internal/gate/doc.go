@@ -1,6 +1,6 @@
-// Package gate runs a goodgate from start to end. From the options that package assemble
-// derives from a configuration it builds the pools with their sources and health checks,
-// the proxy over them, and the listeners in front.
+// Package gate runs a goodgate from start to end. Package assemble derives options from a
+// configuration. From them, the gate builds the pools with their sources and health
+// checks, the proxy over them, and the listeners in front.
 //
 // A configuration becomes a plan, which is built and checked completely before anything
 // changes. Then the gate puts the plan into use: at the start ([Gate.Run]), for each

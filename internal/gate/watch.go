@@ -13,8 +13,8 @@ import (
 // watchQuiet is the time without changes in the files' folders before the files are read.
 const watchQuiet = 300 * time.Millisecond
 
-// Watch calls [Gate.Reread] when a configuration file changes, or a file that it includes
-// or takes a secret from, until ctx ends.
+// Until ctx ends, Watch calls [Gate.Reread] when a configuration file changes, or a file
+// that it includes or takes a secret from.
 func (g *Gate) Watch(ctx context.Context, file string) {
 	f := follower{gate: g, file: file}
 	watch.File{Path: file, Quiet: watchQuiet, Folders: func() []string { return f.folders }, Unwatched: func(err error) {

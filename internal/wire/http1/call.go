@@ -32,9 +32,9 @@ type Call struct {
 	// if necessary a new one: the request cannot be sent again.
 	Careful bool
 
-	// Fresh means that idle connections may be dead, and closes them. A transport that
-	// shares connections between requests does not use connections without recent bytes
-	// from the upstream.
+	// Fresh closes the idle connections before the call, because they may be dead. A
+	// transport that shares connections between requests does not use connections without
+	// recent bytes from the upstream.
 	Fresh bool
 
 	// Preface is the beginning of the connection, for a transport that keeps the
@@ -47,16 +47,16 @@ type Call struct {
 	Slow   Slow
 	SlowAt time.Time
 
-	// Reused means that the connection had served before; IdleFor is how long it was idle
-	// then.
+	// Reused means that the connection had served before; IdleFor is how long it had been
+	// idle.
 	Reused  bool
 	IdleFor time.Duration
 
 	// Undelivered means that the upstream has provably not processed the request of a
 	// failed call, although bytes were written. False proves nothing. Over HTTP/1.1 it
-	// means that the upstream's kernel has taken no byte. That is known on Linux, over
-	// plain TCP and on a reused connection, after a round trip and at most 100 ms. Over
-	// HTTP/2 the upstream has said so.
+	// means that the upstream's kernel has taken no byte. That is known only on Linux, over
+	// plain TCP and on a reused connection. The call finds it out in a round trip, 100 ms
+	// at most. Over HTTP/2 the upstream has said so.
 	Undelivered bool
 
 	written, received atomic.Int64
@@ -127,8 +127,8 @@ const roundTrips = 3
 
 // Unacknowledged reports, during the wait of the call, whether the upstream's TCP has
 // acknowledged nothing for d and for several round trips, although bytes were sent: the
-// connection or the network is dead. It compares the observations of its own calls, so
-// the first call returns false. Only the goroutine that runs Slow may call it. It works
+// connection or the network is dead. It compares its latest two observations, so it
+// returns false the first time. Only the goroutine that runs Slow may call it. It works
 // only on Linux over TCP.
 func (x *Call) Unacknowledged(d time.Duration) bool {
 	raw := x.raw.Load()

@@ -8,8 +8,8 @@
 //
 // Before Send writes to an idle connection, it checks that the connection is open and has
 // no bytes to read: bytes after an answer must not pass for the next one. For a small
-// request the check costs nothing. It is a read that replaces the first read after the
-// write, which would find nothing; see (*probe).writeAndWait.
+// request the check costs nothing. It is a read before the write, and it replaces the
+// first read after the write, which would find nothing; see (*probe).writeAndWait.
 //
 // Package deadline keeps the time limits. waker.go adds the stages of an answer, and
 // calls of [Slow] during the wait for a header.

@@ -50,8 +50,8 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// Error is the failure of a call. Err is the cause and never nil. If the Kind is
-// Canceled, it is the context's cause; if RequestBody, the error of the body.
+// Error is the failure of a call. Err is the cause and never nil. With the Kind Canceled,
+// Err is the context's cause; with RequestBody, it is the error of the body.
 type Error struct {
 	Phase Phase
 	Kind  Kind

@@ -21,10 +21,10 @@ type Options struct {
 	MaxIdle   int           // largest number of idle connections; 0 = none
 	KeepAlive time.Duration // longest idle time; 0 = until the upstream closes the connection
 	Requests  int           // number of requests after which a connection is not used again; 0 = no bound
-	Age       time.Duration // age from which on a connection is not used again, less a random tenth; 0 = no bound
+	Age       time.Duration // age from which on a connection is not used again; a random part of up to a tenth is subtracted; 0 = no bound
 
 	ResponseHeader time.Duration // longest time from the request's last byte to the end of the header; 0 = no bound
-	Idle           time.Duration // longest time without progress of a body, up to twice that for a request's; 0 = no bound
+	Idle           time.Duration // longest time without progress of a response's body, and up to twice that for a request's body; 0 = no bound
 	Continue       time.Duration // longest wait for 100 (Continue) before the body is sent; 0 = none
 
 	MaxHeader  int64 // largest response header or trailer, in bytes; 0 = 1 MiB
@@ -102,8 +102,8 @@ func (t *Transport) RoundTrip(r *http.Request, x *Call) (*http.Response, error) 
 
 // Send is RoundTrip without net/http. The response, its Head and its body are parts of x.
 // The Head has all fields as the upstream sent them, with two exceptions: it has no
-// Transfer-Encoding of "chunked" and no fields that depend on it, and equal
-// Content-Lengths are one.
+// Transfer-Encoding of "chunked" and no fields that depend on it, and several equal
+// Content-Lengths become one.
 func (t *Transport) Send(ctx context.Context, r *Request, x *Call) (*message.Response, error) {
 	if x == nil {
 		x = new(Call)

@@ -3,9 +3,9 @@
 //
 // A [Transport] owns its connections. It opens another one when all open ones have as
 // many streams as the upstream allows. It avoids a connection on which a request has
-// waited long without receiving a byte. It uses the protocol of [net/http]: each
-// connection is an [http.ClientConn], which neither dials nor repeats a request on its
-// own.
+// waited long without receiving a byte. It uses [net/http]'s implementation of the
+// protocol: each connection is an [http.ClientConn], which neither dials nor repeats a
+// request on its own.
 //
 // The transport observes the frames on the wire (see wire) for facts that net/http does
 // not report: which streams the upstream has not processed according to its own

@@ -23,14 +23,14 @@ type Options struct {
 	Wait      time.Duration // longest wait for a stream when no more connections are allowed; 0 = no limit
 
 	MaxConns  int           // limit on connections; at the limit requests wait for a stream; 0 = 1024
-	Single    bool          // a connection serves one request
+	Single    bool          // each connection serves only one request
 	KeepAlive time.Duration // longest idle time of a connection; 0 = until the upstream closes it
 	Requests  int           // number of requests after which a connection gets no more; 0 = no limit
-	Age       time.Duration // age after which a connection gets no more requests, less a random tenth; 0 = no limit
+	Age       time.Duration // age after which a connection gets no more requests; a random part of up to a tenth is subtracted; 0 = no limit
 	Ping      time.Duration // silence after which a ping is sent, and longest wait for its answer; 0 = never
 
 	ResponseHeader time.Duration // from the request's last byte to the response's header; 0 = no limit
-	Idle           time.Duration // longest time without progress of either body, and for the upstream to accept bytes; 0 = no limit, and 30 s
+	Idle           time.Duration // longest time without progress of either body; 0 = no limit. Also the longest time in which the upstream accepts no bytes; 0 = 30 s
 	Continue       time.Duration // longest wait for 100 (Continue) before the body is sent; 0 = no wait
 
 	MaxHeader int64 // bytes of a response header; 0 = 1 MiB
@@ -149,8 +149,8 @@ func (t *Transport) Idle() int {
 // during a Read. The response's Trailer is complete once the body was read completely.
 //
 // x receives the facts about the call, also after a failure, and may be nil. The error is
-// that of Options.Dial or an [*http1.Error]. A request is sent once. If no part of it
-// could be written, it gets another connection first.
+// that of Options.Dial or an [*http1.Error]. A request is sent once: RoundTrip takes
+// another connection only if no part of the request could be written.
 func (t *Transport) RoundTrip(r *http.Request, x *http1.Call) (*http.Response, error) {
 	if x == nil {
 		x = new(http1.Call)

@@ -63,8 +63,8 @@ func TestGetAllocates(t *testing.T) {
 	}
 }
 
-// asking returns what sends a plain request, and reads the answer of 1 kB, by one
-// connection and without an allocation.
+// asking returns a function that sends a plain request and reads the answer of 1 kB, over
+// one connection and without an allocation.
 func asking(tb testing.TB, addr net.Addr) func() {
 	c, err := net.Dial("tcp", addr.String())
 	if err != nil {

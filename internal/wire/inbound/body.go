@@ -21,7 +21,7 @@ const (
 	maxTrailer = 4 << 10
 
 	// maxLeftOver bounds, in bytes, the rest of a body that the server reads after the
-	// handler to keep the connection, and leftOverTime bounds the time for it.
+	// handler has returned, to keep the connection. leftOverTime bounds the time for that.
 	maxLeftOver  = 256 << 10
 	leftOverTime = 5 * time.Second
 )

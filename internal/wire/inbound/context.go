@@ -21,7 +21,7 @@ type requestContext struct {
 	over   bool
 }
 
-// Deadline returns the server's.
+// Deadline returns the server's deadline.
 func (x *requestContext) Deadline() (time.Time, bool) { return x.base.Deadline() }
 
 // Done returns a channel that closes when the request has been served, when the client

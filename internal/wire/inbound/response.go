@@ -14,8 +14,8 @@ import (
 	"github.com/goodgate/goodgate/internal/wire/pipe"
 )
 
-// held is the size, in bytes, up to which a body of unknown length is held back. If that
-// is all of it, the response can have a Content-Length.
+// held is the size, in bytes, up to which a body of unknown length is held back. If the
+// whole body fits, the response can have a Content-Length.
 const held = 2 << 10
 
 // response is a request in flight and its [ResponseWriter]. Only one goroutine may write.

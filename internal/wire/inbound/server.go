@@ -91,7 +91,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{opts: o, conns: map[*conn]struct{}{}}
 	s.opts.MaxHeader = cmp.Or(o.MaxHeader, http.DefaultMaxHeaderBytes)
-	// httputil asks for it before it panics to cut an answer off.
+	// httputil looks for this server before it panics to cut off an answer.
 	s.base = context.WithValue(o.Base, http.ServerContextKey, cmp.Or(o.HTTP2, &http.Server{}))
 	s.readers.New = func() any { return bufio.NewReaderSize(nil, bufferSize) }
 	s.writers.New = func() any { return new([bufferSize]byte) }
@@ -145,7 +145,8 @@ func (s *Server) Serve(l net.Listener) error {
 // temporary reports whether a later Accept may succeed, for example after the process
 // ran out of file descriptors.
 func temporary(err error) bool {
-	// That it is not well defined does not matter: the pause bounds the loop.
+	// Temporary is not well defined. That does not matter, because the pause bounds the
+	// loop.
 	t, ok := errors.AsType[interface {
 		error
 		Temporary() bool

@@ -10,8 +10,8 @@ import (
 
 const (
 	// saidAll is the time after the start of the watch in which a client that shuts down
-	// its sending side still waits for the answer. Scripts do so with the request
-	// (printf ... | nc -N). Later it means that the client leaves. On the wire both look
+	// its sending side still waits for the answer. Scripts do so with the request (printf
+	// ... | nc -N). A later shutdown means that the client leaves. On the wire both look
 	// the same (RFC 9112, section 9.6).
 	saidAll = 25 * time.Millisecond
 
