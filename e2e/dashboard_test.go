@@ -139,7 +139,7 @@ func TestDashboardOrders(t *testing.T) {
 	b.waitText("#main", "0 of 2 upstreams available")
 	b.run(chromedp.Focus(chromedp.CSS(first+" button")), chromedp.KeyEvent(kb.Enter))
 	b.waitText("#main", "1 of 2 upstreams available")
-	b.waitText(`ol[aria-label="Time line"]`, "was drained for")
+	b.waitText(`ol[aria-label="Timeline"]`, "was drained for")
 	for _, p := range b.told() {
 		t.Error(p)
 	}

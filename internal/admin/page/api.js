@@ -1,4 +1,4 @@
-// What is asked of goodgate, and the token that it may want.
+// Requests to goodgate's API, with the token if it needs one.
 export class Denied extends Error {}
 
 let token = sessionStorage.getItem("goodgate-token") ?? "";

@@ -1,4 +1,4 @@
-// What operators have changed, which the configuration file does not say.
+// The changes by operators, which are not in the configuration file.
 import { h } from "./dom.js";
 import { shape } from "./state.js";
 import { time } from "./format.js";

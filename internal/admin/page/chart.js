@@ -1,15 +1,15 @@
-// Charts over time: with a scale, the names of what is drawn, and the values under
-// the pointer, which all charts of a page share.
+// Charts over time, with a scale, a legend, and the values under the pointer. All charts
+// of a page share the position of the pointer.
 import { h } from "./dom.js";
 import { eventKind } from "./state.js";
 
 const width = 600, height = 120;
 
-// hover is the moment that is pointed at, in Unix seconds; 0 = none.
+// hover has the time under the pointer, in Unix seconds; 0 = none.
 export const hover = { at: 0, redraw() {} };
 
-// chart draws series over the slots of hour: each {name, kind, values}, kind being
-// the class and one of line and stack. form writes a value with its unit.
+// chart draws series over the slots of hour. Each series is {name, kind, values}; kind is
+// its CSS class. form writes a value with its unit.
 export function chart(title, hour, series, form, events) {
   const n = series[0].values.length;
   const piled = stacked(series);
@@ -34,7 +34,7 @@ export function chart(title, hour, series, form, events) {
     h("div", { class: "times" }, [0, n / 2, n].map((i) => h("span", {}, i === n ? clock(n) : clock(i).slice(0, 5)))));
 }
 
-// stacked is where each series of a pile begins and ends.
+// stacked returns where each series of a stack begins and ends.
 function stacked(series) {
   const n = series[0].values.length;
   let floor = new Array(n).fill(0);
@@ -51,7 +51,7 @@ function area(s, pile, x, y, slot) {
   return h("path", { class: "fill " + s.kind, d: bars });
 }
 
-// line leaves a gap where there is no value.
+// line draws a series as a line, with a gap where there is no value.
 function line(s, x, y) {
   let pen = "M";
   const d = s.values.map((v, i) => {
@@ -71,7 +71,7 @@ function key(s) {
     s.stack ? h("path", { class: "fill " + s.kind, d: "M3 0h10v10h-10z" }) : h("path", { class: "stroke " + s.kind, d: "M0 5H16" }));
 }
 
-// marks are events on the axis of time.
+// marks draws events on the time axis.
 function marks(hour, n, events) {
   const paths = {};
   for (const e of events) {
@@ -83,7 +83,7 @@ function marks(hour, n, events) {
   return Object.entries(paths).map(([level, d]) => h("path", { class: "mark " + level, d }));
 }
 
-// nice is a round number that is not below v.
+// nice returns a round number that is at least v.
 function nice(v) {
   if (v <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(v));

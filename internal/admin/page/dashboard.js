@@ -1,5 +1,4 @@
-// The page: which screen is shown, how it is kept up to date, and the operator's
-// orders.
+// The page: it shows a screen, keeps it up to date, and sends the operator's orders.
 import { Denied, get, hasToken, post, setToken, text } from "./api.js";
 import { hover } from "./chart.js";
 import { h, patch } from "./dom.js";
@@ -13,10 +12,10 @@ import { wiring } from "./wiring.js";
 
 const by = (id) => document.getElementById(id);
 const every = 2000; // milliseconds
-let shown = {}; // {place, data}: what is on the screen
-let hour = null; // of the pool on the screen, as far as it was asked for
+let shown = {}; // {place, data} of the current screen
+let hour = null; // history of the pool on the screen; null = not loaded
 let latest = Date.now();
-let hurry = false; // what is on the screen is no longer what it should be
+let hurry = false; // the screen must be refreshed at once
 let ring = () => {};
 
 const stories = new Map();
@@ -47,7 +46,7 @@ function change(settings) {
 
 hover.redraw = draw;
 
-// draw shows what was asked for last.
+// draw shows the latest data.
 function draw() {
   const { data, place } = shown;
   if (!data) return;
@@ -60,7 +59,7 @@ function draw() {
   else if (place.kind === "metrics") patch(by("main"), lines("Metrics", data));
 }
 
-// lines shows a text of several.
+// lines shows a text of several lines.
 function lines(title, all) {
   const shown = document.createTextNode(all.split("\n").map(printable).join("\n"));
   return h("section", {}, h("h2", {}, title), h("pre", { tabindex: "0" }, shown));
@@ -73,7 +72,7 @@ const screens = {
   pool: (place) => get(`/v1/overview/${encodeURIComponent(place.name)}${hour ? `?from=${hour.start + hour.requests.length * hour.step}` : ""}`),
 };
 
-// refresh asks for the screen's data once.
+// refresh loads the screen's data once.
 async function refresh() {
   const place = read();
   const ask = screens[place.kind] ?? screens.overview;
@@ -97,7 +96,7 @@ async function refresh() {
   draw();
 }
 
-// longer is a history with what came since, and no more than an hour of it.
+// longer returns a history with the newer values added, an hour at most.
 function longer(old, more) {
   const most = 3600 / old.step;
   const join = (a, b) => [...(a ?? []), ...(b ?? [])].slice(-most);
@@ -121,9 +120,9 @@ function crumbs(place) {
   }
 }
 
-// order tells goodgate the operator's word on an upstream, after a question when
-// it would leave the pool without any. What is on the screen may be seconds old, so
-// goodgate is asked to refuse that, too.
+// order changes an upstream's state. If that would leave the pool without an available
+// upstream, it asks the operator first. The screen may be seconds old, so goodgate checks
+// this too, and refuses the order.
 async function order(body) {
   const { pool } = shown.data;
   const asked = body.state !== "ready" && pool.available === 1 && pool.upstreams.some((u) => u.address === body.upstream && u.available);
@@ -147,7 +146,7 @@ function sure(body, all) {
   return new Promise((answer) => dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true }));
 }
 
-// login waits for a token.
+// login waits until the operator has entered a token.
 function login() {
   say("Enter the token", "warn");
   by("denied").textContent = hasToken() ? "This token is wrong." : "";
@@ -163,7 +162,7 @@ function login() {
   });
 }
 
-// wake ends a pause, or lets the next one not begin.
+// wake ends the current pause, or skips the next one.
 function wake() {
   hurry = true;
   ring();
@@ -190,11 +189,11 @@ by("theme").addEventListener("click", () => {
   theme(next);
 });
 
-// The links carry the token, which a plain link could not.
+// These screens load with the token, which a plain link cannot send.
 for (const [id, path] of [["metrics", "/metrics"], ["config", "/v1/config"]]) screens[id] = () => text(path);
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address says which screen it is
+  event.preventDefault(); // the fragment of the address names the screen, so it must not change
   by("main").focus();
 });
 addEventListener("hashchange", () => wake());
@@ -207,7 +206,7 @@ addEventListener("keydown", (event) => {
 
 for (;;) {
   try {
-    if (!document.hidden) await refresh(); // nobody looks
+    if (!document.hidden) await refresh(); // a hidden page needs no data
     await pause(read().kind === "overview" || read().kind === "pool" ? every : 5 * every);
   } catch (e) {
     if (e instanceof Denied) {

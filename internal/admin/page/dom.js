@@ -1,12 +1,12 @@
-// Elements as functions, and a patch that keeps the nodes that are there: focus,
-// scrolling and what is unfolded stay while the numbers change.
+// Functions that make elements, and a patch that keeps existing nodes, so that focus,
+// scroll positions and open sections stay while the numbers change.
 import { printable } from "./text.js";
 
 const svg = "http://www.w3.org/2000/svg";
 const drawn = new Set(["svg", "path", "line", "rect", "circle", "g"]);
 
-// h makes an element; attributes whose value is a function are listeners. Text
-// stays text, and printable.
+// h makes an element. Attributes whose value is a function are listeners. Text is never
+// parsed as HTML, and its unprintable characters are escaped.
 export function h(tag, attributes, ...children) {
   const e = drawn.has(tag) ? document.createElementNS(svg, tag) : document.createElement(tag);
   e.listeners = {};
@@ -19,10 +19,10 @@ export function h(tag, attributes, ...children) {
   return e;
 }
 
-// patch makes the children of an element equal to others. Those with the same
-// data-key are the same, whatever their place.
+// patch makes the children of an element equal to the given ones. Children with the same
+// data-key are the same, wherever they are.
 export function patch(parent, ...all) {
-  const wanted = all.filter(Boolean); // a part that has nothing to show is null
+  const wanted = all.filter(Boolean); // null = a part with nothing to show
   const kept = new Map([...parent.childNodes].filter((n) => n.dataset?.key).map((n) => [n.dataset.key, n]));
   wanted.forEach((next, i) => {
     const here = parent.childNodes[i];
@@ -37,7 +37,7 @@ export function patch(parent, ...all) {
   while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
 }
 
-// An element with listeners that the other lacks is another one.
+// An element cannot become another one that has different listeners.
 function alike(a, b) {
   return a.nodeName === b.nodeName && a.dataset?.key === b.dataset?.key &&
     Object.keys(a.listeners ?? {}).join() === Object.keys(b.listeners ?? {}).join();

@@ -1,17 +1,17 @@
-// What happened, the latest first.
+// Events, the latest first.
 import { h } from "./dom.js";
 import { eventKind, shape } from "./state.js";
 import { poolLink } from "./link.js";
 import { many, time } from "./format.js";
 
-const together = 10000; // milliseconds: what many upstreams do at once is one thing
+const together = 10000; // milliseconds; like events of several upstreams within this time are one entry
 
 export function events(list, all) {
-  return h("section", { "data-key": "events", "aria-labelledby": "events" }, h("h2", { id: "events" }, "Time line"),
-    list.length ? h("ol", { class: "events", tabindex: "0", "aria-label": "Time line" }, runs(list).map((run) => (run.length > 2 ? several(run, all) : run.map((e) => event(e, all))))) : h("p", { class: "faint" }, "No events yet."));
+  return h("section", { "data-key": "events", "aria-labelledby": "events" }, h("h2", { id: "events" }, "Timeline"),
+    list.length ? h("ol", { class: "events", tabindex: "0", "aria-label": "Timeline" }, runs(list).map((run) => (run.length > 2 ? several(run, all) : run.map((e) => event(e, all))))) : h("p", { class: "faint" }, "No events yet."));
 }
 
-// runs puts together what the upstreams of a pool did alike, at about one time.
+// runs groups equal events of a pool's upstreams that happened at about the same time.
 function runs(list) {
   const out = [];
   for (const e of list) {

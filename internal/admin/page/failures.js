@@ -1,12 +1,12 @@
-// The latest requests in which something failed; their story is asked for when
-// one is unfolded.
+// The latest requests in which something failed. The page loads a request's explanation
+// when the operator opens it.
 import { h } from "./dom.js";
 import { shape } from "./state.js";
 import { poolLink } from "./link.js";
 import { ms, time } from "./format.js";
 
-// failures shows a list. story(id) returns the lines of one that were asked for,
-// and asks when asked to.
+// failures shows a list. story.of(id) returns the lines of a loaded explanation, and
+// story.ask(id) loads it.
 export function failures(list, story) {
   return h("section", { "data-key": "failures", "aria-labelledby": "latest" },
     h("h2", { id: "latest" }, "Latest failures, seen by clients or hidden"),

@@ -2,24 +2,24 @@
 
 export const sum = (list) => list.reduce((a, b) => a + b, 0);
 
-// count is a whole number.
+// count formats a whole number.
 export const count = (n) => n.toLocaleString("en");
 
-// many is a number with its noun.
+// many formats a number with its noun.
 export const many = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
-// rate is a number a second.
+// rate formats a number per second.
 export const rate = (n) => (n === 0 ? "0" : n < 1 ? String(Number(n.toPrecision(2))) : n < 10 ? n.toFixed(1) : count(Math.round(n)));
 
-// ms is a time to an answer, in the two digits that a histogram knows; 0 = there
-// was none.
+// ms formats the time to an answer with two digits, the precision of the histogram; 0 =
+// no answer.
 export function ms(n) {
   if (!n) return "–";
   const two = (v) => (v >= 10 ? v.toFixed(0) : v >= 1 ? v.toFixed(1) : v.toFixed(2));
   return n >= 999.5 ? two(n / 1000) + " s" : two(n) + " ms";
 }
 
-// bytes is an amount, in powers of 1000.
+// bytes formats a number of bytes, in powers of 1000.
 export function bytes(n) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let i = 0;
@@ -30,7 +30,7 @@ export function bytes(n) {
   return `${i && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[i]}`;
 }
 
-// time is a time of day in the browser's zone, with the date when it is another.
+// time formats a time of day in the browser's zone, with the date if it is not today.
 export function time(t) {
   const d = new Date(t);
   const clock = d.toLocaleTimeString("en-GB");
@@ -39,7 +39,7 @@ export function time(t) {
 
 export const day = (t) => new Date(t).toLocaleDateString("en-CA");
 
-// span is a duration of seconds, in its two largest units.
+// span formats a duration in seconds, in its two largest units.
 export function span(s) {
   s = Math.max(0, Math.round(s));
   const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -50,17 +50,17 @@ export function span(s) {
   return `${Math.floor(s / n)} ${name}${rest && s < n * 10 ? ` ${rest} ${units[i + 1][0]}` : ""}`;
 }
 
-// ago is how long before another a time is.
+// ago formats how long one time is before another.
 export const ago = (t, now) => span((new Date(now) - new Date(t)) / 1000);
 
-// utc is an offset of minutes.
+// utc formats an offset in minutes.
 function utc(offset) {
   const two = (n) => String(Math.floor(n)).padStart(2, "0");
   return offset ? `UTC${offset < 0 ? "−" : "+"}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}` : "UTC";
 }
 
-// zone is the time zone that times are shown in, and goodgate's own, which is that of
-// its sentences, if that is another. now is a time as goodgate has written it.
+// zone describes the time zone of the page. If goodgate's messages use another zone, it
+// names that zone too. now is a time as goodgate has written it.
 export function zone(now) {
   const here = -new Date(now).getTimezoneOffset();
   const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)$/.exec(now) ?? ["", "+", 0, 0];

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 export const poolHref = (name) => "#/pool/" + encodeURIComponent(name);
 export const poolLink = (name) => h("a", { class: "pool", href: poolHref(name), title: name.length > 40 ? name : null }, name);
 
-// read returns where the page is to be, and the settings.
+// read returns the screen that the address names, and the settings.
 export function read() {
   const [path, query] = location.hash.replace(/^#/, "").split("?");
   const [, kind, ...rest] = (path || "/").split("/");
@@ -13,12 +13,12 @@ export function read() {
   try {
     name = decodeURIComponent(name);
   } catch {
-    // A % that means itself.
+    // The name contains a plain %.
   }
   return { kind: kind || "overview", name, set: Object.fromEntries(new URLSearchParams(query ?? "")) };
 }
 
-// write keeps a setting, without a step in the browser's history.
+// write puts settings into the address, without a new entry in the browser's history.
 export function write(changes) {
   const [path, query] = (location.hash || "#/").split("?");
   const set = new URLSearchParams(query ?? "");

@@ -27,7 +27,7 @@ const rank = { error: 0, warning: 1, notice: 2 };
 const troubled = (p) => p.level === "error" || p.level === "warning" || p.escaped > 0;
 const calm = (p) => !troubled(p) && p.available === p.upstreams;
 
-// worst orders by what is wrong, then by name.
+// worst orders pools by the severity of their problems, then by name.
 function worst(a, b) {
   return (rank[a.level] ?? 3) - (rank[b.level] ?? 3) || b.escaped - a.escaped || calm(a) - calm(b) || a.name.localeCompare(b.name, "en", { numeric: true });
 }
@@ -39,7 +39,7 @@ function order(list, sort) {
   return list.toSorted((a, b) => (columns.some((c) => c.name === name) ? down * compare(a, b) : 0) || worst(a, b));
 }
 
-// view takes the settings set, and calls change with new ones.
+// view shows the screen with the settings set. It calls change with new settings.
 export function view(o, set, change, story) {
   const total = { up: sum(o.pools.map((p) => p.available)), all: sum(o.pools.map((p) => p.upstreams)) };
   const bad = o.pools.filter(troubled);
@@ -98,8 +98,8 @@ function toggle(text, on, click) {
   return h("button", { type: "button", "aria-pressed": on ? "true" : "false", click }, text);
 }
 
-// head sorts: numbers the largest first, names from A, then the other way, then by
-// what is wrong again.
+// head makes the head of a column. Clicks sort by the column (numbers from the largest,
+// names from A), then in reverse, then by severity again.
 function head(c, sort, change) {
   if (!c.name) return h("th", { scope: "col", title: c.hint, class: "text" }, c.title);
   const first = c.text ? c.name : "-" + c.name, second = c.text ? "-" + c.name : c.name;

@@ -12,7 +12,7 @@ import { wiring } from "./wiring.js";
 import { sources } from "./sources.js";
 import { ago, bytes, count, many, ms, rate, time } from "./format.js";
 
-// view shows a pool; hour is its history as far as it was asked for.
+// view shows a pool; hour is its loaded history.
 export function view(d, hour, set, change, act) {
   const { pool: p, line } = d;
   return [
@@ -39,8 +39,7 @@ function tiles(p, l) {
     p.cache && tile("From the cache", hits(p.cache), null, `of ${count(asked(p.cache))} requests, since the start`));
 }
 
-// asked is the number of requests that the cache could have answered, hits the share of
-// those that it did.
+// asked is the number of requests that asked the cache; hits is the share that it answered.
 const asked = (c) => c.hits + c.stale + c.revalidated + c.misses;
 const hits = (c) => (asked(c) ? `${Math.round((100 * (c.hits + c.stale)) / asked(c))}%` : "–");
 
@@ -64,7 +63,7 @@ function charts(d, whole, set, change) {
       chart("Latency", hour, latency, ms, d.events), chart("Bytes / s", hour, traffic, (n) => bytes(n) + "/s", d.events)));
 }
 
-// tail is the end of a history.
+// tail returns the last n slots of a history.
 function tail(hour, n) {
   const cut = (list) => (n ? list.slice(-n) : []);
   const out = { ...hour, start: hour.start + (hour.requests.length - n) * hour.step, classes: hour.classes.map(cut) };
@@ -83,7 +82,7 @@ function upstreams(d, act) {
       h("tbody", {}, p.upstreams.map((u, i) => upstream(d, u, d.more[i], act))))) : h("p", { class: "bad" }, shape("stop", "bad"), " This pool has no upstreams."));
 }
 
-// outlier says that an upstream's slowest answers take far longer than those of the
+// outlier reports whether an upstream's slowest answers take far longer than those of the
 // others.
 function outlier(u, all) {
   const others = all.filter((o) => o !== u && o.last_minute.p99_ms).map((o) => o.last_minute.p99_ms).sort((a, b) => a - b);
@@ -104,16 +103,17 @@ function upstream(d, u, m, act) {
     h("td", { class: "act" }, buttons(d.pool, u, act)));
 }
 
-// place is what is configured of an upstream, unless it is so of all.
+// place shows an upstream's name and zone. It shows the weight and the tier only if an
+// upstream of the pool does not have the default.
 function place(u, all) {
   const told = [u.name, all.some((o) => o.weight !== 1) && `weight ${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`, u.zone && `zone ${u.zone}`].filter(Boolean);
   return told.length > 0 && h("div", { class: "faint" }, told.join(", "));
 }
 
-// few is the slowest answers; of few there is no percentile, and the longest is told.
+// few shows the p99, or the longest time if there are too few answers for a percentile.
 const few = (minute) => (minute.p99_ms ? ms(minute.p99_ms) : minute.longest_ms ? h("small", { title: "too few answers for a percentile, so this is the longest time" }, "max " + ms(minute.longest_ms)) : "–");
 
-// why says what its state does not say by itself.
+// why explains a state whose name is not enough.
 function why(u, m) {
   const plain = ["available", "drained", "off", "trial", "leaving", "not_ready", "terminating"].includes(m.state);
   return plain || !u.headline ? null : h("div", { class: "why" }, u.headline);
@@ -129,7 +129,7 @@ function reasons(all) {
 }
 
 function buttons(p, u, act) {
-  const button = (text, order) => h("button", { // the first keeps the focus when it becomes its opposite
+  const button = (text, order) => h("button", { // the first button keeps the focus when it changes into its opposite
     type: "button", "data-key": order === "off" ? "off" : "first", "aria-label": `${text} ${u.address} in pool ${p.name}`,
     click: () => act.order({ pool: p.name, upstream: u.address, state: order }),
   }, text);

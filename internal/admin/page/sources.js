@@ -1,9 +1,9 @@
-// Where a pool's upstreams are found.
+// The sources of a pool's upstreams.
 import { h } from "./dom.js";
 import { shape } from "./state.js";
 import { ago, many, time } from "./format.js";
 
-// sources shows those that have something to look up.
+// sources shows the sources that need look-ups.
 export function sources(list, now) {
   if (!list?.length) return null;
   return h("section", { "data-key": "sources", "aria-labelledby": "sources" }, h("h2", { id: "sources" }, "Sources of upstreams"),

@@ -1,9 +1,9 @@
-// What fits into a line of a table.
+// Small pictures for the cells of a table.
 import { h } from "./dom.js";
 import { ofLetter, states } from "./state.js";
 import { many } from "./format.js";
 
-// pips are a pool's upstreams side by side: the higher, the better.
+// pips draws a pool's upstreams side by side; a higher bar is better.
 export function pips(p) {
   const step = 4, height = 12;
   const paths = {};
@@ -17,13 +17,13 @@ export function pips(p) {
     Object.entries(paths).map(([level, d]) => h("path", { class: level, d })));
 }
 
-// spark is the last ten minutes: a line of requests, and below it a mark wherever
+// spark draws the last ten minutes: a line of requests, and below it a mark wherever
 // clients saw errors.
 export function spark(p, since) {
   const width = 120, height = 22, floor = 17;
   const top = Math.max(...p.spark, 1), step = width / (p.spark.length - 1);
   const y = (n) => (floor - (n / top) * (floor - 1)).toFixed(1);
-  const first = Math.max(0, Math.ceil(p.spark.length - since)); // there was nothing before goodgate was started
+  const first = Math.max(0, Math.ceil(p.spark.length - since)); // goodgate has no data from before its start
   const line = p.spark.slice(first).map((n, i) => `${i ? "L" : "M"}${((first + i) * step).toFixed(1)} ${y(n)}`).join("");
   const marks = (p.errors ?? []).map((n, i) => (n ? `M${Math.min(i * step, width - 2).toFixed(1)} ${height}v-4h2v4z` : "")).join("");
   const seen = p.errors ? `, ${many(p.errors.reduce((a, b) => a + b), "error")} seen by clients` : "";
@@ -31,8 +31,8 @@ export function spark(p, since) {
     line && h("path", { class: "area", d: `${line}V${floor}H${(first * step).toFixed(1)}z` }), h("path", { class: "curve", d: line }), marks && h("path", { class: "bad", d: marks }));
 }
 
-// strip is an upstream's last hour by minutes: high where it was available, and
-// low where it was not; a notch where attempts failed.
+// strip draws an upstream's last hour by minutes: a high bar while it was available, a low
+// bar while it was not, and a notch where attempts failed.
 export function strip(minutes) {
   const step = 2, height = 16, parts = { good: "", warn: "", bad: "", none: "" };
   minutes.forEach(([attempts, failed, seen, out], i) => {

@@ -28,7 +28,7 @@ function row(r, side, i) {
     cell("latency", side.latency_ms ? ms(side.latency_ms) : "–"), h("td", { class: "text" }, i && side.share ? [shape(v.shape, v.level), " ", h("span", { title: side.because }, v.word)] : ""));
 }
 
-// mirrors are routes whose requests another pool gets as well.
+// mirrors shows the routes whose requests go to another pool as well.
 export function mirrors(list) {
   if (!list?.length) return null;
   return h("section", { "data-key": "mirrors", "aria-labelledby": "mirrors" }, h("h2", { id: "mirrors" }, "Mirrors"),

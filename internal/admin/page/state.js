@@ -1,8 +1,8 @@
-// States, levels and events: each has a word and a shape, so that nothing is told
-// by colour alone.
+// States, levels and events. Each has a word and a shape, so that no meaning depends on
+// colour alone.
 import { h } from "./dom.js";
 
-// A shape is drawn in 12 by 12.
+// The shapes, on a grid of 12 by 12.
 const shapes = {
   disc: "M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
   ring: "M6 1a5 5 0 1 0 0 10a5 5 0 1 0 0-10zm0 2a3 3 0 1 1 0 6a3 3 0 1 1 0-6z",
@@ -18,12 +18,12 @@ const shapes = {
   plus: "M5 1h2v4h4v2H7v4H5V7H1V5h4z",
 };
 
-// shape draws one of them, beside the word that says the same.
+// shape draws a shape, which stands beside a word with the same meaning.
 export function shape(name, level) {
   return h("svg", { class: "shape " + level, viewBox: "0 0 12 12", "aria-hidden": "true" }, h("path", { d: shapes[name], "fill-rule": "evenodd" }));
 }
 
-// states have a word, a shape, a level, and how high they stand in a row of pips.
+// states has the word, the shape, the level, and the height in pips of each state.
 export const states = {
   available: { word: "Available", shape: "disc", level: "good", letter: "a", height: 10 },
   slow: { word: "Slow", shape: "half", level: "warn", letter: "s", height: 7 },
@@ -45,14 +45,14 @@ export function state(name) {
   return [shape(s.shape, s.level), " ", h("span", { class: s.level }, s.word)];
 }
 
-// levels of troubles.
+// The levels of problems.
 export const levels = {
   error: { word: "Error", shape: "stop", level: "bad" },
   warning: { word: "Warning", shape: "triangle", level: "warn" },
   notice: { word: "Notice", shape: "diamond", level: "idle" },
 };
 
-// events beside changes of a state.
+// The events that are not changes of a state.
 const events = {
   started: { word: "Started", shape: "plus", level: "note" },
   reload: { word: "Configuration reloaded", shape: "diamond", level: "note" },

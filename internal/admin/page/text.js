@@ -1,9 +1,8 @@
-// Text that came from outside: a client has chosen the path of a request, an
-// upstream the words of an error.
+// Text from outside: a client chooses the path of a request, and an upstream the words of
+// an error.
 
-// printable shows control characters, bidi overrides and characters without a
-// width as escapes, and cuts what is very long. The page's twin of
-// internal/printable.
+// printable escapes control characters, bidi overrides and characters without a width, and
+// shortens a very long text. It corresponds to internal/printable.
 export function printable(text) {
   const s = String(text);
   const short = s.length > 4096 ? s.slice(0, 4096) + `... (${s.length - 4096} more characters)` : s;

@@ -1,10 +1,10 @@
-// What is wrong: what it is, how one knows, what to do next.
+// Problems: each with its evidence and the next step.
 import { h } from "./dom.js";
 import { levels, shape } from "./state.js";
 import { ago, count, many, time } from "./format.js";
 import { poolLink } from "./link.js";
 
-// troubles lists them, the worst first, or says that there are none.
+// troubles lists the problems, the worst first, or says that there are none.
 export function troubles(list, now, fine) {
   const open = list.filter((t) => !t.over);
   return h("section", { class: "wrong", "data-key": "troubles", "aria-labelledby": "wrong" },
@@ -12,7 +12,7 @@ export function troubles(list, now, fine) {
     list.length ? [h("ul", { class: "troubles" }, list.slice(0, first).map((t) => trouble(t, now))), rest(list.slice(first), now)] : h("p", { class: "fine" }, shape("check", "good"), " ", fine));
 }
 
-const first = 8; // so that the pools stay in sight
+const first = 8; // so that the pools stay visible below
 
 function rest(list, now) {
   return list.length > 0 && h("details", { class: "more", "data-key": "rest" }, h("summary", {}, `${many(list.length, "more problem")}, worst level: ${(levels[list[0].level] ?? levels.notice).word.toLowerCase()}`),
@@ -38,7 +38,8 @@ function where(t) {
   return h("span", { class: "where" }, poolLink(t.pool), t.upstream && [" ", h("code", {}, t.upstream)], " ");
 }
 
-// when says for how long, or how long ago; the times are in the sentences.
+// when says for how long a problem has lasted, or how long ago it ended. The sentences
+// have the times.
 function when(t, now) {
   if (t.over && t.last) return h("span", { class: "when", title: time(t.last) }, ` ${ago(t.last, now)} ago`);
   return t.first && h("span", { class: "when", title: "since " + time(t.first) }, ` for ${ago(t.first, now)}`);

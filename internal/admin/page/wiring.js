@@ -16,7 +16,7 @@ export function wiring(w, now) {
 
 const header = (...titles) => h("thead", {}, h("tr", {}, titles.map((t) => h("th", { scope: "col" }, t))));
 
-// certificate says until when one is good, and how soon that is.
+// certificate says until when a certificate is valid, and how soon it expires.
 function certificate(c, now) {
   const left = Math.floor((new Date(c.until) - new Date(now)) / 86400e3);
   if (new Date(c.until).getTime() <= 0) return h("div", {}, shape("ring", "idle"), " ", h("code", {}, c.file), " not obtained yet");
