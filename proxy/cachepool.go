@@ -15,7 +15,7 @@ func (p *Pool) openStore(counts *stale.Counts) {
 // all.
 type CacheSelection = stale.Selection
 
-// Purge drops kept responses. It returns the number of resources.
+// Purge drops kept responses. It returns the number of resources that had any.
 func (p *Pool) Purge(s CacheSelection) int {
 	if p.stale == nil {
 		return 0

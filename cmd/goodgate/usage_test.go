@@ -60,6 +60,7 @@ func TestMistakes(t *testing.T) {
 		{"on", "undrain needs the argument UPSTREAM"},
 		{"off a b", `unexpected "b"`},
 		{"status x", "status takes no argument"},
+		{"config roll", `there is no command "roll"`},
 		{"status -o yaml", `--output "yaml": expected text or json`},
 		{"status --admin a --config b", "--admin and --config exclude each other"},
 		{"status --admin http://a/b", `admin address "http://a/b": expected host:port or unix:/path`},

@@ -9,7 +9,7 @@ import (
 func (a *advisor) retry(path string, p Pool) {
 	r := p.Retry
 	if r.PerTry > 0 && p.Timeouts.Dial > r.PerTry && a.uses(path, "timeouts.dial") {
-		a.warnf(path+".timeouts.dial", "%s is longer than retry.per_try %s, which ends the attempt first: make it shorter",
+		a.warnf(path+".timeouts.dial", "%s is longer than retry.per_try %s, which ends the attempt first: make dial shorter",
 			formatDuration(p.Timeouts.Dial), formatDuration(r.PerTry))
 	}
 	if r.Attempts > 1 && len(p.Upstreams) == 1 && isSingle(p.Upstreams[0]) && p.Hold.For == 0 {
@@ -42,18 +42,18 @@ func (a *advisor) requestTimeout(at, name string, request Duration) {
 	total := Duration(p.Retry.Attempts) * p.Retry.PerTry
 	switch {
 	case p.Retry.PerTry >= request:
-		a.warnf(pool+".retry.per_try", "%s is not shorter than %s %s: the first attempt can use all of that time; make it shorter",
+		a.warnf(pool+".retry.per_try", "%s is not shorter than %s %s: the first attempt can use all of that time; make per_try shorter",
 			formatDuration(p.Retry.PerTry), at, formatDuration(request))
 	case total > request && p.Retry.Attempts > 1:
 		a.warnf(pool+".retry.per_try", "%d attempts of %s take longer than %s %s, which cuts the last ones short: use %s or less",
 			p.Retry.Attempts, formatDuration(p.Retry.PerTry), at, formatDuration(request), formatDuration(request/Duration(p.Retry.Attempts)))
 	}
 	if p.Timeouts.ResponseHeader >= request && a.uses(pool, "timeouts.response_header") {
-		a.warnf(pool+".timeouts.response_header", "%s is not shorter than %s %s, which ends the request first: make it shorter, or leave it out",
+		a.warnf(pool+".timeouts.response_header", "%s is not shorter than %s %s, which ends the request first: make response_header shorter, or leave it out",
 			formatDuration(p.Timeouts.ResponseHeader), at, formatDuration(request))
 	}
 	if p.Hold.For >= request && a.uses(pool, "hold.for") {
-		a.warnf(pool+".hold.for", "%s is not shorter than %s %s: a request that waited has no time left for its response; make it shorter",
+		a.warnf(pool+".hold.for", "%s is not shorter than %s %s: a request that waited has no time left for its response; make hold.for shorter",
 			formatDuration(p.Hold.For), at, formatDuration(request))
 	}
 	if grace := a.config.Shutdown.Grace; grace < request {

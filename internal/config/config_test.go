@@ -241,6 +241,9 @@ func TestSidecarAdmin(t *testing.T) {
 	f(Admin{Address: "127.0.0.1:9900", Token: "short"}, "GOODGATE_TOKEN: has 5 bytes")
 	f(Admin{Address: "9900"}, "--admin: found \"9900\"")
 	f(Admin{Address: "127.0.0.1:8080"}, "has this address already")
+	if _, _, err := Sidecar([]string{"127.0.0.1:0"}, []string{"http://a"}, Admin{Address: "127.0.0.1:0"}); err != nil {
+		t.Errorf("two free ports: %v", err)
+	}
 }
 
 func TestLoad(t *testing.T) {

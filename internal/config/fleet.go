@@ -59,7 +59,7 @@ func (v *validator) fleet() {
 		return
 	}
 	if n := len(f.Secret); n > 0 && n < minToken {
-		v.errorf("fleet.secret", "has %d bytes: the minimum is %d", n, minToken)
+		v.errorf("fleet.secret", "%s", tooShort(n))
 	}
 	switch {
 	case f.Cluster && f.Sentinel.Master != "":

@@ -42,10 +42,10 @@ func logServer(kind, rest string) error {
 	case slices.Contains(otlpKinds(), kind):
 		return otlpServer(strings.TrimPrefix(kind, "otlp+") + "://" + rest)
 	case kind == "http" || kind == "https" || kind == "otlp" || kind == "otlp+grpc":
-		return fmt.Errorf("%s: an OTLP endpoint is written otlp+http://%s or otlp+https://%[2]s: goodgate sends OTLP over HTTP", found(kind), rest)
+		return fmt.Errorf("write otlp+http://%s or otlp+https://%[1]s, because goodgate sends OTLP over HTTP", rest)
 	case !slices.Contains(syslogKinds(), kind):
 		known := append(syslogKinds(), otlpKinds()...)
-		return fmt.Errorf("%s: expected one of %s%s", found(kind), strings.Join(known, ", "), didYouMean(kind, known))
+		return fmt.Errorf("unknown scheme %s: expected one of %s%s", found(kind), strings.Join(known, ", "), didYouMean(kind, known))
 	case kind == "syslog+unix":
 		if unixPath(rest) != nil {
 			return errors.New("expected the path of a socket, as in syslog+unix:///dev/log")

@@ -253,7 +253,7 @@ func (a *advisor) log(l Log) {
 			a.warnf(join(path, key), "has no effect without rotate.size")
 		}
 		if !o.Default && o.Records != "events" && !a.chosen(o.Name) {
-			a.warnf(path+".default", "no route has the key log with %s, so the output gets no requests", o.Name)
+			a.warnf(path+".default", "no route lists %s in its key log, so this output gets no requests", o.Name)
 		}
 	}
 }

@@ -126,24 +126,33 @@ func (v *validator) listenerHTTP3(path string, l Listener) {
 	}
 }
 
-// minToken is the least length of a token that resists guessing.
+// minToken is the least length of a secret that resists guessing, in bytes.
 const minToken = 16
+
+// tooShort describes a secret of n bytes.
+func tooShort(n int) string {
+	noun := "bytes"
+	if n == 1 {
+		noun = "byte"
+	}
+	return fmt.Sprintf("has %d %s: the minimum is %d", n, noun, minToken)
+}
 
 // admin checks that only operators reach the API, and that secrets resist guessing.
 func (v *validator) admin() {
 	a := v.config.Admin
 	if n := len(a.Token); n > 0 && n < minToken {
-		v.errorf("admin.token", "has %d bytes: the minimum is %d", n, minToken)
+		v.errorf("admin.token", "%s", tooShort(n))
 	}
 	if n := len(v.config.Events.Webhook.Secret); n > 0 && n < minToken {
-		v.errorf("events.webhook.secret", "has %d bytes: the minimum is %d", n, minToken)
+		v.errorf("events.webhook.secret", "%s", tooShort(n))
 	}
 	if network, address := a.Network(); a.Address != "" && network == "tcp" && !a.Secured() && !isLoopback(address) {
 		v.errorf("admin.address", "found %q: other machines can reach it: set admin.token", a.Address)
 	}
 	v.tokens(a)
 	for i, l := range v.config.Listeners {
-		if a.Address != "" && l.Address == a.Address {
+		if a.Address != "" && l.Address == a.Address && !strings.HasSuffix(a.Address, ":0") { // port 0 is any free one
 			v.errorf("admin.address", "found %q: %s has this address already", a.Address, index("listeners", i))
 		}
 	}
@@ -166,7 +175,7 @@ func (v *validator) tokens(a Admin) {
 	for i, t := range a.Tokens {
 		path := index("admin.tokens", i)
 		if n := len(t.Token); n > 0 && n < minToken {
-			v.errorf(path+".token", "has %d bytes: the minimum is %d", n, minToken)
+			v.errorf(path+".token", "%s", tooShort(n))
 		}
 		if of, taken := names[t.Name]; taken && t.Name != "" {
 			v.errorf(path+".name", "found %q: %s", t.Name, takenBy(of))
@@ -204,8 +213,8 @@ func (v *validator) pool(path string, p Pool) {
 	v.ordered(path, "dns.min_ttl", "dns.max_ttl", p.DNS.MinTTL, p.DNS.MaxTTL)
 	v.ordered(path, "breaker.open_for", "breaker.max_open_for", p.Breaker.OpenFor, p.Breaker.MaxOpenFor)
 	v.ordered(path, "retry.backoff", "retry.max_backoff", p.Retry.Backoff, p.Retry.MaxBackoff)
-	if n := len(p.Sticky.Secret); n > 0 && n < 16 {
-		v.errorf(path+".sticky.secret", "has %d bytes: the minimum is 16", n)
+	if n := len(p.Sticky.Secret); n > 0 && n < minToken {
+		v.errorf(path+".sticky.secret", "%s", tooShort(n))
 	}
 	v.sticky(path+".sticky", p.Sticky)
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {

@@ -82,7 +82,7 @@ func (a *advisor) access(i int, path string, r Route) {
 		a.warnf(at+".satisfy", "has no effect: it needs at least two of networks (allow, deny), basic and forward")
 	}
 	if r.Access.Satisfy == "any" && len(r.Access.Allow) == 0 && len(r.Access.Deny) > 0 && parts > 1 {
-		a.warnf(at+".satisfy", "with satisfy: any, no client outside deny needs a password; list only the networks without a password in allow")
+		a.warnf(at+".satisfy", "with satisfy: any, no client outside deny needs a password; in allow, list only the networks that need none")
 	}
 	for i, p := range r.Access.Deny {
 		if len(r.Access.Allow) > 0 && !slices.ContainsFunc(r.Access.Allow, func(q netip.Prefix) bool { return q.Bits() < p.Bits() && q.Contains(p.Addr()) }) {
