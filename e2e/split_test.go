@@ -78,7 +78,7 @@ func TestSplitRollback(t *testing.T) {
 	if got := ask(t, again.address, "GET", "/", "User: any").Header.Get("X-App"); got != "v2" {
 		t.Errorf("ordered: %s", got)
 	}
-	wantCommand(t, 1, `is not split to a pool "v9"`, "split", "shop", "v9=5", "--admin", admin)
+	wantCommand(t, 1, `the split of route shop has no pool "v9"`, "split", "shop", "v9=5", "--admin", admin)
 	wantCommand(t, 1, `there is no route "none". The only route is shop`, "split", "none", "--admin", admin)
 	if left, _ := filepath.Glob(filepath.Join(dir, "state.json")); len(left) != 1 {
 		t.Error("there is no state file")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,8 +34,8 @@ health requests /ready from the admin listener, which needs no token. If the fil
 			ctx, cancel := context.WithTimeoutCause(c.Context(), timeout, fmt.Errorf("no answer within --timeout %v", timeout))
 			defer cancel()
 			if err := a.healthy(ctx, c.OutOrStdout()); err != nil {
-				if ctx.Err() != nil {
-					err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+				if late := context.Cause(ctx); late != nil && !errors.Is(err, late) {
+					err = fmt.Errorf("%w: %w", late, err)
 				}
 				return &exitError{exitFailed, err}
 			}

@@ -183,6 +183,9 @@ func badBody(err error) string {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the body is not valid: the JSON is incomplete"
 	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Sprintf("the body is not valid: %s cannot be of type %s", wrong.Field, wrong.Value)
+	}
 	return "the body is not valid: " + strings.TrimPrefix(err.Error(), "json: ")
 }
 

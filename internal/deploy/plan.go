@@ -81,7 +81,7 @@ func (o Order) plan() (p Plan, err error) {
 		case err != nil:
 			errs = append(errs, wrong("%s: found %q: expected a duration such as 10s or 1m30s", name, text))
 		case d < 0 || d > maxDuration:
-			errs = append(errs, wrong("%s: %s is not between 0 and %s", name, text, maxDuration))
+			errs = append(errs, wrong("%s: %s is not between 0 and %gh", name, text, maxDuration.Hours()))
 		}
 		return d
 	}

@@ -54,7 +54,7 @@ func parseList(data []byte) ([]*yaml.Node, error) {
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.SequenceNode {
-		return nil, fault(root, "want a list of upstreams")
+		return nil, fault(root, "expected a list of upstreams")
 	}
 	if len(root.Content) > maxEntries {
 		return nil, fault(root, "%d entries, more than the limit of %d", len(root.Content), maxEntries)
@@ -74,7 +74,7 @@ func parseEntry(node *yaml.Node, base Target) (Target, error) {
 		return base, setURL(&base, node)
 	case yaml.MappingNode:
 	default:
-		return base, fault(node, "want a URL, or a mapping with url")
+		return base, fault(node, "expected a URL, or a mapping with url")
 	}
 	var keys []string
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -134,7 +134,7 @@ func setLifecycle(l *Lifecycle, node *yaml.Node) error {
 func setMetadata(m *Metadata, node *yaml.Node) error {
 	all := map[string]string{}
 	if node.Kind != yaml.MappingNode || node.Decode(&all) != nil {
-		return fault(node, "want a mapping of texts")
+		return fault(node, "expected a mapping of texts")
 	}
 	*m = NewMetadata(all)
 	return nil
@@ -142,7 +142,7 @@ func setMetadata(m *Metadata, node *yaml.Node) error {
 
 func setURL(t *Target, node *yaml.Node) error {
 	if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str" {
-		return fault(node, "want a URL")
+		return fault(node, "expected a URL")
 	}
 	parsed, _, err := ParseURL(node.Value)
 	if err != nil {

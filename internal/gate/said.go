@@ -78,17 +78,16 @@ func (w *said) take(ch changes.Change) error {
 		w.removed[ch.Upstream] = true
 	case changes.State:
 		var text string
-		err = json.Unmarshal(ch.Value, &text)
+		bad := json.Unmarshal(ch.Value, &text)
 		state, known := operators[text]
-		if err == nil && !known {
-			err = fmt.Errorf("state %q: it must be ready, drain or off", text)
+		if bad != nil || !known {
+			err = fmt.Errorf("state %s: it must be ready, drain or off", ch.Value)
 		}
 		w.states[ch.Upstream] = state
 	case changes.Weight:
 		var n int
-		err = json.Unmarshal(ch.Value, &n)
-		if err == nil && (n < 1 || n > maxWeight) {
-			err = fmt.Errorf("weight %d: it must be from 1 to %d", n, maxWeight)
+		if json.Unmarshal(ch.Value, &n) != nil || n < 1 || n > maxWeight {
+			err = fmt.Errorf("weight %s: it must be a whole number from 1 to %d", ch.Value, maxWeight)
 		}
 		w.weights[ch.Upstream] = n
 	}

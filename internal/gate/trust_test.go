@@ -41,7 +41,7 @@ func TestUpstreamTLS(t *testing.T) {
 		{fmt.Sprintf("ca: %q, pins: %q", ca.File(dir), pin), "200 0", ""},
 		{fmt.Sprintf("ca: %q, pins: %q", ca.File(dir), wrong), "502 ", "its key, " + pin + ", is not in tls.pins"},
 		{fmt.Sprintf("insecure: true, pins: [%q, %q]", wrong, pin), "200 0", ""},
-		{fmt.Sprintf("insecure: true, pins: %q", wrong), "502 ", "none of tls.pins"},
+		{fmt.Sprintf("insecure: true, pins: %q", wrong), "502 ", "is not in tls.pins"},
 	} {
 		var log strings.Builder
 		r := start(t, parse(t, fmt.Sprintf(`

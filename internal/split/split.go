@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -216,7 +217,7 @@ func (s *Split) placed(named map[string]float64) ([]float64, error) {
 		case i < 0:
 			return nil, fmt.Errorf("%w: the split of route %s has no pool %q; it has %s", ErrWeights, s.opts.Route, pool, strings.Join(s.opts.Pools, ", "))
 		case !(w >= 0 && w <= maxWeight):
-			return nil, fmt.Errorf("%w: %s has %g, but a weight is from 0 to %d", ErrWeights, pool, w, maxWeight)
+			return nil, fmt.Errorf("%w: %s has %s, but a weight is from 0 to %d", ErrWeights, pool, strconv.FormatFloat(w, 'f', -1, 64), maxWeight)
 		}
 		weights[i] = w
 	}
