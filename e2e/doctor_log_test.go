@@ -79,8 +79,8 @@ func TestDoctorLogNoFile(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantCommand(t, 1, "is a pipe, not a file: docker logs", "doctor", "--log", fifo)
-	wantCommand(t, 1, "is a directory, not a file", "doctor", "--log", t.TempDir())
+	wantCommand(t, 2, "is a pipe, not a file: docker logs", "doctor", "--log", fifo)
+	wantCommand(t, 2, "is a directory, not a file", "doctor", "--log", t.TempDir())
 	wantCommand(t, 2, "log", "doctor", "--log", "x", "--to", "http://127.0.0.1:1")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		r, w, err := os.Pipe()

@@ -51,7 +51,7 @@ func newChangesUndo() *cobra.Command {
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(changeIDs)),
 	}, func(ctx context.Context, q *question) error {
 		var answer json.RawMessage
-		if err := q.Delete(ctx, "/v1/changes/"+url.PathEscape(q.args[0])+"?why="+url.QueryEscape(why), &answer); err != nil {
+		if err := q.Delete(ctx, admin.Path("/v1/changes", q.args[0])+"?why="+url.QueryEscape(why), &answer); err != nil {
 			return err
 		}
 		var done admin.Ordered

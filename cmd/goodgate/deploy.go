@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,7 +117,7 @@ func newDeployStatus() *cobra.Command {
 	}, func(ctx context.Context, q *question) error {
 		if len(q.args) == 1 {
 			var v deploy.View
-			if err := q.Get(ctx, deployPath(q.args[0], ""), &v); err != nil {
+			if err := q.Get(ctx, admin.Path("/v1/deploys", q.args[0]), &v); err != nil {
 				return err
 			}
 			return q.show(&v, func() { printDeploy(q.out, &v) })
@@ -148,17 +146,13 @@ func newDeployAct(do, short string) *cobra.Command {
 		ValidArgsFunction: only(completing(poolNames)),
 	}, func(ctx context.Context, q *question) error {
 		var v deploy.View
-		if err := q.Post(ctx, deployPath(q.args[0], do), nil, &v); err != nil {
+		if err := q.Post(ctx, admin.Path("/v1/deploys", q.args[0], do), nil, &v); err != nil {
 			return err
 		}
 		return q.show(&v, func() {
 			printable.Fprintf(q.out, "requested; goodgate deploy status %s shows the progress\n", q.args[0])
 		})
 	})
-}
-
-func deployPath(pool, more string) string {
-	return strings.TrimRight("/v1/deploys/"+url.PathEscape(pool)+"/"+more, "/")
 }
 
 // follower prints the events of a deploy until it ends.
@@ -200,7 +194,7 @@ func (f *follower) follow(ctx context.Context, v *deploy.View) error {
 			return ctx.Err()
 		}
 		var next deploy.View
-		err := f.q.Get(ctx, deployPath(f.pool, "")+"?after="+itoa(f.last), &next)
+		err := f.q.Get(ctx, admin.Path("/v1/deploys", f.pool)+"?after="+itoa(f.last), &next)
 		if _, gone := errors.AsType[*admin.Unreachable](err); gone {
 			if f.lost.IsZero() {
 				f.lost = time.Now()
@@ -224,7 +218,7 @@ func (f *follower) interrupt(ctx context.Context) error {
 	}
 	printable.Fprintln(f.q.err, "rolling back; press Ctrl-C again to end this command without waiting")
 	var v deploy.View
-	err := f.q.Post(ctx, deployPath(f.pool, "back"), nil, &v)
+	err := f.q.Post(ctx, admin.Path("/v1/deploys", f.pool, "back"), nil, &v)
 	if _, refused := errors.AsType[*admin.Refused](err); refused { // the deploy has ended
 		return nil
 	}

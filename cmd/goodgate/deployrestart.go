@@ -87,7 +87,7 @@ type restart struct {
 // find returns an upstream of the pool.
 func (r *restart) find(ctx context.Context, to string) (*admin.Upstream, error) {
 	var p admin.Pool
-	if err := r.q.Get(ctx, "/v1/pools/"+r.pool, &p); err != nil {
+	if err := r.q.Get(ctx, admin.Path("/v1/pools", r.pool), &p); err != nil {
 		return nil, err
 	}
 	for i := range p.Upstreams {

@@ -184,7 +184,7 @@ func (f *doctorFlags) look(ctx context.Context, in io.Reader, progress io.Writer
 func (f *doctorFlags) readLogs(ctx context.Context, progress io.Writer) (*finding.Report, error) {
 	report, err := diagnose.Logs(ctx, diagnose.Sources{Logs: f.logs, Since: f.since, Look: f.options(progress)})
 	if err != nil {
-		return nil, &exitError{exitFailed, err}
+		return nil, undiagnosed(ctx, err)
 	}
 	return &report, nil
 }
@@ -197,9 +197,18 @@ func (f *doctorFlags) lookOther(ctx context.Context, in io.Reader, progress io.W
 	}
 	report, err := diagnosed(ctx, sources)
 	if err != nil {
-		return nil, &exitError{exitFailed, err}
+		return nil, undiagnosed(ctx, err)
 	}
 	return &report, nil
+}
+
+// undiagnosed returns the error of a diagnosis with its exit code: unless it ended early,
+// the configuration or a log could not be read.
+func undiagnosed(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, diagnose.ErrNothingRead) {
+		return &exitError{exitFailed, err}
+	}
+	return &exitError{exitUsage, err}
 }
 
 // lookLocal adds this machine's side: the programs that have the listeners, and the

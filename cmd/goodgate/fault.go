@@ -134,14 +134,11 @@ func (f *faultFlags) order() (admin.FaultOrder, error) {
 
 func showFaults(ctx context.Context, q *question) error {
 	var answer json.RawMessage
-	if err := q.Get(ctx, "/v1/faults", &answer); err != nil {
+	if err := q.Get(ctx, admin.Path("/v1/faults", q.args...), &answer); err != nil {
 		return err
 	}
 	var list []admin.Fault
 	return q.print(answer, &list, func() {
-		if len(q.args) > 0 {
-			list = ofRoute(list, q.args[0])
-		}
 		if len(list) == 0 {
 			printable.Fprintln(q.out, "no injected faults")
 			return
@@ -150,20 +147,8 @@ func showFaults(ctx context.Context, q *question) error {
 	})
 }
 
-func ofRoute(list []admin.Fault, route string) (of []admin.Fault) {
-	for _, f := range list {
-		if f.Route == route {
-			of = append(of, f)
-		}
-	}
-	return of
-}
-
 func endFaults(ctx context.Context, q *question, f faultFlags) error {
-	path := "/v1/faults"
-	if len(q.args) > 0 {
-		path += "/" + url.PathEscape(q.args[0])
-	}
+	path := admin.Path("/v1/faults", q.args...)
 	var answer json.RawMessage
 	if err := q.Delete(ctx, path+"?kind="+url.QueryEscape(f.kind)+"&why="+url.QueryEscape(f.why), &answer); err != nil {
 		return err

@@ -24,8 +24,8 @@ space after a colon, one blank line at most. fmt keeps comments, the order of ke
 quotes, brackets and the meaning. If it cannot change the layout safely, it ends with an
 error.
 
-Exit codes: 0 success, 1 fmt cannot read or write a file, or with --check a file is not in
-the canonical layout, 2 a file is not valid YAML.`,
+Exit codes: 0 success, 1 fmt cannot write a file, or with --check a file is not in the
+canonical layout, 2 fmt cannot read a file, or it is not valid YAML.`,
 		Example:           "  goodgate fmt --write /etc/goodgate.yaml\n  goodgate fmt --check conf.d/*.yaml",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
@@ -37,7 +37,7 @@ the canonical layout, 2 a file is not valid YAML.`,
 			for _, file := range args {
 				before, err := config.Read(file)
 				if err != nil {
-					return &exitError{exitFailed, err}
+					return &exitError{exitUsage, err}
 				}
 				after, err := config.Format(file, before)
 				if err != nil {

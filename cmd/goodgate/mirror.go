@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
 
@@ -31,7 +30,7 @@ func newMirror() *cobra.Command {
 			var list []admin.Mirror
 			return q.print(answer, &list, func() { printMirrors(q.out, list) })
 		}
-		if err := q.Get(ctx, "/v1/mirrors/"+url.PathEscape(q.args[0]), &answer); err != nil {
+		if err := q.Get(ctx, admin.Path("/v1/mirrors", q.args[0]), &answer); err != nil {
 			return err
 		}
 		var m admin.Mirror

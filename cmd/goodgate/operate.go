@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -115,7 +114,7 @@ the response's X-Request-Id, on the error page or in the log.`,
 		ValidArgsFunction: only(completing(failedRequests)),
 	}, func(ctx context.Context, q *question) error {
 		var answer json.RawMessage
-		if err := q.Get(ctx, "/v1/requests/"+url.PathEscape(q.args[0]), &answer); err != nil {
+		if err := q.Get(ctx, admin.Path("/v1/requests", q.args[0]), &answer); err != nil {
 			return err
 		}
 		var r admin.Request

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -78,7 +77,7 @@ func awaitIdle(ctx context.Context, q *question, state *admin.PauseState, bound 
 	defer tick.Stop()
 	for {
 		var p admin.Pool
-		switch err := q.Get(ctx, "/v1/pools/"+url.PathEscape(q.args[0]), &p); {
+		switch err := q.Get(ctx, admin.Path("/v1/pools", q.args[0]), &p); {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("%s still in flight after --wait %v; the pool stays paused until %s", count(state.InFlight, "request"), bound, state.Until.Local().Format(time.TimeOnly))
 		case err != nil:
@@ -105,14 +104,14 @@ func newResume() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),
 	}, func(ctx context.Context, q *question) error {
-		return reopen(ctx, q, "/v1/pauses/", "resumed", "is not paused")
+		return reopen(ctx, q, "/v1/pauses", "resumed", "is not paused")
 	})
 }
 
 // reopen ends a pause or a maintenance.
 func reopen(ctx context.Context, q *question, path, done, none string) error {
 	var answer json.RawMessage
-	if err := q.Delete(ctx, path+url.PathEscape(q.args[0]), &answer); err != nil {
+	if err := q.Delete(ctx, admin.Path(path, q.args[0]), &answer); err != nil {
 		return err
 	}
 	var r admin.Reopened
@@ -152,9 +151,11 @@ testers in by network, header or cookie.`,
 			text, err := os.ReadFile(page)
 			switch {
 			case err != nil:
-				return err
+				return &exitError{exitUsage, err}
+			case len(text) > admin.MaxPage:
+				return &exitError{exitUsage, fmt.Errorf("--page %s has %d bytes: the limit is %d", page, len(text), admin.MaxPage)}
 			case !utf8.Valid(text):
-				return fmt.Errorf("--page %s is not UTF-8: convert the page to UTF-8, and link to its images", page)
+				return &exitError{exitUsage, fmt.Errorf("--page %s is not UTF-8: convert the page to UTF-8, and link to its images", page)}
 			}
 			o.Page = string(text)
 		}
@@ -192,11 +193,11 @@ func newMaintenanceOff() *cobra.Command {
 	}, func(ctx context.Context, q *question) error {
 		pool := q.args[0]
 		var done admin.Reopened
-		if err := q.Delete(ctx, "/v1/maintenance/"+url.PathEscape(pool), &done); err != nil {
+		if err := q.Delete(ctx, admin.Path("/v1/maintenance", pool), &done); err != nil {
 			return err
 		}
 		var p admin.Pool
-		if err := q.Get(ctx, "/v1/pools/"+url.PathEscape(pool), &p); err != nil {
+		if err := q.Get(ctx, admin.Path("/v1/pools", pool), &p); err != nil {
 			return err
 		}
 		if p.Maintenance != nil { // ordered by the configuration

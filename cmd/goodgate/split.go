@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -52,7 +51,7 @@ first pool when another pool is worse. The change lasts until --reset, until the
 		case len(q.args) == 0:
 			return showSplits(ctx, q, "/v1/splits")
 		}
-		path := "/v1/splits/" + url.PathEscape(q.args[0])
+		path := admin.Path("/v1/splits", q.args[0])
 		if len(q.args) == 1 && !o.Reset {
 			return showSplit(q, func(answer *json.RawMessage) error { return q.Get(ctx, path, answer) })
 		}

@@ -51,10 +51,10 @@ func speak(c *cobra.Command) {
 		takes = cobra.ArbitraryArgs
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if takes(c, args) == nil {
-			return nil
+		if takes(c, args) != nil {
+			return badArguments(c, args)
 		}
-		return badArguments(c, args)
+		return emptyArgument(c, args)
 	}
 	if c.PreRunE == nil {
 		c.PreRunE = func(c *cobra.Command, _ []string) error { return badGroups(c) }
@@ -94,6 +94,17 @@ func badArguments(c *cobra.Command, args []string) error {
 	return wrong(c, "%s: %s: found %q", nameOf(c), strings.Join(all, " and "), args)
 }
 
+// emptyArgument refuses an empty argument: in a script, the variable with the name was not
+// set.
+func emptyArgument(c *cobra.Command, args []string) error {
+	names, _ := argumentsOf(c.Use)
+	i := slices.Index(args, "")
+	if i < 0 || len(names) == 0 {
+		return nil
+	}
+	return wrong(c, "%s: the argument %s is empty", nameOf(c), names[min(i, len(names)-1)])
+}
+
 // argumentsOf returns the names of the arguments in a usage line, in order, and those
 // among them that must not be left out.
 func argumentsOf(use string) (all, needed []string) {
@@ -104,8 +115,11 @@ func argumentsOf(use string) (all, needed []string) {
 		optional := rest[0] == '['
 		if optional {
 			word, after, _ = strings.Cut(rest[1:], "]")
+			if outer, inner, nested := strings.Cut(word, " ["); nested {
+				word, after = outer, "["+inner+"]"
+			}
 		}
-		word = strings.ReplaceAll(strings.TrimSuffix(word, "..."), " | ", " or ")
+		word = strings.ReplaceAll(strings.TrimSpace(strings.TrimSuffix(word, "...")), " | ", " or ")
 		if all = append(all, word); !optional {
 			needed = append(needed, word)
 		}

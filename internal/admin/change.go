@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -43,12 +44,15 @@ type Place struct {
 	Changes []string `json:"changes,omitempty"`
 }
 
+// errReadyFor refuses a duration that has no effect.
+var errReadyFor = errors.New("the state ready ends a change, so it takes no for: leave it out")
+
 // states are the states that an operator can set.
 var states = []string{"ready", "drain", "off"}
 
 func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	var o Order
-	if !decode(w, r, &o) {
+	if !Decode(w, r, &o) {
 		return
 	}
 	until, err := ending(o.For)
@@ -59,7 +63,10 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	case o.Weight < 0 || o.Weight > 1000:
 		refuse(w, 400, fmt.Sprintf("weight %d: it must be from 1 to 1000", o.Weight))
 		return
-	case err != nil:
+	case err == nil && o.State == "ready" && o.Weight == 0 && o.For != "":
+		err = errReadyFor
+	}
+	if err != nil {
 		refuse(w, 400, err.Error())
 		return
 	}

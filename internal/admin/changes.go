@@ -11,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/similar"
 )
 
 // Unfit is the reason that an order cannot be carried out.
@@ -127,10 +128,17 @@ type Ordered struct {
 
 func (s *Server) wish(w http.ResponseWriter, r *http.Request) {
 	var o Wish
-	if !decode(w, r, &o) {
+	if !Decode(w, r, &o) {
 		return
 	}
 	until, err := ending(o.For)
+	switch {
+	case err != nil:
+	case o.Kind == changes.State && o.For != "" && string(o.Value) == `"ready"`:
+		err = errReadyFor
+	case o.Kind == changes.Removed && len(o.Value) > 0 && string(o.Value) != "null":
+		err = fmt.Errorf("value %s: kind removed takes no value", o.Value)
+	}
 	if err != nil {
 		refuse(w, 400, err.Error())
 		return
@@ -220,7 +228,7 @@ func (s *Server) newcomer(o Wish) ([]changes.Subject, *refusal) {
 	case o.Pool == "" && len(pools) == 1:
 		o.Pool = pools[0]
 	case !slices.Contains(pools, o.Pool):
-		return nil, &refusal{404, problem{Error: noPool(o.Pool, pools)}}
+		return nil, &refusal{404, problem{Error: NoPool(o.Pool, pools)}}
 	}
 	return []changes.Subject{{Kind: changes.Added, Pool: o.Pool, Upstream: o.Upstream}}, nil
 }
@@ -234,6 +242,10 @@ func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	c, err := s.opts.Changes.TakeBack(id, authorOf(r), r.URL.Query().Get("why"))
+	if errors.Is(err, changes.ErrUnknown) {
+		refuse(w, 404, s.noChange(id))
+		return
+	}
 	if err != nil {
 		refused(w, err)
 		return
@@ -243,6 +255,18 @@ func (s *Server) takeBack(w http.ResponseWriter, r *http.Request) {
 		done.Empty = s.empty([]changes.Subject{c.Subject})
 	}
 	reply(w, 200, done)
+}
+
+// noChange says that a change is not in force, and lists those that are.
+func (s *Server) noChange(id string) string {
+	var ids []string
+	for _, c := range s.opts.Changes.All() {
+		ids = append(ids, c.ID)
+	}
+	if len(ids) == 0 {
+		return fmt.Sprintf("there is no change %q: none is in force", id)
+	}
+	return fmt.Sprintf("there is no change %q%s %s", id, meant(similar.Nearest(id, ids)), existing("change", ids))
 }
 
 // longest is the longest duration of a change.

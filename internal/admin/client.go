@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -18,6 +19,19 @@ type Client struct {
 	Address string // host:port or unix:/path.sock
 	Token   string // empty = none
 	User    string // name of the user, sent beside the token; empty = none
+}
+
+// Path returns the path of an endpoint, with a segment for each name. It escapes names so
+// that they arrive unchanged: servers and proxies remove the segments . and .. of a path.
+func Path(endpoint string, names ...string) string {
+	for _, name := range names {
+		segment := url.PathEscape(name)
+		if name == "." || name == ".." {
+			segment = strings.Repeat("%2E", len(name))
+		}
+		endpoint += "/" + segment
+	}
+	return endpoint
 }
 
 // maxAnswer bounds an answer, in bytes.

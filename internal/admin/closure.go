@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -164,11 +165,18 @@ func (s *Server) closureEndpoints() []Endpoint {
 	}
 }
 
-// decode decodes a body. It refuses one with unknown fields.
-func decode(w http.ResponseWriter, r *http.Request, into any) bool {
+// Decode decodes the body of a request, and reports whether it is valid. If not, it
+// refuses the request. A valid body has no unknown fields, and is within the bound of its
+// endpoint.
+func Decode(w http.ResponseWriter, r *http.Request, into any) bool {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is too large: the limit is %d bytes", large.Limit))
+		return false
+	}
+	if err != nil {
 		refuse(w, 400, badBody(err))
 		return false
 	}
@@ -207,7 +215,7 @@ func shown(n any) any {
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	o := PauseOrder{Max: Term(defaultPause), MaxRequests: defaultPauseQueue, MaxBody: defaultPauseBody}
-	if !decode(w, r, &o) {
+	if !Decode(w, r, &o) {
 		return
 	}
 	if o.For == 0 {
@@ -276,8 +284,16 @@ func (s *Server) reopen(w http.ResponseWriter, r *http.Request, kind changes.Kin
 }
 
 func (s *Server) maintain(w http.ResponseWriter, r *http.Request) {
-	o := MaintenanceOrder{RetryAfter: Term(defaultRetryAfter)}
-	if !decode(w, r, &o) || !between(w, "retry_after", Span(o.RetryAfter), Span(time.Second), Span(longestRetryAfter)) || !between(w, "for", Span(o.For), 0, Span(366*24*time.Hour)) ||
+	var o MaintenanceOrder
+	if !Decode(w, r, &o) {
+		return
+	}
+	if err := o.consistent(); err != nil {
+		refuse(w, 400, err.Error())
+		return
+	}
+	o.RetryAfter = cmp.Or(o.RetryAfter, Term(defaultRetryAfter))
+	if !between(w, "retry_after", Span(o.RetryAfter), Span(time.Second), Span(longestRetryAfter)) || !between(w, "for", Span(o.For), 0, Span(366*24*time.Hour)) ||
 		!between(w, "the length of the page", len(o.Page), 0, MaxPage) || !between(w, "the number of allow", len(o.Allow), 0, mostAllowed) {
 		return
 	}
@@ -292,7 +308,7 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var page []byte
-	if o.Page != "" && !o.Off {
+	if o.Page != "" {
 		page = []byte(o.Page)
 		terms.Page = PageName(page)
 	}
@@ -305,6 +321,22 @@ func (s *Server) maintain(w http.ResponseWriter, r *http.Request) {
 	if !s.refused(w, o.Pool, err) {
 		reply(w, 200, MaintenanceState{ID: c.ID, By: c.By, Why: c.Why, At: c.At, Until: c.Until})
 	}
+}
+
+// consistent returns the contradiction between the fields of the order.
+func (o *MaintenanceOrder) consistent() error {
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"page", o.Page != ""}, {"content_type", o.ContentType != ""}, {"retry_after", o.RetryAfter != 0}, {"allow", len(o.Allow) > 0}} {
+		if o.Off && f.set {
+			return fmt.Errorf("off ends the maintenance, so it takes no %s", f.name)
+		}
+	}
+	if o.ContentType != "" && o.Page == "" {
+		return fmt.Errorf("content_type %q: it needs page", o.ContentType)
+	}
+	return nil
 }
 
 // allow adds testers.

@@ -92,7 +92,7 @@ func (s *Server) configDiff(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) rollback(w http.ResponseWriter, r *http.Request) {
 	var o RollbackOrder
-	if !decode(w, r, &o) {
+	if !Decode(w, r, &o) {
 		return
 	}
 	n, ok := s.kept(w, strconv.Itoa(o.To))

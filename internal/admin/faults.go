@@ -79,6 +79,7 @@ func (s *Server) faultEndpoints() []Endpoint {
 	kind := Param{"kind", "Only faults of this kind: delay, abort, cut or throttle.", ""}
 	return []Endpoint{
 		{Pattern: "GET /v1/faults", Answers: []Fault{}, Handler: s.allFaults, Does: "Injected faults that requests can meet, from the configuration and from operators."},
+		{Pattern: "GET /v1/faults/{route}", Answers: []Fault{}, Handler: s.faultsOfRoute, Refuses: []int{404}, Does: "Injected faults that requests of a route can meet."},
 		{Pattern: "POST /v1/faults", Takes: FaultOrder{}, Answers: Fault{}, Handler: s.injectFault, Refuses: []int{400, 404, 409}, Does: "Injects a fault into a route for a limited time. It replaces the route's fault of the same kind. A restart ends it."},
 		{Pattern: "DELETE /v1/faults", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on all routes."},
 		{Pattern: "DELETE /v1/faults/{route}", Answers: Healed{}, Handler: s.healFaults, Refuses: []int{400, 404, 409}, Query: []Param{kind, why}, Does: "Ends the faults of operators on a route."},
@@ -96,9 +97,24 @@ func (s *Server) allFaults(w http.ResponseWriter, _ *http.Request) {
 	reply(w, 200, append([]Fault{}, s.faults()...))
 }
 
+func (s *Server) faultsOfRoute(w http.ResponseWriter, r *http.Request) {
+	route := r.PathValue("route")
+	if !slices.Contains(s.routes(), route) {
+		refuse(w, 404, s.noRoute(route))
+		return
+	}
+	of := []Fault{}
+	for _, f := range s.faults() {
+		if f.Route == route {
+			of = append(of, f)
+		}
+	}
+	reply(w, 200, of)
+}
+
 func (s *Server) injectFault(w http.ResponseWriter, r *http.Request) {
 	o := FaultOrder{FaultTerms: FaultTerms{Share: 1}, For: Term(defaultFault)}
-	if !decode(w, r, &o) || !between(w, "for", Span(o.For), Span(shortestFault), Span(longestFault)) {
+	if !Decode(w, r, &o) || !between(w, "for", Span(o.For), Span(shortestFault), Span(longestFault)) {
 		return
 	}
 	if err := o.check(); err != nil {

@@ -50,7 +50,14 @@ func (s *Server) noMirror(route string) string {
 	if !slices.Contains(s.routes(), route) {
 		return s.noRoute(route)
 	}
-	return fmt.Sprintf("route %q has no mirror", route)
+	var mirrored []string
+	for _, m := range s.mirrors() {
+		mirrored = append(mirrored, m.Route)
+	}
+	if len(mirrored) == 0 {
+		return fmt.Sprintf("route %q has no mirror, and neither has any other route", route)
+	}
+	return fmt.Sprintf("route %q has no mirror. %s", route, existing("mirrored route", mirrored))
 }
 
 // MirrorLine is a mirror in one line.

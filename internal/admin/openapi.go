@@ -92,7 +92,11 @@ func (e *Endpoint) responses(known schemas) object {
 		strconv.Itoa(success): object{"description": http.StatusText(success), "content": content(media, schema)},
 		"default":             object{"$ref": "#/components/responses/Refused"},
 	}
-	for _, status := range e.Refuses {
+	refuses := e.Refuses
+	if e.Takes != nil {
+		refuses = append([]int{http.StatusRequestEntityTooLarge}, refuses...)
+	}
+	for _, status := range refuses {
 		if e.Open {
 			all[strconv.Itoa(status)] = object{"description": http.StatusText(status), "content": content("text/plain", object{"type": "string"})}
 			continue

@@ -74,6 +74,7 @@ var examples = map[string][]asked{
 		{"/v1/maintenance", `{"pool":"app","page":"` + strings.Repeat("x", MaxPage+1) + `"}`, 400}, {"/v1/maintenance", `{"pool":"app","allow":["secret"]}`, 400}, {"/v1/maintenance", `{"pool":"none"}`, 404},
 	},
 	"GET /v1/faults":                {{"/v1/faults", "", 200}},
+	"GET /v1/faults/{route}":        {{"/v1/faults/shop", "", 200}, {"/v1/faults/none", "", 404}},
 	"POST /v1/faults":               {{"/v1/faults", `{"route":"shop","delay":"1s","share":0.05,"headers":{"X-Fault":"*"},"for":"1h","why":"test"}`, 200}, {"/v1/faults", `{"route":"shop"}`, 400}, {"/v1/faults", `{"route":"none","abort":503}`, 404}, {"/v1/faults", `{"route":"shop","abort":599}`, 409}},
 	"DELETE /v1/faults":             {{"/v1/faults?kind=delay&why=done", "", 200}, {"/v1/faults?kind=x", "", 400}},
 	"DELETE /v1/faults/{route}":     {{"/v1/faults/shop", "", 200}, {"/v1/faults/none", "", 404}, {"/v1/faults/shop?kind=x", "", 400}},
@@ -120,12 +121,83 @@ func TestNotSplit(t *testing.T) {
 		{"GET", "/v1/splits/shp", "", `there is no route \"shp\": did you mean shop? The routes are shop, api`},
 		{"POST", "/v1/splits/nope", `{"weights":{"v2":10}}`, `there is no route \"nope\". The routes are shop, api`},
 		{"GET", "/v1/splits/api", "", `route \"api\" is not split. The only split route is shop`},
+		{"GET", "/v1/pools/%2F", "", `there is no pool \"/\". The only pool is app`},
+		{"GET", "/v1/overview/ap", "", `there is no pool \"ap\": did you mean app? The only pool is app`},
+		{"DELETE", "/v1/faults/", "", `there is no route \"/\"`}, // and does not mean all routes
 		{"GET", "/v1/mirrors/nope", "", `there is no route \"nope\". The routes are shop, api`},
 		{"GET", "/v1/mirrors/api", "", `route \"api\" has no mirror`},
 	} {
 		if status, body := call(s, c[0], c[1], c[2]); status != 404 || !strings.Contains(body, c[3]) {
 			t.Errorf("%s %s: %d %s, want %s", c[0], c[1], status, body, c[3])
 		}
+	}
+}
+
+// TestLargeBody: every endpoint with a body names its limit when a body exceeds it.
+func TestLargeBody(t *testing.T) {
+	_, s := newTest(t, Options{Faults: fakeFaults{}, Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}}, time.Now())}})
+	doc := described(t, s)
+	for _, e := range s.endpoints() {
+		if e.Takes == nil {
+			continue
+		}
+		method, path := e.split()
+		path = placeholder.ReplaceAllString(path, "shop")
+		limit := max(e.MaxBody, maxBody)
+		body := `{"why":"` + strings.Repeat("x", int(limit)) + `"}`
+		doc.check(t, s, &e, asked{path, body, 413})
+		if _, text := call(s, method, path, body); !strings.Contains(text, fmt.Sprintf("the body is too large: the limit is %d bytes", limit)) {
+			t.Errorf("%s: %s", e.Pattern, text)
+		}
+	}
+}
+
+// TestContradictions: an order with fields that exclude each other changes nothing, and the
+// answer names them.
+func TestContradictions(t *testing.T) {
+	f, s := newTest(t, Options{Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}}, time.Now())}})
+	for _, c := range [][3]string{
+		{"/v1/splits/shop", `{"reset":true,"for":"2h"}`, "for 2h: reset"},
+		{"/v1/splits/shop", `{"reset":true,"weights":{"v2":10}}`, "either weights or reset"},
+		{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"ready","for":"2h"}`, "takes no for"},
+		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"state","value":"ready","for":"2h"}`, "takes no for"},
+		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"removed","value":3}`, "value 3: kind removed takes no value"},
+		{"/v1/maintenance", `{"pool":"app","off":true,"page":"sorry"}`, "takes no page"},
+		{"/v1/maintenance", `{"pool":"app","off":true,"retry_after":"5m"}`, "takes no retry_after"},
+		{"/v1/maintenance", `{"pool":"app","off":true,"allow":["10.0.0.1"]}`, "takes no allow"},
+		{"/v1/maintenance", `{"pool":"app","off":true,"content_type":"text/plain"}`, "takes no content_type"},
+		{"/v1/maintenance", `{"pool":"app","content_type":"text/plain"}`, "needs page"},
+	} {
+		if status, body := call(s, "POST", c[0], c[1]); status != 400 || !strings.Contains(body, c[2]) {
+			t.Errorf("POST %s %s: %d %s, want %s", c[0], c[1], status, body, c[2])
+		}
+	}
+	if len(f.ordered) > 0 || f.closure != (Closure{}) {
+		t.Errorf("orders %q, closure %+v", f.ordered, f.closure)
+	}
+	for path, body := range map[string]string{
+		"/v1/upstreams": `{"upstream":"10.0.0.1:80","state":"ready","weight":3,"for":"2h"}`, "/v1/maintenance": `{"pool":"app","off":true,"for":"2h"}`,
+	} {
+		if status, text := call(s, "POST", path, body); status != 200 {
+			t.Errorf("POST %s %s: %d %s", path, body, status, text)
+		}
+	}
+}
+
+// TestPath: a server gets every name as it is.
+func TestPath(t *testing.T) {
+	mux := http.NewServeMux()
+	var got string
+	mux.HandleFunc("GET /v1/pools/{pool}", func(_ http.ResponseWriter, r *http.Request) { got = r.PathValue("pool") })
+	for _, name := range []string{"app", ".", "..", "...", "%2F", "a/b", "../a", "?a=b", "#", " ", "é", "%"} {
+		got = ""
+		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", Path("/v1/pools", name), nil))
+		if got != name {
+			t.Errorf("%q: the server got %q from %s", name, got, Path("/v1/pools", name))
+		}
+	}
+	if got := Path("/v1/deploys", ".", "back"); got != "/v1/deploys/%2E/back" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	case len(found) > 0:
 		return found, nil
 	case pool != "" && !slices.Contains(pools, pool):
-		return nil, missing("%s", noPool(pool, pools))
+		return nil, missing("%s", NoPool(pool, pools))
 	case len(all) == 0 && pool != "":
 		return nil, missing("there is no upstream %s: pool %s has none", upstream, pool)
 	case len(all) == 0:
@@ -127,8 +127,8 @@ func (s *Server) find(pool, upstream string) ([]*balancer.Upstream, *refusal) {
 	return nil, missing("there is no upstream %s%s %s", upstream, meant(what.nearest(all)), existing("upstream", all))
 }
 
-// noPool says that a pool does not exist, and lists the pools.
-func noPool(name string, pools []string) string {
+// NoPool says that a pool does not exist, and lists the pools.
+func NoPool(name string, pools []string) string {
 	return fmt.Sprintf("there is no pool %q%s %s", name, meant(similar.Nearest(name, pools)), existing("pool", pools))
 }
 
@@ -137,7 +137,7 @@ func (s *Server) noPool(name string) string {
 	for _, p := range s.opts.Control.Pools() {
 		pools = append(pools, p.Name())
 	}
-	return noPool(name, pools)
+	return NoPool(name, pools)
 }
 
 func meant(near string) string {

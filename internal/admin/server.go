@@ -2,8 +2,10 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"runtime/trace"
+	"strings"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -107,7 +109,8 @@ type Server struct {
 // liveText is the answer to livePattern.
 const liveText = "live\n"
 
-// New returns the API. Close ends its streams.
+// New returns the API. Close ends its streams. A name in a path may be a slash, which
+// wildcards of [http.ServeMux] do not match: it is the mark of the end of the path.
 func New(o Options) *Server {
 	if o.Journal == nil {
 		o.Journal = NewJournal(o.Version)
@@ -119,6 +122,12 @@ func New(o Options) *Server {
 	for _, e := range s.endpoints() {
 		s.mux.HandleFunc(e.Pattern, e.bounded)
 		s.anybody[e.Pattern] = e.Open
+		if name := placeholder.FindString(e.Pattern); name != "" && !e.Open {
+			s.mux.HandleFunc(strings.Replace(e.Pattern, name, "%2F", 1), func(w http.ResponseWriter, r *http.Request) {
+				r.SetPathValue(strings.Trim(name, "{}"), "/")
+				e.bounded(w, r)
+			})
+		}
 	}
 	s.handler = s.guard(s.mux)
 	return s
@@ -185,11 +194,12 @@ func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) request(w http.ResponseWriter, r *http.Request) {
-	if q := s.opts.Requests.Find(r.PathValue("id")); q != nil {
+	id := r.PathValue("id")
+	if q := s.opts.Requests.Find(id); q != nil {
 		reply(w, 200, q)
 		return
 	}
-	refuse(w, 404, "no record of that request: goodgate keeps only recent requests in which something failed")
+	refuse(w, 404, fmt.Sprintf("there is no record of request %q: goodgate keeps only recent requests in which something failed; goodgate status lists the latest", id))
 }
 
 func (s *Server) flight(w http.ResponseWriter, _ *http.Request) {

@@ -86,7 +86,7 @@ func (s *Server) noSplit(route string) string {
 
 func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 	var o SplitOrder
-	if !decode(w, r, &o) {
+	if !Decode(w, r, &o) {
 		return
 	}
 	bound, err := time.Duration(0), error(nil)
@@ -99,6 +99,9 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 		return
 	case o.Reset == (len(o.Weights) > 0):
 		refuse(w, 400, "the body needs either weights or reset")
+		return
+	case o.Reset && o.For != "":
+		refuse(w, 400, "for "+o.For+": reset follows the file again, and takes no duration")
 		return
 	case s.opts.Splits == nil:
 		refuse(w, 404, s.noSplit(r.PathValue("route")))

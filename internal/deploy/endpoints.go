@@ -14,10 +14,7 @@ import (
 func (e *Engine) Endpoints(by func(*http.Request) string) []admin.Endpoint {
 	order := func(w http.ResponseWriter, r *http.Request) {
 		var o Order
-		d := json.NewDecoder(r.Body)
-		d.DisallowUnknownFields()
-		if err := d.Decode(&o); err != nil {
-			refuse(w, wrong("%v", err))
+		if !admin.Decode(w, r, &o) {
 			return
 		}
 		v, err := e.Order(o, by(r))

@@ -32,8 +32,8 @@ func TestEndpoints(t *testing.T) {
 		ask("GET", "/v1/deploys", "", 200, "[]")
 		ask("GET", "/v1/deploys/app", "", 404, "there is no such deploy")
 		ask("POST", "/v1/deploys", `{"pool": "app", "two": []}`, 400, "two")
-		ask("POST", "/v1/deploys", `{"pool": "app"`, 400, "the request is not valid")
-		ask("POST", "/v1/deploys", `{"pool": "other", "to": ["http://new:1"]}`, 404, "there is no such pool")
+		ask("POST", "/v1/deploys", `{"pool": "app"`, 400, "the body is not valid")
+		ask("POST", "/v1/deploys", `{"pool": "other", "to": ["http://new:1"]}`, 404, `there is no pool \"other\". The only pool is app`)
 		ask("POST", "/v1/deploys", `{"pool": "app", "to": ["http://new:1"], "dry_run": true}`, 200, `"stage": "adding"`)
 		v := ask("POST", "/v1/deploys", `{"pool": "app", "to": ["http://new:1"], "why": "build 42", "step_time": "1m"}`, 201, "build 42")
 		check(t, "by", v.By, "ci")
@@ -52,6 +52,6 @@ func TestEndpoints(t *testing.T) {
 		time.Sleep(time.Second)
 		ask("GET", "/v1/deploys", "", 200, `"stage": "back"`)
 		ask("POST", "/v1/deploys/app/back", "", 404, "has ended")
-		ask("POST", "/v1/deploys/other/promote", "", 404, "there is no such deploy")
+		ask("POST", "/v1/deploys/other/promote", "", 404, `there is no pool \"other\"`)
 	})
 }

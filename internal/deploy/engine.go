@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
+	"github.com/goodgate/goodgate/internal/admin"
 	"github.com/goodgate/goodgate/internal/changes"
 )
 
@@ -51,6 +52,8 @@ type Member struct {
 type Options struct {
 	Book *changes.Book
 	Find func(pool string) (Pool, bool)
+	// Pools returns the names of the pools, for the error about another name.
+	Pools func() []string
 	// Tell is called with each event of a deploy; nil = no calls. It must not call back.
 	Tell func(pool string, e Event)
 }
@@ -191,7 +194,7 @@ func (e *Engine) Order(o Order, by string) (View, error) {
 	}
 	host, ok := e.opts.Find(o.Pool)
 	if !ok {
-		return View{}, fmt.Errorf("%w: %q", ErrNoPool, o.Pool)
+		return View{}, e.noPool(o.Pool)
 	}
 	p, err := newProgress(plan, o.Pool, host)
 	if err != nil {
@@ -296,11 +299,16 @@ func (e *Engine) want(pool string, a asked, by string) (View, error) {
 	return d.view(0), nil
 }
 
+func (e *Engine) noPool(name string) error { return noPool(admin.NoPool(name, e.opts.Pools())) }
+
 func (e *Engine) find(pool string) (*deploy, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if d := e.by[pool]; d != nil {
 		return d, nil
+	}
+	if _, ok := e.opts.Find(pool); !ok {
+		return nil, e.noPool(pool)
 	}
 	return nil, fmt.Errorf("%w: pool %q has had none since goodgate started", ErrNoDeploy, pool)
 }

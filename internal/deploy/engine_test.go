@@ -258,7 +258,7 @@ func TestDeployRefused(t *testing.T) {
 			order Order
 			want  string
 		}{
-			{Order{Pool: "other", To: []string{"http://new:1"}}, "there is no such pool"},
+			{Order{Pool: "other", To: []string{"http://new:1"}}, `there is no pool "other". The only pool is app`},
 			{Order{Pool: app}, "to: the URLs of the new upstreams are missing"},
 			{Order{Pool: app, To: many}, "17 upstreams, the limit is 16"},
 			{Order{Pool: app, To: []string{"new:1"}}, `"new:1" is no URL`},

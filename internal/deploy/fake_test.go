@@ -163,7 +163,7 @@ func newBench(t *testing.T) *bench {
 // start begins a process: with the book's file as it is.
 func (b *bench) start() {
 	b.book = changes.Open(changes.Options{File: b.file})
-	b.engine = New(Options{Book: b.book, Find: func(name string) (Pool, bool) { return b.pool, name == app }})
+	b.engine = New(Options{Book: b.book, Find: func(name string) (Pool, bool) { return b.pool, name == app }, Pools: func() []string { return []string{app} }})
 	b.engine.Resume()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

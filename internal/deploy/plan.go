@@ -52,10 +52,16 @@ var defaultSteps = [...]float64{1, 5, 25, 50, 100}
 // Errors that refuse an order, with their HTTP status.
 var (
 	ErrOrder    = errors.New("the request is not valid") // 400
-	ErrNoPool   = errors.New("there is no such pool")    // 404
+	ErrNoPool   = errors.New("there is no such pool")    // 404; the error's text lists the pools
 	ErrConflict = errors.New("this is not possible now") // 409
 	ErrNoDeploy = errors.New("there is no such deploy")  // 404
 )
+
+// noPool is an [ErrNoPool] that lists the pools.
+type noPool string
+
+func (e noPool) Error() string        { return string(e) }
+func (e noPool) Is(target error) bool { return target == ErrNoPool }
 
 func wrong(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrOrder, fmt.Sprintf(format, args...))

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/goodgate/goodgate/balancer"
@@ -32,7 +34,8 @@ func (g *Gate) newDeploys() *deploys {
 		Find: func(name string) (deploy.Pool, bool) {
 			return deployed{g, name}, g.current.Load().pools[name] != nil
 		},
-		Tell: g.tellDeploy,
+		Pools: func() []string { return slices.Sorted(maps.Keys(g.current.Load().pools)) },
+		Tell:  g.tellDeploy,
 	})
 }
 
