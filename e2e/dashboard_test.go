@@ -288,6 +288,7 @@ func (f hostileFleet) Sources(string) []admin.Source {
 	return []admin.Source{{Name: hostileText, Error: hostileText, LeftOut: []admin.LeftOut{{What: hostileText, Why: hostileText}}}}
 }
 func (f hostileFleet) SourceError(string) (string, reason.Reason) { return hostileText, reason.None }
+func (f hostileFleet) Weight(balancer.Key) (int, int)             { return 5, 50 }
 func (f hostileFleet) LastCheck(balancer.Key) admin.Check {
 	return admin.NewCheck(errors.New(hostileText), time.Now(), time.Millisecond)
 }

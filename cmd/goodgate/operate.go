@@ -97,7 +97,7 @@ func printUpstreams(out io.Writer, list []admin.Upstream) {
 		if u.Minute.MeanMS > 0 {
 			latency = fmt.Sprintf("%.1f ms", u.Minute.MeanMS)
 		}
-		printable.Fprintf(w, "  %s\t%d\t%d\t%d of %d\t%s\t%s\n", u.Address, u.Weight, u.InFlight, u.Minute.Failed, u.Minute.Attempts, latency, u.Why)
+		printable.Fprintf(w, "  %s\t%s\t%d\t%d of %d\t%s\t%s\n", u.Address, u.Share(), u.InFlight, u.Minute.Failed, u.Minute.Attempts, latency, u.Why)
 	}
 	w.Flush()
 }

@@ -34,6 +34,8 @@ type fake struct {
 	sources  []Source
 	closure  Closure
 	page     []byte
+	weight   int
+	percent  int
 }
 
 func newFake(t *testing.T) *fake {
@@ -52,6 +54,7 @@ func (f *fake) ConfigState() ConfigState                   { return ConfigState{
 func (f *fake) Config() []byte                             { return []byte("a: 1\n") }
 func (f *fake) Draining() bool                             { return f.draining }
 func (f *fake) LastCheck(balancer.Key) Check               { return f.check }
+func (f *fake) Weight(balancer.Key) (int, int)             { return f.weight, f.percent }
 func (f *fake) Certificates() map[string]time.Time         { return nil }
 func (f *fake) OutOfFiles() (time.Time, uint64)            { return time.Time{}, 0 }
 func (f *fake) Crowds() []Crowd                            { return f.crowds }
@@ -237,6 +240,26 @@ func TestOrders(t *testing.T) {
 	call(s, "POST", "/v1/upstreams", `{"upstream": "a.example", "state": "ready"}`)
 	if !members[0].Available() {
 		t.Error("still unavailable after ready, by its name")
+	}
+}
+
+// TestWeight: the weight is the one that an operator knows, with the percentage of the
+// agent, and not the proportion that the balancer computes from both.
+func TestWeight(t *testing.T) {
+	f, s := newTest(t, Options{})
+	for _, c := range []struct {
+		weight, percent int
+		want            string
+	}{{0, 0, "1"}, {5, 100, "5"}, {5, 50, "50% of 5"}, {2, 256, "256% of 2"}} {
+		f.weight, f.percent = c.weight, c.percent
+		var p Pool
+		_, body := call(s, "GET", "/v1/pools/app", "")
+		if err := json.Unmarshal([]byte(body), &p); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Upstreams[0].Share(); got != c.want {
+			t.Errorf("weight %d at %d %%: got %s, want %s", c.weight, c.percent, got, c.want)
+		}
 	}
 }
 

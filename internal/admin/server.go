@@ -23,6 +23,9 @@ type Control interface {
 	Config() []byte // effective, as YAML, without secrets
 	Draining() bool
 	LastCheck(balancer.Key) Check // the zero value before the first
+	// Weight returns an upstream's weight without its agent's percentage, and this
+	// percentage; 0 = the pool has no agents.
+	Weight(balancer.Key) (weight, percent int)
 	// Certificates returns the expiry of each of the listeners' certificates, by file;
 	// zero or 1970 = it could not be obtained yet.
 	Certificates() map[string]time.Time

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/goodgate/goodgate/reason"
@@ -89,7 +90,8 @@ type Demand struct {
 type Upstream struct {
 	Address       string       `json:"address"`
 	Name          string       `json:"name,omitempty"`
-	Weight        int          `json:"weight"`
+	Weight        int          `json:"weight"`                  // as configured, or as an operator has set it
+	AgentPercent  int          `json:"agent_percent,omitempty"` // percentage of the weight that counts, because the upstream's agent says so; 0 = 100
 	Tier          int          `json:"tier"`
 	Available     bool         `json:"available"`
 	Why           string       `json:"why"`                     // in words, unless it is simply available
@@ -210,6 +212,11 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 		Since: m.Since(), OperatorSince: m.OperatorSince(),
 		Zone: m.Zone(), Lifecycle: m.Lifecycle().String(), Metadata: m.Metadata(), staged: m.LifecycleSince(),
 	}
+	if weight, percent := s.opts.Control.Weight(m.Key()); weight > 0 {
+		if u.Weight = weight; percent != 100 {
+			u.AgentPercent = percent
+		}
+	}
 	// Changes by an operator or a source are not the upstream's own.
 	u.flips = m.Flips(later(now.Add(-flipsIn), later(u.OperatorSince, u.staged)))
 	u.Probe = u.Check.Error
@@ -219,6 +226,14 @@ func (s *Server) upstream(m *balancer.Member, minute Minute, now time.Time) Upst
 		u.Headline = u.headline()
 	}
 	return u
+}
+
+// Share describes the weight: 5, or 50% of 5.
+func (u *Upstream) Share() string {
+	if u.AgentPercent > 0 {
+		return fmt.Sprintf("%d%% of %d", u.AgentPercent, u.Weight)
+	}
+	return strconv.Itoa(u.Weight)
 }
 
 // later returns the later of two moments.

@@ -23,10 +23,14 @@ type agents struct {
 	borrowed bool // from another pool (health.from): no agent is asked
 	task     *task
 
-	mu    sync.Mutex                  // protects the fields below
-	words map[string]health.AgentWord // by address
-	put   string                      // the words in use by the pool
+	mu     sync.Mutex                  // protects the fields below
+	words  map[string]health.AgentWord // by address
+	put    string                      // the words in use by the pool
+	shares map[string]agentShare       // by address; what adjust has made the weights of the pool from
 }
+
+// agentShare is an upstream's weight without its agent's percentage, and this percentage.
+type agentShare struct{ weight, percent int }
 
 // newAgents returns the agents of a pool, nil when it has none. With the checks of
 // another pool, its agents' words count here too, and no agent is asked: see
@@ -144,19 +148,21 @@ func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.borrowed && len(a.words) == 0 {
-		a.put = ""
+		a.put, a.shares = "", nil
 		return
 	}
 	left := slices.ContainsFunc(list, func(s balancer.Spec) bool {
 		return s.Lifecycle == balancer.Serving && s.Operator == balancer.Ready && !a.words[s.Addr].Out() && up[s.Addr]
 	})
 	divisor := 0
+	a.shares = make(map[string]agentShare, len(list))
 	for i := range list {
 		s, word := &list[i], a.words[list[i].Addr]
 		share := word.Share()
 		if word.Out() { // it gets nothing, or, when all are out, its full weight
 			share = 100
 		}
+		a.shares[s.Addr] = agentShare{max(s.Weight, 1), share}
 		s.Weight = max(s.Weight, 1) * share
 		divisor = commonDivisor(divisor, s.Weight)
 		if word.Out() && left {
@@ -169,6 +175,17 @@ func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 		fmt.Fprintln(&b, list[i].Addr, list[i].Weight, list[i].Lifecycle)
 	}
 	a.put = b.String()
+}
+
+// share returns what an upstream's weight in the pool is made from; zero = nothing is known,
+// or a is nil.
+func (a *agents) share(addr string) agentShare {
+	if a == nil {
+		return agentShare{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.shares[addr]
 }
 
 func commonDivisor(a, b int) int {

@@ -136,16 +136,31 @@ func TestAgents(t *testing.T) {
 		}
 		t.Fatalf("got %s, want %s", got, want)
 	}
+	weights := func(want string) {
+		t.Helper()
+		var list []string
+		for _, m := range g.gate.Pools()[0].Members() {
+			weight, percent := control{g.gate}.Weight(m.Key())
+			list = append(list, fmt.Sprint(percent, "% of ", weight))
+		}
+		if got := strings.Join(list, ", "); got != want {
+			t.Errorf("weights for the operator: got %s, want %s", got, want)
+		}
+	}
 	await("1 2")
+	weights("100% of 1, 100% of 2")
 	a.say("50%")
 	await("1 4")
+	weights("50% of 1, 100% of 2")
 	a.say("drain")
 	await("out 2")
 	a.say("down # 50%")
 	a.say("ready up 25%")
 	await("1 8")
+	weights("25% of 1, 100% of 2")
 	if _, err := g.gate.Reload(parse(t, fmt.Sprintf(form, one, two, ""))); err != nil {
 		t.Fatal(err)
 	}
 	await("1 2")
+	weights("0% of 0, 0% of 0") // no agents
 }

@@ -37,6 +37,14 @@ func (c control) LastCheck(k balancer.Key) admin.Check {
 	return admin.Check{}
 }
 
+func (c control) Weight(k balancer.Key) (weight, percent int) {
+	if p := c.gate.current.Load().pools[k.Pool]; p != nil {
+		l := p.parts.Load().agents.share(k.Addr)
+		return l.weight, l.percent
+	}
+	return 0, 0
+}
+
 func (c control) Certificates() map[string]time.Time { return c.gate.certificates() }
 
 func (c control) OutOfFiles() (last time.Time, limit uint64) {

@@ -142,7 +142,7 @@ func (m *model) upstream(r row) []string {
 		in += fmt.Sprintf(" of at most %d", r.Limit)
 	}
 	add("in flight", "%s", in)
-	add("weight", "%d, tier %d", r.Weight, r.Tier)
+	add("weight", "%s, tier %d", r.Share(), r.Tier)
 	add("breaker", "%s", r.Breaker)
 	if c := r.pool.Cache; c != nil {
 		add("cache", "%s", strings.TrimPrefix(c.Line(), "cache: "))

@@ -106,7 +106,7 @@ function upstream(d, u, m, act) {
 // place shows an upstream's name and zone. It shows the weight and the tier only if an
 // upstream of the pool does not have the default.
 function place(u, all) {
-  const told = [u.name, all.some((o) => o.weight !== 1) && `weight ${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`, u.zone && `zone ${u.zone}`].filter(Boolean);
+  const told = [u.name, all.some((o) => o.weight !== 1 || o.agent_percent) && `weight ${u.agent_percent ? u.agent_percent + "% of " : ""}${u.weight}`, all.some((o) => o.tier) && `tier ${u.tier}`, u.zone && `zone ${u.zone}`].filter(Boolean);
   return told.length > 0 && h("div", { class: "faint" }, told.join(", "));
 }
 
