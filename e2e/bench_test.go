@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 )
 
@@ -21,5 +22,8 @@ func TestBenchOutput(t *testing.T) {
 	wantCommand(t, 2, `--for "0s": expected a duration above 0`, "bench", "http://"+address, "--for", "0s")
 	wantCommand(t, 1, "all 10 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "100ms")
 	wantCommand(t, 1, "all 20 requests failed: connecting to "+address+": connection refused", "bench", "http://"+address, "--for", "200ms", "--knee")
+	if _, progress, _ := command(t, "", "bench", "http://"+address, "--for", "200ms", "--knee"); strings.Contains(progress, "p99") || !strings.Contains(progress, "100/s  no answers  failed 20 of 20") {
+		t.Errorf("--knee of a dead server:\n%s", progress)
+	}
 	wantCommand(t, 2, "is not a result of goodgate bench", "bench", "compare", file, file)
 }

@@ -205,7 +205,7 @@ func (b *benchFlags) prepare() ([]bench.Threshold, error) {
 func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Result, error) {
 	if b.knee {
 		k := bench.Knee{Target: b.target, From: b.rate, Step: b.duration, P99: b.p99, Progress: func(s bench.Step) {
-			printable.Fprintf(progress, "%8.0f/s  p99 %8.2f ms  failed %d of %d\n", s.Rate, s.Latency.P99, s.Failed, s.Requests)
+			printable.Fprintf(progress, "%8.0f/s%s  failed %d of %d\n", s.Rate, latencyOf(s.Answered(), s.Latency), s.Failed, s.Requests)
 		}}
 		r, steps, err := k.Find(ctx)
 		if err != nil {
@@ -221,7 +221,7 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 		return r, nil
 	}
 	p := bench.Plan{Target: b.target, Pace: bench.Fixed(b.rate), For: b.duration, Progress: func(s bench.Second) {
-		printable.Fprintf(progress, "%4d s  %6d sent  %5d failed%s\n", s.Second+1, s.Sent, s.Failed, latencyOf(s))
+		printable.Fprintf(progress, "%4d s  %6d sent  %5d failed%s\n", s.Second+1, s.Sent, s.Failed, latencyOf(s.Sent-s.Silent, s.Latency))
 	}}
 	load := fmt.Sprintf("%v requests a second for %v", b.rate, b.duration)
 	if b.ramp > 0 {
@@ -236,12 +236,12 @@ func (b *benchFlags) measure(ctx context.Context, progress io.Writer) (*bench.Re
 	return r, nil
 }
 
-// latencyOf returns a second's latency, if there were answers.
-func latencyOf(s bench.Second) string {
-	if s.Sent == s.Silent {
+// latencyOf returns the latency, if there were answers.
+func latencyOf(answers int, l bench.Latency) string {
+	if answers == 0 {
 		return "  no answers"
 	}
-	return fmt.Sprintf("  p50 %8.2f ms  p99 %8.2f ms", s.Latency.P50, s.Latency.P99)
+	return fmt.Sprintf("  p50 %8.2f ms  p99 %8.2f ms", l.P50, l.P99)
 }
 
 func writeHTML(file string, results []*bench.Result) error {

@@ -207,6 +207,13 @@ func TestKnee(t *testing.T) {
 	if last := steps[len(steps)-1]; best != last.Result || !last.Good {
 		t.Errorf("the best is not that of the last rate served well: %+v", last)
 	}
+	tried = nil
+	k.run = func(context.Context, Plan) (*Result, error) {
+		return &Result{Requests: 25, Failed: 25, Unanswered: 25, Failures: map[string]int{"refused": 25}}, nil
+	}
+	if best, steps, err := k.Find(t.Context()); err != nil || best != nil || len(tried) != 1 || steps[0].Hopeless() == nil {
+		t.Errorf("a dead target: got %v, %v after the rates %v", best, err, tried)
+	}
 	k.run = func(context.Context, Plan) (*Result, error) { return &Result{}, nil }
 	if best, _, err := k.Find(t.Context()); err != nil || best != nil {
 		t.Errorf("a target that answers nothing: got %v, %v", best, err)

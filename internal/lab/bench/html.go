@@ -101,7 +101,7 @@ func charts(results []*Result) []plot.Chart {
 	list := []plot.Chart{
 		chart("Latency distribution", "share of answers that took this long at most", "ms", results, distribution),
 		chart("Answered well", "s", "requests a second", results, perSecond(func(s *Second) float64 { return float64(s.Sent - s.Failed) })),
-		chart("p99 of each second", "s", "ms", results, perSecond(func(s *Second) float64 { return s.Latency.P99 })),
+		chart("p99 of each second", "s", "ms", results, perSecond(p99OfSecond)),
 	}
 	list[0].LogY, list[0].TicksX = true, shares()
 	if slices.ContainsFunc(results, func(r *Result) bool { return r.Failed > 0 }) {
@@ -181,6 +181,14 @@ func distribution(r *Result) (pts [][2]float64) {
 		}
 	}
 	return pts
+}
+
+// p99OfSecond returns NaN, a gap in the chart, for a second without an answer.
+func p99OfSecond(s *Second) float64 {
+	if s.Sent == s.Silent {
+		return math.NaN()
+	}
+	return s.Latency.P99
 }
 
 func perSecond(value func(*Second) float64) func(*Result) [][2]float64 {

@@ -29,7 +29,7 @@ const bisections = 5
 
 // Find doubles the rate until it is too high, and then bisects the interval. It returns
 // the result at the highest good rate, nil if the first rate was already too high, and
-// all steps.
+// all steps. If every request fails at the first rate, it tries no other.
 func (k Knee) Find(ctx context.Context) (*Result, []Step, error) {
 	if k.From == 0 {
 		k.From = 100
@@ -73,6 +73,9 @@ func (k Knee) Find(ctx context.Context) (*Result, []Step, error) {
 			break
 		}
 		low, high = high, 2*high
+	}
+	if len(steps) == 1 && steps[0].Hopeless() != nil {
+		return nil, steps, nil
 	}
 	for range bisections {
 		middle := (low + high) / 2

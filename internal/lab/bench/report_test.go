@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -31,6 +32,9 @@ func TestRefused(t *testing.T) {
 	var text bytes.Buffer
 	if err := r.Text(&text); err != nil || strings.Contains(text.String(), "p50") || !strings.Contains(text.String(), "not known: there were no answers") {
 		t.Errorf("%v, %s", err, &text)
+	}
+	if got := p99OfSecond(&r.Seconds[0]); !math.IsNaN(got) {
+		t.Errorf("the chart has a p99 of %v without an answer", got)
 	}
 	if strings.Contains(text.String()+r.Target, "hunter2") {
 		t.Errorf("a password is told: %s", &text)
