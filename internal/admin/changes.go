@@ -64,8 +64,12 @@ func says(c changes.Change) string {
 	case changes.Weight:
 		return fmt.Sprintf("%s of pool %s has weight %s", c.Upstream, c.Pool, c.Value)
 	case changes.Split:
-		return fmt.Sprintf("route %s is split %s", c.Route, c.Value)
+		return fmt.Sprintf("route %s is split %s", c.Route, c.Words())
 	case changes.Maintenance:
+		var terms MaintenanceTerms
+		if json.Unmarshal(c.Value, &terms) == nil && terms.Off {
+			return fmt.Sprintf("the maintenance of pool %s in the configuration is off", c.Pool)
+		}
 		return fmt.Sprintf("pool %s is in maintenance", c.Pool)
 	case changes.Pause:
 		return fmt.Sprintf("pool %s is paused", c.Pool)

@@ -184,6 +184,22 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
+// TestSays: a change is described without JSON.
+func TestSays(t *testing.T) {
+	for _, c := range []struct {
+		subject     changes.Subject
+		value, want string
+	}{
+		{changes.Subject{Kind: changes.Maintenance, Pool: "app"}, `{"off":true}`, "the maintenance of pool app in the configuration is off"},
+		{changes.Subject{Kind: changes.Maintenance, Pool: "app"}, `{"retry_after":"5m0s"}`, "pool app is in maintenance"},
+		{changes.Subject{Kind: changes.Split, Route: "shop"}, `{"v1":95,"v2":5}`, "route shop is split v1 95, v2 5"},
+	} {
+		if got := says(changes.Change{Subject: c.subject, Value: json.RawMessage(c.value)}); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // TestPath: a server gets every name as it is.
 func TestPath(t *testing.T) {
 	mux := http.NewServeMux()

@@ -305,8 +305,8 @@ func TestAuditRecord(t *testing.T) {
 	c.Until = time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC)
 	c = mustPut(t, b, c)
 	b.TakeBack(c.ID, "eve", "")
-	want := `level=INFO msg=change what=put kind=state pool=app upstream=a:1 value="\"drain\"" by=ci why="patch day" until=2999-01-02T03:04:05Z
-level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value="\"drain\"" by=eve
+	want := `level=INFO msg=change what=put kind=state pool=app upstream=a:1 value=drain by=ci why="patch day" until=2999-01-02T03:04:05Z
+level=INFO msg=change what="taken back" kind=state pool=app upstream=a:1 value=drain by=eve
 `
 	if log.String() != want {
 		t.Errorf("got %s, want %s", log.String(), want)
@@ -338,6 +338,24 @@ func TestFaultsEndWithTheProcess(t *testing.T) {
 	for _, bad := range []Subject{{Kind: Fault, Route: "shop"}, {Kind: Fault, Fault: "abort"}, {Kind: Split, Route: "shop", Fault: "abort"}} {
 		if _, err := b.Put(Change{Subject: bad}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%+v: got %v, want ErrInvalid", bad, err)
+		}
+	}
+}
+
+// The log has the values of changes in the words of an operator.
+func TestWords(t *testing.T) {
+	for _, c := range []struct {
+		kind        Kind
+		value, want string
+	}{
+		{State, `"off"`, "off"}, {Weight, "5", "5"}, {Removed, "", ""}, {Added, `{"weight":2,"max_in_flight":10}`, "max_in_flight 10, weight 2"},
+		{Split, `{"v1":97.5,"v2":2.5}`, "v1 97.5, v2 2.5"}, {Pause, `{"max":"30s","max_requests":1000,"max_body":67108864}`, "max 30s, max_body 67108864, max_requests 1000"},
+		{Maintenance, `{"retry_after":"5m0s","clients":["10.0.0.0/8","::1/128"],"passes":[{"of":"header","name":"X","sha256":"ab"}]}`, "clients 10.0.0.0/8 ::1/128, retry_after 5m0s"},
+		{Maintenance, `{"off":true}`, "off true"}, {Fault, `{"share":0.05,"headers":{"X":"*"},"abort":503}`, "abort 503, share 0.05"},
+		{Deploy, `{"to":["http://a:1"],"step_time":10000000000,"stage":"adding"}`, ""}, {"later", `{"a":null}`, ""}, {State, `"`, ""},
+	} {
+		if got := (Change{Subject: Subject{Kind: c.kind}, Value: json.RawMessage(c.value)}).Words(); got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.kind, c.value, got, c.want)
 		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -72,6 +74,45 @@ type Change struct {
 	// Base is the configuration file's value for the subject at the time of the change.
 	// If the file has another value later, the file wins and the change ends.
 	Base string `json:"base,omitempty"`
+}
+
+// Words returns the value for people: drain, or v1 95, v2 5. It leaves out nested values,
+// and all of a deploy, whose value is the program's own notes.
+func (c Change) Words() string {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(c.Value))
+	d.UseNumber() // keeps the digits
+	if c.Kind == Deploy || len(c.Value) == 0 || d.Decode(&value) != nil {
+		return ""
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return plain(value)
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if text := plain(fields[name]); text != "" {
+			list = append(list, name+" "+text)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// plain returns a text, a number, a truth value or a list of them as text; "" for others.
+func plain(value any) string {
+	switch v := value.(type) {
+	case string, json.Number, bool:
+		return fmt.Sprint(v)
+	case []any:
+		var list []string
+		for _, one := range v {
+			if text := plain(one); text != "" {
+				list = append(list, text)
+			}
+		}
+		return strings.Join(list, " ")
+	}
+	return ""
 }
 
 // Limits of a book.

@@ -112,7 +112,7 @@ func (q *queue) inform(followers []*func(Event), e Event) {
 func (e Event) attrs() []slog.Attr {
 	c := e.Change
 	list := []slog.Attr{slog.String("what", string(e.What)), slog.String("id", c.ID), slog.String("kind", string(c.Kind))}
-	for _, a := range [][2]string{{"pool", c.Pool}, {"upstream", c.Upstream}, {"route", c.Route}, {"fault", c.Fault}, {"value", string(c.Value)}, {"by", e.By}, {"note", e.note()}, {"why", e.Why}} {
+	for _, a := range [][2]string{{"pool", c.Pool}, {"upstream", c.Upstream}, {"route", c.Route}, {"fault", c.Fault}, {"value", c.Words()}, {"by", e.By}, {"note", e.note()}, {"why", e.Why}} {
 		if a[1] != "" {
 			list = append(list, slog.String(a[0], a[1]))
 		}
