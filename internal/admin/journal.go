@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/internal/situation"
 	"github.com/goodgate/goodgate/proxy"
 )
@@ -116,6 +118,32 @@ func (j *Journal) Split(pool, text string, back bool) {
 // Fault records that an operator injected a fault, or ended one.
 func (j *Journal) Fault(text string) {
 	j.line.note(Event{Time: time.Now(), Kind: evFault, Text: text})
+}
+
+// Closed records that a pause or a maintenance by an operator begins or ends.
+func (j *Journal) Closed(e changes.Event) {
+	now, c := time.Now(), e.Change
+	kinds := [2]string{evPaused, evResumed}
+	if c.Kind == changes.Maintenance {
+		kinds = [2]string{evClosed, evReopened}
+		var terms MaintenanceTerms
+		if json.Unmarshal(c.Value, &terms) == nil && terms.Off { // begins the end of the configuration's maintenance
+			kinds = [2]string{evReopened, evClosed}
+		}
+	}
+	kind, text := kinds[1], []string{string(e.What)}
+	if e.What == changes.Put {
+		if kind, text = kinds[0], nil; !c.Until.IsZero() {
+			text = []string{"until " + clock(c.Until, now)}
+		}
+	}
+	if e.By != "" {
+		text = append(text, "by "+e.By)
+	}
+	if e.Why != "" {
+		text = append(text, e.Why)
+	}
+	j.line.note(Event{Time: now, Kind: kind, Pool: c.Pool, Text: strings.Join(text, ", ")})
 }
 
 // LookedUp records the error of looking up a pool's upstreams; nil when it works again.

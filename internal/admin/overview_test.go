@@ -200,7 +200,7 @@ func TestEventsHaveWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{evStarted, evReload, evConfigFailed, evCertificate, evFound, evGone, evLookup, evSlow, evSteady, evAlike, evUnalike, evSplit, evSplitBack, evFault, evPurge, evDeploy} {
+	for _, kind := range []string{evStarted, evReload, evConfigFailed, evCertificate, evFound, evGone, evLookup, evSlow, evSteady, evAlike, evUnalike, evSplit, evSplitBack, evFault, evPurge, evDeploy, evPaused, evResumed, evClosed, evReopened} {
 		if !strings.Contains(string(script), "  "+kind+": {") {
 			t.Errorf("page/state.js lacks %s", kind)
 		}

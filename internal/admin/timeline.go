@@ -50,6 +50,10 @@ const (
 	evFault        = "fault"      // an operator injected a fault, or ended one
 	evPurge        = "purge"      // an operator has dropped kept responses
 	evDeploy       = "deploy"     // a deploy has entered its next stage
+	evPaused       = "paused"
+	evResumed      = "resumed"
+	evClosed       = "closed"   // the pool is in maintenance, because of an operator's change or its end
+	evReopened     = "reopened" // it no longer is, for the same reasons
 )
 
 // States of an upstream, in one word each.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/changes"
 	"github.com/goodgate/goodgate/proxy"
 )
 
@@ -106,6 +108,31 @@ func TestTimelineOfGoodgate(t *testing.T) {
 
 // TestTimelineIsBounded: one that goes up and down for ever takes one line of each,
 // and pushes out nothing of others.
+// TestClosed: the time line has the effect on the pool, also of an order that ends the
+// configuration's maintenance, and of the end of that order.
+func TestClosed(t *testing.T) {
+	for _, c := range []struct {
+		what        changes.What
+		kind        changes.Kind
+		value, want string
+	}{
+		{changes.Put, changes.Pause, `{"max":"30s"}`, "paused until 2999-01-02 03:04, by ci, why"},
+		{changes.Expired, changes.Pause, `{"max":"30s"}`, "resumed expired, by ci, why"},
+		{changes.Put, changes.Maintenance, `{}`, "closed until 2999-01-02 03:04, by ci, why"},
+		{changes.TakenBack, changes.Maintenance, `{}`, "reopened taken back, by ci, why"},
+		{changes.Put, changes.Maintenance, `{"off":true}`, "reopened until 2999-01-02 03:04, by ci, why"},
+		{changes.Overruled, changes.Maintenance, `{"off":true}`, "closed overruled, by ci, why"},
+	} {
+		j := NewJournal("1")
+		j.Closed(changes.Event{What: c.what, By: "ci", Why: "why", Change: changes.Change{
+			Subject: changes.Subject{Kind: c.kind, Pool: "app"}, Value: json.RawMessage(c.value), Until: time.Date(2999, 1, 2, 3, 4, 5, 0, time.Local),
+		}})
+		if e := j.line.of("app", 1)[0]; e.Pool != "app" || e.Kind+" "+e.Text != c.want {
+			t.Errorf("%s %s %s: got %+v, want %s", c.what, c.kind, c.value, e, c.want)
+		}
+	}
+}
+
 func TestTimelineIsBounded(t *testing.T) {
 	var y timeline
 	at := time.Unix(1_000_000_000, 0)

@@ -54,7 +54,7 @@ func (g *Gate) Reopen(s changes.Subject, by, why string) (bool, error) {
 	return err == nil, err
 }
 
-// followClosures applies pauses and maintenances when they begin and end.
+// followClosures applies pauses and maintenances when they begin and end, and records them.
 func (g *Gate) followClosures(e changes.Event) {
 	if k := e.Change.Kind; k != changes.Pause && k != changes.Maintenance {
 		return
@@ -62,6 +62,7 @@ func (g *Gate) followClosures(e changes.Event) {
 	if present := g.current.Load(); present != nil && present.pools[e.Change.Pool] != nil {
 		g.applyClosure(present.pools[e.Change.Pool])
 	}
+	g.journal.Closed(e)
 	if e.What != changes.Put {
 		g.pages.keep(g.changes.All())
 	}

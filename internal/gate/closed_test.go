@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goodgate/goodgate/internal/admin"
 )
@@ -42,6 +44,44 @@ func TestPauseByAPI(t *testing.T) {
 	wg.Wait()
 	if err := c.Delete(t.Context(), "/v1/pauses/app", &done); err != nil || done.Ended {
 		t.Errorf("a second time: %+v, %v", done, err)
+	}
+}
+
+// TestClosuresInTimeline: pauses and maintenances are events of their pool.
+func TestClosuresInTimeline(t *testing.T) {
+	socket := "unix:" + filepath.Join(t.TempDir(), "s")
+	start(t, parse(t, "listeners: [\"127.0.0.1:0\"]\nadmin: "+socket+"\nshutdown: {lame_duck: 0s}\npools: {app: {upstreams: [\"http://127.0.0.1:1\"]}}"), Options{})
+	c := admin.Client{Address: socket}
+	var pause admin.PauseState
+	var maintenance admin.MaintenanceState
+	var done admin.Reopened
+	for _, err := range []error{
+		c.Post(t.Context(), "/v1/pauses", admin.PauseOrder{Pool: "app", For: admin.Term(2 * time.Hour), Why: "migration"}, &pause),
+		c.Delete(t.Context(), "/v1/pauses/app", &done),
+		c.Post(t.Context(), "/v1/maintenance", admin.MaintenanceOrder{Pool: "app"}, &maintenance),
+		c.Delete(t.Context(), "/v1/maintenance/app?why=done", &done),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"paused until ", "resumed taken back, by local", "closed by local", "reopened taken back, by local"}
+	var got []string
+	eventually(t, "the events", func() bool {
+		var events []admin.Event
+		if err := c.Get(t.Context(), "/v1/timeline", &events); err != nil {
+			t.Fatal(err)
+		}
+		got = nil
+		for _, e := range slices.Backward(events) {
+			if e.Pool == "app" && e.Upstream == "" && e.Kind != "found" {
+				got = append(got, e.Kind+" "+e.Text)
+			}
+		}
+		return len(got) >= len(want)
+	}, func() string { return fmt.Sprint(got) })
+	if !slices.EqualFunc(got, want, strings.HasPrefix) || !strings.HasSuffix(got[0], ", migration") || !strings.HasSuffix(got[3], ", done") {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
