@@ -10,7 +10,9 @@ func (p *Pool) Doubt(addr string) {
 	members := p.Members()
 	for i := range members {
 		if u := members[i].Upstream; u.Addr() == addr && u.Available() {
-			u.trial.begin(time.Now())
+			u.probeMu.Lock()
+			u.trial.doubt(time.Now())
+			u.probeMu.Unlock()
 			u.nudge()
 		}
 	}

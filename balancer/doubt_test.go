@@ -25,3 +25,25 @@ func TestDoubt(t *testing.T) {
 	}
 	p.Doubt("nobody:1")
 }
+
+// TestDoubtCountsAnew: only probes after the latest doubt count towards rise.
+func TestDoubtCountsAnew(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Checked: true}, specsOf(2)...)
+	m, rule := &p.Members()[0], Thresholds{Rise: 2, Fall: 2}
+	pass := func(when string, proven bool) {
+		t.Helper()
+		if m.ObserveProbe(Passed, rule); m.proven() != proven {
+			t.Errorf("after a pass %s: proven %v, want %v", when, m.proven(), proven)
+		}
+	}
+	for range 3 {
+		m.ObserveProbe(Passed, rule)
+	}
+	p.Doubt(m.Addr())
+	pass("after the doubt", false)
+	p.Doubt(m.Addr())
+	pass("after a second doubt", false)
+	pass("once more", true)
+	pass("later", true)
+}

@@ -34,6 +34,13 @@ type trial struct {
 // begin puts the upstream on trial. It does not restart a trial.
 func (t *trial) begin(now time.Time) { t.since.CompareAndSwap(0, now.UnixNano()) }
 
+// doubt puts the upstream on trial, and restarts the count of passed probes: those from
+// before the doubt prove nothing. It does not restart a trial. probeMu must be held.
+func (t *trial) doubt(now time.Time) {
+	t.passed = 0
+	t.begin(now)
+}
+
 func (t *trial) end() { t.since.Store(0) }
 
 // probed takes the result of a probe. probeMu must be held.
