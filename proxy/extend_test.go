@@ -3,11 +3,13 @@ package proxy_test
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"time"
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/proxy"
@@ -57,6 +59,53 @@ func ExampleProxy_ServeHTTP_middleware() {
 	// Output:
 	// 200 tenant one
 	// 403 who are yo
+}
+
+// store stands for a store that several processes share. It counts a minute's requests of
+// each key.
+type store struct {
+	mu     sync.Mutex // protects counts
+	counts map[uint64]int
+}
+
+// Allow implements [proxy.RateLimiter].
+func (s *store) Allow(key uint64, now time.Time) proxy.RateVerdict {
+	const limit = 2
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := time.Minute - now.Sub(now.Truncate(time.Minute))
+	if s.counts[key] == limit {
+		return proxy.RateVerdict{Reset: left, Retry: left}
+	}
+	s.counts[key]++
+	return proxy.RateVerdict{OK: true, Remaining: limit - s.counts[key], Reset: left}
+}
+
+// Several processes can count the requests of a client together. Their keys must be equal,
+// so they have the same hash function.
+func ExampleRate_Share() {
+	rate := proxy.NewRate(proxy.Rate{Name: "minute", PerSecond: 2.0 / 60, Burst: 2})
+	rate.Share(&store{counts: map[uint64]int{}}, proxy.RateHash(func(text []byte) uint64 {
+		h := fnv.New64a()
+		h.Write(text)
+		return h.Sum64()
+	}).Header("X-Key"))
+	p, err := proxy.New(proxy.Options{Routes: []proxy.Route{{Respond: &proxy.Respond{Status: 204}, Limits: &proxy.Limits{Rates: []*proxy.Rate{rate}}}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, key := range []string{"one", "one", "one", "two"} {
+		r := httptest.NewRequest(http.MethodGet, "http://shop.example/", nil)
+		r.Header.Set("X-Key", key)
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		fmt.Println(key, w.Code)
+	}
+	// Output:
+	// one 204
+	// one 204
+	// one 429
+	// two 204
 }
 
 // follow gives the pool each list that a source sends. A source that fails sends nothing, so

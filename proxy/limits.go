@@ -38,26 +38,34 @@ type Rate struct {
 	DryRun    bool // refuse nothing, and only record what would be refused
 
 	rates  *limits.Rates
-	shared limiter // used instead of rates; nil = use rates
-	policy string  // the value of RateLimit-Policy
-	state  string  // the beginning of a value of RateLimit
+	shared RateLimiter // used instead of rates; nil = use rates
+	policy string      // the value of RateLimit-Policy
+	state  string      // the beginning of a value of RateLimit
 }
 
-// limiter takes a token from a key's bucket.
-type limiter interface {
-	Allow(key uint64, now time.Time) limits.Verdict
+// RateLimiter counts requests in place of a [Rate]'s own counts. It must be safe for
+// concurrent use.
+type RateLimiter interface {
+	// Allow takes a token from the key's bucket.
+	Allow(key uint64, now time.Time) RateVerdict
 }
 
-// Share makes the rate use l, the limiter of a fleet of processes, in place of its own
+// RateVerdict is the decision of a [RateLimiter] about a request. Its fields are OK,
+// Remaining (further requests allowed at once), Reset (time until the burst is complete
+// again), and Retry (time until the next request would be admitted; 0 if OK). The client
+// gets them in headers.
+type RateVerdict = limits.Verdict
+
+// Share makes the rate use l, such as the limiter of a fleet of processes, in place of its own
 // counts. The keys of on must be the same in all these processes; nil counts all requests
 // together. Call Share before the rate is used.
-func (r *Rate) Share(l limiter, on RateKey) { r.shared, r.On = l, on }
+func (r *Rate) Share(l RateLimiter, on RateKey) { r.shared, r.On = l, on }
 
 // Shared reports whether Share was called.
 func (r *Rate) Shared() bool { return r.shared != nil }
 
 // allow takes a token from the key's bucket.
-func (r *Rate) allow(key uint64, now time.Time) limits.Verdict {
+func (r *Rate) allow(key uint64, now time.Time) RateVerdict {
 	if r.shared != nil {
 		return r.shared.Allow(key, now)
 	}
