@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,6 +44,7 @@ func (c CacheUse) String() string {
 // lookup is the result of an exchange's search for a kept response.
 type lookup struct {
 	old     *stale.Response // to revalidate; nil = none
+	client  *outgoing       // the request with the client's own conditions, while old's are sent; nil = none are
 	refresh bool            // old was used, and a newer one must be fetched
 	lead    *flight         // others may wait for this request's answer; nil = they cannot
 	why     string          // why the request goes upstream (RFC 9211, section 2.2); empty = it does not, or the cache was not asked
@@ -57,39 +59,62 @@ func (x *exchange) mayHit() bool {
 // kept returns a kept answer, or nil when the request has to go upstream. If another
 // request is fetching the same response, it waits for that, for a bounded time.
 func (x *exchange) kept() (*message.Response, *Error) {
-	c, k := x.pool.stale, x.olderKey()
-	for waited := false; ; waited = true {
-		fields := x.main.out.fields()
+	c, k, fields := x.pool.stale, x.olderKey(), x.main.out.fields()
+	var other *flight
+	late := time.Now().Add(x.pool.opts.Stale.Wait)
+	for {
+		waited := other != nil
 		old, use := c.Look(k, fields, time.Now())
 		switch use {
 		case stale.Hit, stale.HitAsk:
-			x.more().found = lookup{old: old, refresh: use == stale.HitAsk && k.Method == http.MethodGet}
+			x.more().found = lookup{old: old, refresh: use == stale.HitAsk && k.Method == http.MethodGet && !x.pool.flights.open(k)}
 			x.record.Cache = CacheHit
 			x.countHit(use, waited)
 			return x.giveKept(old, fields, "hit"), nil
 		case stale.OnlyCached:
 			return nil, &Error{Reason: reason.NoUpstream, Err: errOnlyCached, status: http.StatusGatewayTimeout}
+		case stale.Aside:
+			x.more().found.why = "bypass"
+			return nil, nil
 		case stale.Revalidate:
 			x.more().found.why = "stale"
-			if !conditional(fields) {
-				x.more().found.old = old
-				x.main.out.set(old.Validators())
-			}
+			x.revalidate(old, fields)
 		default:
 			x.more().found.why = "uri-miss"
 		}
-		if waited {
+		if waited && !other.left {
 			return nil, nil
 		}
-		lead, other := x.pool.flights.join(k)
-		if other == nil {
+		var lead *flight
+		if lead, other = x.pool.flights.join(k, x.few().found.old != nil || !conditional(fields)); other == nil {
 			x.more().found.lead = lead
 			return nil, nil
 		}
-		if !other.wait(x.ctx, x.pool.opts.Stale.Wait) {
+		if !other.wait(x.ctx, time.Until(late)) {
 			return nil, nil
 		}
 	}
+}
+
+// revalidate makes the request ask an upstream whether a kept response has changed, in
+// place of whether the client's copy has. The client's conditions then decide about the
+// answer that the upstream confirms.
+func (x *exchange) revalidate(old *stale.Response, fields http.Header) {
+	found := &x.more().found
+	if found.old != nil || hasAnyOf(fields, "If-Match", "If-Unmodified-Since") {
+		return
+	}
+	client := x.main.out
+	found.old, found.client = old, &client
+	x.main.out = client.asking(old.Validators())
+}
+
+// asked returns the request for upstreams with the client's own conditions.
+func (x *exchange) asked() *outgoing {
+	if client := x.few().found.client; client != nil {
+		return client
+	}
+	return &x.main.out
 }
 
 func (x *exchange) countHit(use stale.Use, waited bool) {
@@ -104,25 +129,36 @@ func (x *exchange) countHit(use stale.Use, waited bool) {
 	}
 }
 
-// conditional reports whether a request has its own conditions.
+// conditional reports whether the answer to a request may lack the body or a part of it.
 func conditional(fields http.Header) bool {
-	for _, name := range []string{"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range"} {
-		if len(fields[name]) > 0 {
-			return true
-		}
-	}
-	return false
+	return hasAnyOf(fields, "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range")
 }
 
-// set sets fields of the request for the upstream.
-func (o *outgoing) set(fields map[string]string) {
-	for name, v := range fields {
-		if o.plain != nil {
-			o.plain.Head.Set(name, v)
+func hasAnyOf(fields http.Header, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return len(fields[name]) > 0 })
+}
+
+// asking returns the request with these conditions in place of its own.
+func (o outgoing) asking(conditions map[string]string) outgoing {
+	var h message.Editor
+	if o.plain != nil {
+		o.plain = new(*o.plain)
+		head := &header.Head{Fields: slices.Clone(o.plain.Head.Fields)}
+		head.Index()
+		o.plain.Head, h = head, head
+	} else {
+		o.std = new(*o.std)
+		o.std.Header = o.std.Header.Clone()
+		h = o.std.Header
+	}
+	for _, name := range []string{"If-None-Match", "If-Modified-Since"} {
+		if v, ok := conditions[name]; ok {
+			h.Set(name, v)
 		} else {
-			o.std.Header.Set(name, v)
+			h.Del(name)
 		}
 	}
+	return o
 }
 
 // unchanged returns the kept answer after an upstream's 304, else nil.
@@ -131,11 +167,8 @@ func (x *exchange) unchanged(a *attempt) *message.Response {
 	if old == nil || a.res.StatusCode != http.StatusNotModified {
 		return nil
 	}
-	fields := x.main.out.fields()
+	fields := x.asked().fields()
 	renewed := x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), fields, old, a.res.Fields().Clone(), time.Now())
-	for name := range old.Validators() {
-		delete(fields, name) // the client did not send them
-	}
 	x.record.Cache = CacheRevalidated
 	x.pool.counts.Revalidated.Add(1)
 	res := x.giveKept(renewed, fields, "fwd=stale; fwd-status=304; stored")
@@ -191,25 +224,16 @@ func (x *exchange) refreshKept() {
 	if !found.refresh {
 		return
 	}
-	lead, other := x.pool.flights.join(x.olderKey())
+	lead, other := x.pool.flights.join(x.olderKey(), true)
 	if other != nil || lead == nil {
 		return // another request does it
 	}
-	defer lead.land(true)
+	defer lead.land(landedKept)
 	x.writer.flush()
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(x.ctx), refreshTime, errDeadline)
 	defer cancel()
-	out, old := x.main.out, found.old
-	fields := out.fields()
-	for _, name := range []string{"If-None-Match", "If-Modified-Since"} {
-		if out.plain != nil {
-			out.plain.Head.Del(name)
-		} else {
-			out.std.Header.Del(name)
-		}
-	}
-	out.set(old.Validators())
-	o := x.order(x.pool, out)
+	old := found.old
+	o := x.order(x.pool, x.main.out.asking(old.Validators()))
 	o.ctx, o.start, o.standIn, o.got1xx = ctx, time.Now(), nil, nil
 	d := new(delivery)
 	d.begin(o, new(Record), nil)
@@ -223,7 +247,7 @@ func (x *exchange) refreshKept() {
 	}
 	defer a.discard()
 	if a.res.StatusCode == http.StatusNotModified {
-		x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), fields, old, a.res.Fields(), time.Now())
+		x.pool.stale.Renew(&x.route.Cache.Rules, x.olderKey(), x.main.out.fields(), old, a.res.Fields(), time.Now())
 		return
 	}
 	x.remember(x.pool.stale, a.res)

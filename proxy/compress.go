@@ -92,15 +92,19 @@ func (e *Encoding) take(w io.Writer) encoder {
 // must be the last edit of the fields.
 func (x *exchange) compress(status int, length int64, h message.Editor) {
 	c := x.route.Compress
+	if c != nil && status == http.StatusNotModified {
+		x.compressed(h)
+	}
 	if c == nil || !c.suits(x, status, length, h) {
 		return
 	}
-	if !listHas(valuesOf(h, "Vary"), "Accept-Encoding") && !listHas(valuesOf(h, "Vary"), "*") {
-		h.Add("Vary", "Accept-Encoding") // also for clients that get it uncompressed
-	}
+	varies(h) // also for clients that get it uncompressed
 	by := c.choose(slices.Collect(x.request.ValuesOf("Accept-Encoding")))
 	if by == nil || x.request.Field("Range") != "" {
 		return
+	}
+	if x.few().found.refresh {
+		return // without a length, its end would reach the client only after the fetch of the newer response
 	}
 	if x.request.Method != http.MethodHead {
 		enc := by.take(rawWriter{&x.writer})
@@ -114,6 +118,30 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 	h.Del("Accept-Ranges") // the upstream's ranges are ranges of the uncompressed body
 	if tag := valuesOf(h, "Etag"); len(tag) == 1 && !strings.HasPrefix(tag[0], "W/") {
 		h.Set("Etag", "W/"+tag[0]) // another representation with the same meaning (RFC 9110, section 8.8.1)
+	}
+}
+
+// compressed gives a 304 the fields of the compressed answer that it confirms. A client
+// would else take its copy for the bytes that the upstream's strong entity tag names.
+func (x *exchange) compressed(h message.Editor) {
+	tag := valuesOf(h, "Etag")
+	if len(tag) != 1 || strings.HasPrefix(tag[0], "W/") {
+		return
+	}
+	weak := "W/" + tag[0]
+	for list := range x.request.ValuesOf("If-None-Match") {
+		if strings.Contains(list, weak) {
+			h.Set("Etag", weak)
+			varies(h)
+			return
+		}
+	}
+}
+
+// varies tells caches that the answer depends on Accept-Encoding.
+func varies(h message.Editor) {
+	if vary := valuesOf(h, "Vary"); !listHas(vary, "Accept-Encoding") && !listHas(vary, "*") {
+		h.Add("Vary", "Accept-Encoding")
 	}
 }
 

@@ -158,8 +158,10 @@ func TestCompressTagsAndRanges(t *testing.T) {
 		check(t, front+": tag", ask("/", "Accept-Encoding", "gzip").header.Get("Etag"), `W/"v1"`)
 		check(t, front+": tag without", ask("/").header.Get("Etag"), `"v1"`)
 		check(t, front+": weak tag", ask("/weak", "Accept-Encoding", "gzip").header.Get("Etag"), `W/"v1"`)
-		check(t, front+": revalidated", ask("/", "Accept-Encoding", "gzip", "If-None-Match", `W/"v1"`).status, 304)
-		got := ask("/", "Accept-Encoding", "gzip", "Range", "bytes=0-3")
+		got := ask("/", "Accept-Encoding", "gzip", "If-None-Match", `W/"v1"`)
+		check(t, front+": revalidated", fmt.Sprint(got.status, got.header.Get("Etag"), got.header.Get("Vary")), `304W/"v1"Accept-Encoding`)
+		check(t, front+": revalidated without", ask("/", "If-None-Match", `"v1"`).header.Get("Etag"), `"v1"`)
+		got = ask("/", "Accept-Encoding", "gzip", "Range", "bytes=0-3")
 		check(t, front+": range", fmt.Sprint(got.status, got.header.Get("Content-Encoding"), got.body), "206text")
 	}
 }
@@ -296,5 +298,44 @@ func TestIntercept(t *testing.T) {
 		r.RequestURI = ""
 		r.Header.Set("Accept", "text/html")
 		check(t, front+": an error of the proxy's own", w2.do(r).body, "down: "+reason.NoUpstream.String())
+	}
+}
+
+// An error from the cache is intercepted like a new one. The page says that it depends on
+// Accept if the application lets caches keep its error.
+func TestInterceptKept(t *testing.T) {
+	t.Parallel()
+	for _, front := range fronts {
+		s := setup{front: front, upstreams: specs("app:80"), route: proxy.Route{Intercept: []int{404}}}
+		s.pool.Stale = proxy.Stale{MaxSize: 1 << 20, Hits: true, IfError: time.Hour}
+		s.pool.Commit.Buffer = 64 << 10
+		bubble(t, s, func(w *world) {
+			var down bool
+			w.app("app:80", func(rw http.ResponseWriter, r *http.Request) {
+				rw.Header().Set("Cache-Control", "max-age=60")
+				rw.Header().Set("Access-Control-Allow-Origin", "*")
+				rw.Header().Set("X-Stack", "trace")
+				if rw.WriteHeader(404); down {
+					panic(http.ErrAbortHandler)
+				}
+				io.WriteString(rw, "the application's own")
+			})
+			for _, c := range []struct{ how, status, age string }{
+				{"new", "goodgate; fwd=uri-miss", ""}, {"kept", "goodgate; hit; ttl=60", "0"}, {"in place of an error", "goodgate; hit; ttl=-60; detail=stale-if-error", "120"},
+			} {
+				if down = c.age == "120"; down {
+					time.Sleep(2 * time.Minute)
+				}
+				got := w.get()
+				what := front + ": " + c.how
+				check(t, what+": status", got.status, 404)
+				check(t, what+": page", strings.HasPrefix(got.body, "404 Not Found\n"), true)
+				check(t, what+": own field", got.header.Get("X-Stack"), "")
+				check(t, what+": CORS", got.header.Get("Access-Control-Allow-Origin"), "*")
+				check(t, what+": from", got.header.Get("Cache-Status"), c.status)
+				check(t, what+": age", got.header.Get("Age"), c.age)
+				check(t, what+": varies", got.header.Get("Vary"), "Accept")
+			}
+		})
 	}
 }

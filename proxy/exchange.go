@@ -154,20 +154,25 @@ func (x *exchange) deliver(o outgoing) (*message.Response, *Error) {
 		if res, end := x.kept(); res != nil || end != nil {
 			return res, end
 		}
-		kept := false
-		defer func() { x.few().found.lead.land(kept) }()
-		return x.fetch(d, &kept)
+		how := landedNothing
+		defer func() {
+			if how == landedNothing && x.ctx.Err() != nil {
+				how = landedEarly
+			}
+			x.few().found.lead.land(how)
+		}()
+		return x.fetch(d, &how)
 	}
-	return x.fetch(d, new(bool))
+	return x.fetch(d, new(landing))
 }
 
-// fetch is deliver without a usable kept response. It sets kept when the new answer has
+// fetch is deliver without a usable kept response. It sets how when the new answer has
 // been kept.
-func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
+func (x *exchange) fetch(d *delivery, how *landing) (*message.Response, *Error) {
 	pool := x.pool
 	pool.deposit()
 	if x.route.Mirror != nil {
-		x.reflect(&d.out)
+		x.reflect(x.asked())
 	}
 	a, failed := d.run(nil)
 	if failed == nil {
@@ -183,10 +188,12 @@ func (x *exchange) fetch(d *delivery, kept *bool) (*message.Response, *Error) {
 		return x.lastResort(a, nil)
 	default:
 		if res := x.unchanged(a); res != nil {
-			*kept = true
+			*how = landedKept
 			return res, nil
 		}
-		*kept = x.remember(pool.stale, a.res)
+		if x.remember(pool.stale, a.res) {
+			*how = landedKept
+		}
 		x.keeping()
 	}
 	return x.give(a), nil

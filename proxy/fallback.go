@@ -83,7 +83,7 @@ func (x *exchange) elsewhere(pool *Pool, why *Error) (*message.Response, *Error)
 	x.record.Fallback = pool.Name()
 	pool.deposit()
 	d := new(delivery)
-	x.begin(d, x.order(pool, first.out), first)
+	x.begin(d, x.order(pool, *x.asked()), first)
 	d.choice = x.choice(pool, d.choice.Tried)
 	d.choice.Now = 0 // time has passed
 	d.holdEnd = time.Now().Add(fallbackHold)

@@ -14,7 +14,7 @@ import (
 // safe for concurrent use.
 type flights struct {
 	mu     sync.Mutex // protects the fields below
-	open   map[stale.Key]*flight
+	flying map[stale.Key]*flight
 	passed *simplelru.LRU[stale.Key, time.Time] // keys whose answers were not kept, and until when requests for them do not wait
 }
 
@@ -28,44 +28,61 @@ type flight struct {
 	of   *flights
 	key  stale.Key
 	done chan struct{}
+	left bool // the leader has left without an answer; set before done is closed
 }
+
+// landing is the end of a flight.
+type landing int
+
+const (
+	landedNothing landing = iota // the answer is not kept, so waiting for this key is useless
+	landedKept                   // the waiting requests can use the kept answer
+	landedEarly                  // the leader has left; another request may lead
+)
 
 func newFlights() *flights {
 	passed, _ := simplelru.NewLRU[stale.Key, time.Time](maxPassed, nil)
-	return &flights{open: map[stale.Key]*flight{}, passed: passed}
+	return &flights{flying: map[stale.Key]*flight{}, passed: passed}
 }
 
-// join returns a flight to lead, or the flight in progress. It returns neither while
-// waiting for this key has proved useless.
-func (f *flights) join(k stale.Key) (lead, other *flight) {
+// open reports whether a flight is in progress.
+func (f *flights) open(k stale.Key) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.flying[k] != nil
+}
+
+// join returns the flight in progress, or else a flight to lead, if mayLead. It returns
+// neither while waiting for this key has proved useless.
+func (f *flights) join(k stale.Key, mayLead bool) (lead, other *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if until, ok := f.passed.Get(k); ok && time.Now().Before(until) {
 		return nil, nil
 	}
-	if other = f.open[k]; other != nil {
+	if other = f.flying[k]; other != nil || !mayLead {
 		return nil, other
 	}
-	lead = &flight{f, k, make(chan struct{})}
-	f.open[k] = lead
+	lead = &flight{of: f, key: k, done: make(chan struct{})}
+	f.flying[k] = lead
 	return lead, nil
 }
 
-// land ends a flight. kept tells the waiting requests whether they can use the kept
-// answer. Only the first call counts.
-func (l *flight) land(kept bool) {
+// land ends a flight. Only the first call counts.
+func (l *flight) land(how landing) {
 	if l == nil {
 		return
 	}
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
-	if l.of.open[l.key] != l {
+	if l.of.flying[l.key] != l {
 		return
 	}
-	delete(l.of.open, l.key)
-	if !kept {
+	delete(l.of.flying, l.key)
+	if how == landedNothing {
 		l.of.passed.Add(l.key, time.Now().Add(passFor))
 	}
+	l.left = how == landedEarly
 	close(l.done)
 }
 

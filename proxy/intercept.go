@@ -8,16 +8,20 @@ import (
 	"strings"
 
 	"github.com/goodgate/goodgate/internal/wire/message"
+	"github.com/goodgate/goodgate/reason"
 )
 
 // keptOfError are the fields of an application's error that stay on the page that
 // replaces it.
-var keptOfError = []string{"Allow", "Cache-Control", "Content-Range", "Retry-After", "Set-Cookie", "Vary", "Www-Authenticate"}
+var keptOfError = []string{
+	"Access-Control-Allow-Credentials", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", // without them a script cannot read even the status
+	"Age", "Allow", "Cache-Control", "Cache-Status", "Content-Range", "Retry-After", "Set-Cookie", "Vary", "Www-Authenticate",
+}
 
-// intercept replaces an upstream's answer by an error page, if the route says so for its
-// status.
+// intercept replaces an upstream's answer, new or kept, by an error page, if the route
+// says so for its status.
 func (x *exchange) intercept(res *message.Response) *message.Response {
-	if !slices.Contains(x.route.Intercept, res.StatusCode) || x.answer.from == nil || x.grpc || isStream(res) {
+	if !slices.Contains(x.route.Intercept, res.StatusCode) || !x.byApplication() || x.grpc || isStream(res) {
 		return res
 	}
 	res.Body.Close()
@@ -35,8 +39,11 @@ func (x *exchange) intercept(res *message.Response) *message.Response {
 			h[name] = values
 		}
 	}
-	if len(h["Cache-Control"]) == 0 {
+	switch {
+	case len(h["Cache-Control"]) == 0:
 		h.Set("Cache-Control", "no-store")
+	case !listHas(h["Vary"], "Accept") && !listHas(h["Vary"], "*"):
+		h.Add("Vary", "Accept") // which chooses between the pages
 	}
 	page := &http.Response{StatusCode: res.StatusCode, Header: h, ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, ContentLength: int64(len(body))}
 	if x.request.Method != http.MethodHead {
@@ -45,6 +52,12 @@ func (x *exchange) intercept(res *message.Response) *message.Response {
 	answer := new(message.Response)
 	answer.SetHTTP(page)
 	return answer
+}
+
+// byApplication reports whether the answer is an upstream's, new or kept, and not a fixed
+// response.
+func (x *exchange) byApplication() bool {
+	return x.answer.from != nil || x.record.Cache != 0 || x.record.Absorbed == reason.ByStale
 }
 
 func interceptedText(status int) string {

@@ -70,7 +70,7 @@ func (x *exchange) remember(c *stale.Cache, res *message.Response) (kept bool) {
 	}
 	if body, ok := x.wholeBody(res); ok {
 		whole := &http.Response{StatusCode: res.StatusCode, Header: res.Fields(), Trailer: res.Trailers(), ContentLength: res.ContentLength}
-		return c.PutBy(&x.route.Cache.Rules, x.olderKey(), x.main.out.fields(), whole, body, time.Now())
+		return c.PutBy(&x.route.Cache.Rules, x.olderKey(), x.asked().fields(), whole, body, time.Now())
 	}
 	return false
 }
@@ -118,7 +118,7 @@ func (x *exchange) older() *stale.Response {
 	if c == nil || x.body != nil {
 		return nil
 	}
-	return c.Get(x.olderKey(), x.main.out.fields(), time.Now())
+	return c.Get(x.olderKey(), x.asked().fields(), time.Now())
 }
 
 // answerOlder answers a failed request with an older response. It returns nil without

@@ -57,7 +57,11 @@ func openLogFile(name string, r Rotate, trouble func(error)) (*logFile, error) {
 }
 
 func openAppend(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, logMode)
+	how := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		how = os.O_RDWR // opened for writing only, a pipe makes goodgate wait for a reader
+	}
+	return os.OpenFile(name, how, logMode)
 }
 
 // open continues in the file that has the name now.

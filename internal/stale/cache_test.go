@@ -319,3 +319,44 @@ func BenchmarkPut(b *testing.B) {
 		})
 	}
 }
+
+func TestNotModified(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		own, list string
+		want      bool
+	}{
+		{`"a"`, `"a"`, true}, {`W/"a"`, `"a"`, true}, {`"a"`, `W/"a"`, true}, {`"a"`, `"b", W/"a" , "c"`, true}, {`"a"`, `*`, true}, {`"a"`, ` * `, true},
+		{`"a,b"`, `"a,b"`, true}, {`"a,b"`, `"x","a,b"`, true}, {`"a"`, `a`, false}, {`a`, `a`, true}, {`a`, `b,a`, true}, {`""`, `""`, true}, {``, `*`, true},
+		{`"a"`, `"b"`, false}, {`"a"`, `"x,"a",y"`, false}, {`"a"`, `"x,*,y"`, false}, {``, `""`, false}, {`"a"`, `"a`, false}, {`"a"`, `, ,`, false}, {`"a"`, `W/,`, false},
+	} {
+		h := http.Header{}
+		if c.own != "" {
+			h.Set("Etag", c.own)
+		}
+		r := Response{Status: 200, Header: h}
+		if got := r.NotModified(fields("If-None-Match: " + c.list)); got != c.want {
+			t.Errorf("%s in %s: got %v", c.own, c.list, got)
+		}
+	}
+}
+
+// An answer of 304 without Date is from now, whatever the kept response says.
+func TestRenewWithoutDate(t *testing.T) {
+	t.Parallel()
+	c := New(Options{MaxSize: 1 << 20, Hits: true})
+	k := key("GET", "/")
+	old := fields("Cache-Control: max-age=10", `Etag: "a"`, "Date: "+now.Format(http.TimeFormat))
+	c.Put(k, http.Header{}, &http.Response{StatusCode: 200, Header: old}, nil, now)
+	later := now.Add(time.Minute)
+	r, use := c.Look(k, http.Header{}, later)
+	if use != Revalidate {
+		t.Fatalf("use: got %v, want Revalidate", use)
+	}
+	if r = c.Renew(&Rules{}, k, http.Header{}, r, fields(`Etag: "a"`), later); r.Age(later) != 0 {
+		t.Errorf("age: got %v, want 0", r.Age(later))
+	}
+	if _, use := c.Look(k, http.Header{}, later); use != Hit {
+		t.Errorf("use: got %v, want Hit", use)
+	}
+}

@@ -16,15 +16,19 @@ const (
 	HitAsk                // the response is the answer, and a newer one should be fetched (stale-while-revalidate, RFC 5861)
 	Revalidate            // the response is the answer if an upstream confirms it
 	OnlyCached            // no response, and the client accepts no other (only-if-cached)
+	Aside                 // the request takes no part: its answer may come neither from the cache nor into it
 )
 
 // Look returns the kept response that may answer a request without an upstream,
 // by RFC 9111 sections 4 and 5.2.1. The answer to a GET also serves a HEAD.
 func (c *Cache) Look(k Key, request http.Header, now time.Time) (*Response, Use) {
-	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) {
-		return nil, Miss
-	}
 	wish := parseControl(request["Cache-Control"])
+	if !c.opts.Hits || k.Method != http.MethodGet && k.Method != http.MethodHead || !takesPart(request) {
+		if wish.onlyCached {
+			return nil, OnlyCached
+		}
+		return nil, Aside
+	}
 	q := ask(k, request)
 	r := c.find(&q, now)
 	if r == nil && k.Method == http.MethodHead {
@@ -85,6 +89,7 @@ var notRenewed = []string{"Content-Length", "Content-Encoding", "Content-Type", 
 func (c *Cache) Renew(rules *Rules, k Key, request http.Header, old *Response, answer http.Header, now time.Time) *Response {
 	h := old.Header.Clone()
 	delete(h, "Age")
+	delete(h, "Date") // of the old answer; without a new one the answer is from now (RFC 9110 section 6.6.1)
 	for name, values := range answer {
 		if !slices.Contains(notRenewed, name) {
 			h[name] = values
@@ -101,16 +106,37 @@ func (r *Response) NotModified(request http.Header) bool {
 		return false
 	}
 	if tags, ok := request["If-None-Match"]; ok {
-		own := r.Header.Get("Etag")
-		for tag := range strings.SplitSeq(strings.Join(tags, ","), ",") {
-			tag = strings.TrimSpace(tag)
-			if tag == "*" || own != "" && strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(own, "W/") {
-				return true
-			}
-		}
-		return false
+		return hasTag(strings.Join(tags, ","), r.Header.Get("Etag"))
 	}
 	since, err := http.ParseTime(request.Get("If-Modified-Since"))
 	changed, err2 := http.ParseTime(r.Header.Get("Last-Modified"))
 	return err == nil && err2 == nil && !changed.After(since)
+}
+
+// hasTag reports whether a list of entity tags contains one, by the weak comparison (RFC
+// 9110 section 8.8.3.2). A tag may contain commas.
+func hasTag(list, own string) bool {
+	if strings.TrimSpace(list) == "*" {
+		return true
+	}
+	own = strings.TrimPrefix(own, "W/")
+	for own != "" {
+		list = strings.TrimPrefix(strings.TrimLeft(list, ", \t"), "W/")
+		if list == "" {
+			return false
+		}
+		end := strings.IndexByte(list, ',')
+		if rest, ok := strings.CutPrefix(list, `"`); ok && strings.Contains(rest, `"`) {
+			end = strings.IndexByte(rest, '"') + 2
+		}
+		tag := list
+		if end >= 0 {
+			tag = list[:end]
+		}
+		if strings.TrimSpace(tag) == own {
+			return true
+		}
+		list = list[len(tag):]
+	}
+	return false
 }
