@@ -70,6 +70,7 @@ func Files(c *config.Config, now time.Time) (config.Errors, []config.Warning) {
 		f.error("zone.file", err)
 	}
 	f.log()
+	f.trust("tracing.tls", c.Tracing.TLS, "the endpoint")
 	f.trust("metrics.tls", c.Metrics.TLS, "the endpoint")
 	for i, r := range c.Routes {
 		if r.Access.Basic != nil {

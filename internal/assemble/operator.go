@@ -30,9 +30,17 @@ func Admin(c config.Admin) admin.Options {
 }
 
 // Tracing returns the options for sending traces. version is the program's; log receives
-// errors of sending. Both may be zero.
-func Tracing(c config.Tracing, version string, log *slog.Logger) tracing.Options {
-	return tracing.Options{Endpoint: otlpURL(c.Endpoint, "/v1/traces"), Headers: c.Headers, Sample: float64(c.Sample), Service: c.Service, Version: version, Logger: log}
+// errors of sending. Both may be zero. old is as for [NewTrust]. An error is about a file
+// that tls names.
+func Tracing(c config.Tracing, version string, log *slog.Logger, old *Trust) (tracing.Options, *Trust, error) {
+	trust, err := NewTrust(c.TLS, old)
+	if err != nil {
+		return tracing.Options{}, nil, fmt.Errorf("tracing.%w", err)
+	}
+	return tracing.Options{
+		Endpoint: otlpURL(c.Endpoint, "/v1/traces"), Headers: c.Headers, TLS: trust.Config, Sample: float64(c.Sample),
+		Service: c.Service, Version: version, Logger: log,
+	}, trust, nil
 }
 
 // otlpURL returns the URL of an OTLP endpoint. One without a path gets the standard path

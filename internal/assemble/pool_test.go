@@ -70,7 +70,11 @@ pools:
 	checkFilled(t, "commit", reflect.ValueOf(x.Commit))
 	tr := c.Tracing
 	tr.Endpoint, tr.Headers = "http://127.0.0.1:1/", config.Headers{"X-Key": "1"}
-	checkFilled(t, "tracing", reflect.ValueOf(Tracing(tr, "1.2", slog.New(slog.DiscardHandler))))
+	traces, _, err := Tracing(tr, "1.2", slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkFilled(t, "tracing", reflect.ValueOf(traces))
 	w := config.Webhook{URL: "http://127.0.0.1:1/", Secret: "0123456789abcdef", Timeout: time.Second}
 	checkFilled(t, "webhook", reflect.ValueOf(Webhook(w, slog.New(slog.DiscardHandler))))
 	if x.MaxIdleConns != 12 || x.ConnRequests != 11 || x.Protocol != proxy.HTTP2 || x.ProxyProtocol != proxy.ProxyV2 || x.HashOn == nil {

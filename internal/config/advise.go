@@ -41,6 +41,12 @@ func (a *advisor) advise() {
 		a.listener(index("listeners", i), l)
 	}
 	a.log(a.config.Log)
+	if t := a.config.Tracing; strings.HasPrefix(t.Endpoint, "http:") {
+		a.uselessTLS("tracing", t.TLS, "an http endpoint")
+	}
+	if m := a.config.Metrics; strings.HasPrefix(m.Endpoint, "http:") {
+		a.uselessTLS("metrics", m.TLS, "an http endpoint")
+	}
 	used := map[string]bool{}
 	for i, r := range a.config.Routes {
 		for _, name := range r.leadsToPools() {
@@ -77,6 +83,13 @@ func (a *advisor) advise() {
 		a.requestTimeout(path+".timeouts.request", name, p.Timeouts.Request)
 	}
 	a.dropped()
+}
+
+// uselessTLS warns of settings for a destination without TLS.
+func (a *advisor) uselessTLS(path string, t TLS, destination string) {
+	if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins", "tls.key"); ok && !t.unset() {
+		a.warnf(join(path, key), "has no effect on %s: it has no TLS", destination)
+	}
 }
 
 func (a *advisor) listener(path string, l Listener) {

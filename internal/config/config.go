@@ -191,6 +191,7 @@ type Tracing struct {
 	Sample   Ratio   `yaml:"sample" default:"10%" min:"0%" max:"100%" help:"Share of the requests to record. The decision of a trusted proxy takes precedence."`
 	Service  string  `yaml:"service" default:"goodgate" opt:"public" help:"Service name in the traces."`
 	Headers  Headers `yaml:"headers" format:"header" example:"{X-Api-Key: \"${OTLP_KEY}\"}" help:"Headers for the endpoint, such as an API key."`
+	TLS      TLS     `yaml:"tls" examples:"server_name=otel.example.com" help:"TLS with the endpoint."`
 }
 
 // Metrics configures the destination of metrics. Without an endpoint goodgate sends none.

@@ -72,8 +72,8 @@ func (v *validator) fleet() {
 	if f.Sentinel.Master == "" && (f.Sentinel.Username != "" || f.Sentinel.Password != "") {
 		v.errorf("fleet.sentinel", "master is missing: set it to the name of the primary that the sentinels watch")
 	}
-	if t := f.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		v.errorf("fleet.tls", "cert and key go together: set both, or neither")
+	if f.TLS != nil {
+		v.clientTLS("fleet.tls", *f.TLS)
 	}
 }
 

@@ -219,9 +219,7 @@ func (v *validator) logOutput(path string, l LogOutput) {
 	if l.Escape != "default" && !l.Format.HasVariables() {
 		v.errorf(path+".escape", "needs a format with variables, such as '$remote_addr $status'")
 	}
-	if (l.TLS.Cert == "") != (l.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together: set both, or neither")
-	}
+	v.clientTLS(path+".tls", l.TLS)
 	if l.Rotate.Size > 0 && !l.IsFile() {
 		v.errorf(path+".rotate.size", "output %s is not a file", l.Output)
 	}
@@ -243,8 +241,8 @@ func (a *advisor) log(l Log) {
 		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && !o.isJournald() && o.Syslog != Default().Log.Syslog {
 			a.warnf(join(path, key), "has no effect on output %s: it is for syslog and journald", o.Output)
 		}
-		if key, ok := a.at.givenAny(path, "tls.ca", "tls.cert", "tls.server_name", "tls.insecure", "tls.pins", "tls.key"); ok && !o.Secure() && !o.TLS.unset() {
-			a.warnf(join(path, key), "has no effect on output %s: it has no TLS", o.Output)
+		if !o.Secure() {
+			a.uselessTLS(path, o.TLS, "output "+o.Output)
 		}
 		if key, ok := a.at.givenAny(path, "otlp.headers", "otlp.compression", "otlp.service", "otlp.instance"); ok && !o.IsOTLP() && !o.OTLP.empty() {
 			a.warnf(join(path, key), "has no effect on output %s: it is for an OTLP endpoint", o.Output)

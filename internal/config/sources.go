@@ -205,9 +205,7 @@ func (v *validator) registry(at string, u Upstream) {
 	if r.given && r.SecretFile != "" {
 		v.errorf(join(at, r.Secret+"_file"), "excludes %s: keep one", r.Secret)
 	}
-	if (r.TLS.Cert == "") != (r.TLS.Key == "") {
-		v.errorf(join(at, "tls"), "cert and key go together: set both, or neither")
-	}
+	v.clientTLS(join(at, "tls"), r.TLS)
 	if t := r.TLS; (t.CA+t.ServerName+t.Cert+t.Key != "" || t.Insecure || len(t.Pins) > 0) && !strings.HasPrefix(r.address, "https:") {
 		v.errorf(join(at, "tls"), "needs an https address")
 	}

@@ -36,6 +36,8 @@ func (v *validator) validate() {
 	v.listenerNames()
 	v.admin()
 	v.log(v.config.Log)
+	v.clientTLS("tracing.tls", v.config.Tracing.TLS)
+	v.clientTLS("metrics.tls", v.config.Metrics.TLS)
 	v.zone(v.config.Zone)
 	v.presence()
 	v.fleet()
@@ -86,6 +88,13 @@ func (v *validator) listeners() {
 			}
 		}
 		seen = append(seen, b)
+	}
+}
+
+// clientTLS reports half of a client certificate.
+func (v *validator) clientTLS(path string, t TLS) {
+	if (t.Cert == "") != (t.Key == "") {
+		v.errorf(path, "cert and key go together: set both, or neither")
 	}
 }
 
@@ -217,9 +226,7 @@ func (v *validator) pool(path string, p Pool) {
 		v.errorf(path+".sticky.secret", "%s", tooShort(n))
 	}
 	v.sticky(path+".sticky", p.Sticky)
-	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together: set both, or neither")
-	}
+	v.clientTLS(path+".tls", p.TLS)
 	if p.Retry.Statuses.overlaps(100, 399) {
 		v.errorf(path+".retry.statuses", "statuses below 400 are not failures")
 	}

@@ -52,9 +52,7 @@ func (v *validator) forward(path string, f *ForwardAuth) {
 	if v.at.given(path + ".path") {
 		v.errorf(path+".path", "excludes url, which has the path")
 	}
-	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
-		v.errorf(path+".tls", "cert and key go together: set both, or neither")
-	}
+	v.clientTLS(path+".tls", f.TLS)
 	first, err := parseService(f.URL[0])
 	for i, text := range f.URL {
 		s, e := parseService(text)

@@ -35,6 +35,7 @@ log:
   outputs:
     - {output: "<log.outputs.output>"}
     - {output: "syslog+tls://127.0.0.1:1", records: requests, tls: {ca: "<log.outputs.tls.ca>", cert: "<log.outputs.tls.cert>", key: "<log.outputs.tls.key>"}}
+tracing: {endpoint: "https://127.0.0.1:1/", tls: {ca: "<tracing.tls.ca>", cert: "<tracing.tls.cert>", key: "<tracing.tls.key>"}}
 metrics: {endpoint: "https://127.0.0.1:1/", tls: {ca: "<metrics.tls.ca>", cert: "<metrics.tls.cert>", key: "<metrics.tls.key>"}}
 errors: {html: "<errors.html>", json: "<errors.json>", dir: "<errors.dir>"}
 state: {file: "<state.file>"}
@@ -128,6 +129,7 @@ func goodFiles(t *testing.T, dir string) map[string]string {
 		"admin.address": filepath.Join(dir, "admin"),
 		"log.output":    filepath.Join(dir, "log"), "log.outputs.output": filepath.Join(dir, "more"),
 		"log.tls.ca": authority, "log.tls.cert": cert, "log.tls.key": key,
+		"tracing.tls.ca": authority, "tracing.tls.cert": cert, "tracing.tls.key": key,
 		"metrics.tls.ca": authority, "metrics.tls.cert": cert, "metrics.tls.key": key,
 		"log.outputs.tls.ca": authority, "log.outputs.tls.cert": cert, "log.outputs.tls.key": key,
 		"zone.file":   write("zone", "eu-1a"),

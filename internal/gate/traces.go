@@ -12,26 +12,34 @@ import (
 // traces sends the traces of one configuration.
 type traces struct {
 	*tracing.Tracer
-	config config.Tracing
-	task   *task // the sending goroutine; nil before start
+	opts  tracing.Options
+	trust *assemble.Trust
+	task  *task // the sending goroutine; nil before start
 }
 
 // planTraces decides which tracer records the requests: the present one or a new one; nil
 // when tracing is off.
 func (g *Gate) planTraces(next *plan, before *traces) error {
-	c := next.config.Tracing
-	switch {
-	case c.Endpoint == "":
-		return nil
-	case before != nil && reflect.DeepEqual(before.config, c):
-		next.traces = before
+	if next.config.Tracing.Endpoint == "" {
 		return nil
 	}
-	t, err := tracing.New(assemble.Tracing(c, g.opts.Version, g.log))
+	var old *assemble.Trust
+	if before != nil {
+		old = before.trust
+	}
+	o, trust, err := assemble.Tracing(next.config.Tracing, g.opts.Version, g.log, old)
 	if err != nil {
 		return err
 	}
-	next.traces = &traces{Tracer: t, config: c}
+	if before != nil && reflect.DeepEqual(before.opts, o) {
+		next.traces = before
+		return nil
+	}
+	t, err := tracing.New(o)
+	if err != nil {
+		return err
+	}
+	next.traces = &traces{Tracer: t, opts: o, trust: trust}
 	return nil
 }
 

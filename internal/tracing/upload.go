@@ -17,7 +17,7 @@ import (
 type uploader struct{ client *otlp.Client }
 
 func newUploader(o Options) *uploader {
-	return &uploader{otlp.NewClient(otlp.Options{Endpoint: o.Endpoint, Headers: o.Headers})}
+	return &uploader{otlp.NewClient(otlp.Options{Endpoint: o.Endpoint, Headers: o.Headers, TLS: o.TLS})}
 }
 
 func (u *uploader) Start(context.Context) error { return nil }
