@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,12 +23,17 @@ type agents struct {
 	timeout  time.Duration
 	borrowed bool // from another pool (health.from): no agent is asked
 	task     *task
+	news     chan struct{} // an agent has said something new; has room for one
 
 	mu     sync.Mutex                  // protects the fields below
 	words  map[string]health.AgentWord // by address
+	states map[string]agentState       // by address
 	put    string                      // the words in use by the pool
 	shares map[string]agentShare       // by address; what adjust has made the weights of the pool from
 }
+
+// agentState is about the checks of one agent.
+type agentState struct{ asking, failing bool }
 
 // agentShare is an upstream's weight without its agent's percentage, and this percentage.
 type agentShare struct{ weight, percent int }
@@ -43,7 +49,8 @@ func newAgents(c config.Health) *agents {
 		return nil
 	}
 	send, _ := config.StepBytes(c.Agent.Send) // the configuration has checked it
-	return &agents{agent: health.Agent{Port: c.Agent.Port, Send: send}, every: c.Agent.Interval, timeout: c.Timeout, words: map[string]health.AgentWord{}}
+	return &agents{agent: health.Agent{Port: c.Agent.Port, Send: send}, every: c.Agent.Interval, timeout: c.Timeout,
+		news: make(chan struct{}, 1), words: map[string]health.AgentWord{}, states: map[string]agentState{}}
 }
 
 func (p *pool) startAgents(ctx context.Context, next *parts) {
@@ -58,65 +65,97 @@ func (a *agents) stop() {
 	}
 }
 
-// askAgents asks all agents once per interval, until ctx ends.
+// askAgents asks each agent once per interval, until ctx ends. It waits for none: an agent
+// that does not answer delays neither the other agents nor the effect of their words.
 func (p *pool) askAgents(ctx context.Context, a *agents) {
 	ticker := time.NewTicker(a.every)
 	defer ticker.Stop()
-	for {
-		members := p.live().Members()
-		slots := make(chan struct{}, probesAtOnce)
-		var wg sync.WaitGroup
-		for i := range members {
-			slots <- struct{}{}
-			wg.Go(func() {
-				defer func() { <-slots }()
-				p.askAgent(ctx, a, members[i].Upstream)
-			})
+	slots := make(chan struct{}, probesAtOnce)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for next := true; ; {
+		if next {
+			for _, u := range a.idle(p.live().Members()) {
+				asking.Go(func() {
+					slots <- struct{}{}
+					defer func() { <-slots }()
+					p.askAgent(ctx, a, u)
+				})
+			}
 		}
-		wg.Wait()
-		a.forget(members)
 		if ctx.Err() == nil && p.agentsSayOther(a) {
 			p.apply()
 		}
 		p.lendAgents()
 		select {
 		case <-ticker.C:
+			next = true
+		case <-a.news:
+			next = false
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// idle returns the upstreams whose agents are not being asked, which the caller asks now.
+// It drops what is known about upstreams that have left the pool.
+func (a *agents) idle(members []balancer.Member) (list []*balancer.Upstream) {
+	present := map[string]bool{}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range members {
+		addr := members[i].Addr()
+		present[addr] = true
+		if s := a.states[addr]; !s.asking {
+			s.asking = true
+			a.states[addr] = s
+			list = append(list, members[i].Upstream)
+		}
+	}
+	gone := func(addr string) bool { return !present[addr] }
+	maps.DeleteFunc(a.words, func(addr string, _ health.AgentWord) bool { return gone(addr) })
+	maps.DeleteFunc(a.states, func(addr string, s agentState) bool { return gone(addr) && !s.asking })
+	return list
+}
+
 // askAgent asks one agent. If the agent does not answer, its last word stays in force:
 // the health check decides whether the upstream works.
 func (p *pool) askAgent(ctx context.Context, a *agents, u *balancer.Upstream) {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("no answer within %v (timeout): %w", a.timeout, context.DeadlineExceeded))
+	limited, cancel := context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("no answer within %v (timeout): %w", a.timeout, context.DeadlineExceeded))
 	defer cancel()
+	addr := u.Addr()
 	a.mu.Lock()
-	before := a.words[u.Addr()]
+	before := a.words[addr]
 	a.mu.Unlock()
-	word, err := a.agent.Ask(ctx, u, before)
-	if err != nil {
-		p.log.Debug("agent check failed", "upstream", u.Addr(), "error", err.Error())
+	word, err := a.agent.Ask(limited, u, before)
+	a.mu.Lock()
+	failed := a.states[addr].failing
+	failing := err != nil && !errors.Is(err, health.ErrNotProbed)
+	a.states[addr] = agentState{failing: failing}
+	if err == nil {
+		a.words[addr] = word
+	}
+	a.mu.Unlock()
+	if ctx.Err() != nil {
 		return
 	}
-	if word != before {
-		p.log.Info("agent says", "upstream", u.Addr(), "word", word.String(), "before", before.String())
+	switch {
+	case failing && !failed:
+		p.log.Warn("agent check fails", "upstream", addr, "error", err.Error())
+	case failed && !failing:
+		p.log.Info("agent check passes", "upstream", addr)
 	}
-	a.mu.Lock()
-	a.words[u.Addr()] = word
-	a.mu.Unlock()
-}
-
-// forget drops the words about upstreams that have left the pool.
-func (a *agents) forget(members []balancer.Member) {
-	present := map[string]bool{}
-	for i := range members {
-		present[members[i].Addr()] = true
+	if word == before {
+		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	maps.DeleteFunc(a.words, func(addr string, _ health.AgentWord) bool { return !present[addr] })
+	if word.String() != before.String() {
+		p.log.Info("agent says", "upstream", addr, "word", word.String(), "before", before.String())
+	}
+	select {
+	case a.news <- struct{}{}:
+	default:
+	}
 }
 
 // agentsSayOther reports whether the agents' latest words would change the pool.

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/health"
+	"github.com/goodgate/goodgate/internal/lab/logtest"
 )
 
 func TestAgentsAdjust(t *testing.T) {
@@ -163,4 +165,31 @@ func TestAgents(t *testing.T) {
 	}
 	await("1 2")
 	weights("0% of 0, 0% of 0") // no agents
+}
+
+// An agent that accepts connections and says nothing does not delay the effect of another
+// agent's word, and the log names the failure once.
+func TestAgentHangs(t *testing.T) {
+	t.Parallel()
+	one, two := app(t, "one"), strings.Replace(app(t, "two"), "127.0.0.1", "127.0.0.2", 1)
+	a, port := agentScript(t, "127.0.0.1", 0)
+	silent, err := net.Listen("tcp", fmt.Sprint("127.0.0.2:", port))
+	if err != nil {
+		t.Skip(err) // the port is taken there
+	}
+	defer silent.Close() // its kernel accepts connections
+	var log logtest.Buffer
+	g := start(t, parse(t, fmt.Sprintf(`listeners: ["127.0.0.1:0"]
+pools: {app: {upstreams: [%q, %q], health: {type: none, timeout: 10m, agent: {port: %d, interval: 10ms}}}}`, one, two, port)),
+		Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	out := func() bool { return !g.gate.Pools()[0].Members()[0].Available() }
+	a.say("drain")
+	eventually(t, "the word of the agent that answers", out, func() string { return log.String() })
+	a.say("nonsense")
+	eventually(t, "a warning", func() bool { return strings.Contains(log.String(), "agent check fails") }, log.String)
+	a.say("ready")
+	eventually(t, "its end", func() bool { return strings.Contains(log.String(), "agent check passes") && !out() }, log.String)
+	if n := strings.Count(log.String(), "agent check fails"); n != 1 {
+		t.Errorf("warnings: got %d, want 1", n)
+	}
 }
