@@ -47,7 +47,7 @@ func logOutput(l config.LogOutput, service string) (logging.Options, error) {
 		Fields:  logging.Fields{Add: l.Fields.Add, Remove: l.Fields.Remove, Rename: l.Fields.Rename, Unredacted: l.Fields.Unredacted},
 		Records: l.Records, Only: logging.Only{Failed: l.Only.Failed, SlowerThan: l.Only.SlowerThan}, Chosen: !l.Default,
 		Rotate: logging.Rotate{Size: int64(l.Rotate.Size), Keep: l.Rotate.Keep, Compress: l.Rotate.Compress},
-		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.AppName},
+		Syslog: logging.Syslog{Facility: l.Syslog.Number(), App: l.Syslog.AppName, Newline: l.Syslog.Framing == "newline"},
 		OTLP:   logging.OTLP{Headers: l.OTLP.Headers, Gzip: l.OTLP.Compression == "gzip", Service: cmp.Or(l.OTLP.Service, service), Instance: l.OTLP.Instance},
 	}
 	if l.Secure() {

@@ -58,6 +58,7 @@ type LogRotate struct {
 type LogSyslog struct {
 	Facility string `yaml:"facility" default:"daemon" enum:"kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|ntp|audit|alert|clock|local0|local1|local2|local3|local4|local5|local6|local7" help:"Facility of the messages."`
 	AppName  string `yaml:"app_name" default:"goodgate" format:"token" help:"APP-NAME of the messages; their MSGID is request or event."`
+	Framing  string `yaml:"framing" default:"octet_count" enum:"octet_count|newline" help:"How a server of syslog+tcp or syslog+tls tells messages apart: by their length, which goodgate sends before each one (RFC 6587), or by a newline after each one."`
 }
 
 // LogOTLP configures how records are sent to an OTLP endpoint.
@@ -240,6 +241,9 @@ func (a *advisor) log(l Log) {
 		}
 		if key, ok := a.at.givenAny(path, "syslog.facility", "syslog.app_name"); ok && !strings.HasPrefix(o.Output, "syslog+") && !o.isJournald() && o.Syslog != Default().Log.Syslog {
 			a.warnf(join(path, key), "has no effect on output %s: it is for syslog and journald", o.Output)
+		}
+		if key := "syslog.framing"; a.at.given(join(path, key)) && o.Syslog.Framing != "octet_count" && !strings.HasPrefix(o.Output, "syslog+tcp:") && !strings.HasPrefix(o.Output, "syslog+tls:") {
+			a.warnf(join(path, key), "has no effect on output %s: it is for syslog+tcp and syslog+tls", o.Output)
 		}
 		if !o.Secure() {
 			a.uselessTLS(path, o.TLS, "output "+o.Output)

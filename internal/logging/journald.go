@@ -38,7 +38,7 @@ func openJournald(o Options, tell teller) *Writer {
 		socket = other
 	}
 	return NewWriter(WriterOptions{
-		Out: newRemote(syslogPrefix+"unix://"+socket, nil, tell.trouble), Buffer: o.Buffer, Dropped: tell.dropped, Count: countFrames,
+		Out: newRemote(syslogPrefix+"unix://"+socket, false, nil, tell.trouble), Buffer: o.Buffer, Dropped: tell.dropped, Count: countFrames,
 	})
 }
 

@@ -25,6 +25,7 @@ const (
 type remote struct {
 	network, address string
 	datagrams        bool
+	newline          bool        // ends each message on a stream; false = its length precedes it
 	tls              *tls.Config // nil = without TLS
 	trouble          edge        // whether the server can be reached
 
@@ -52,10 +53,10 @@ func (e *edge) now(err error) {
 }
 
 // newRemote returns a remote for an address such as syslog+tcp://host:601. It connects
-// with the first message. config is for TLS.
-func newRemote(output string, config *tls.Config, trouble func(error)) *remote {
+// with the first message. newline is as in [Syslog], config is for TLS.
+func newRemote(output string, newline bool, config *tls.Config, trouble func(error)) *remote {
 	kind, address, _ := strings.Cut(strings.TrimPrefix(output, syslogPrefix), "://")
-	r := &remote{network: kind, address: address, trouble: edge{report: trouble}}
+	r := &remote{network: kind, address: address, newline: newline, trouble: edge{report: trouble}}
 	switch kind {
 	case "unix":
 		r.network, r.datagrams = "unixgram", true
@@ -120,18 +121,44 @@ func (r *remote) send(p []byte) (sent int, err error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err // Interrupt may have set the deadline
 	}
-	if !r.datagrams {
-		n, err := r.conn.Write(p)
-		return wholeFrames(p, n), err
-	}
-	for sent < len(p) {
-		begin, end := frame(p[sent:])
-		if _, err := r.conn.Write(p[sent+begin : sent+end]); err != nil {
-			return sent, err
+	switch {
+	case r.datagrams:
+		for sent < len(p) {
+			begin, end := frame(p[sent:])
+			if _, err := r.conn.Write(p[sent+begin : sent+end]); err != nil {
+				return sent, err
+			}
+			sent += end
 		}
-		sent += end
+		return sent, nil
+	case r.newline:
+		lines, ends := asLines(p)
+		n, err := r.conn.Write(lines)
+		for _, end := range ends {
+			if end.line > n {
+				break
+			}
+			sent = end.frame
+		}
+		return sent, err
 	}
-	return sent, nil
+	n, err := r.conn.Write(p)
+	return wholeFrames(p, n), err
+}
+
+// ends are the ends of a message as a line and as a frame.
+type ends struct{ line, frame int }
+
+// asLines returns the messages of p, each with a newline in place of its length.
+func asLines(p []byte) (lines []byte, at []ends) {
+	lines = make([]byte, 0, len(p))
+	for done := 0; done < len(p); {
+		begin, end := frame(p[done:])
+		lines = append(append(lines, p[done+begin:done+end]...), '\n')
+		done += end
+		at = append(at, ends{len(lines), done})
+	}
+	return lines, at
 }
 
 // wholeFrames returns the length of the messages of p that are completely within its

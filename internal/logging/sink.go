@@ -216,7 +216,7 @@ func open(o Options, tell teller) (*Writer, error) {
 	case o.isJournald():
 		return openJournald(o, tell), nil
 	case o.isSyslog():
-		w.Out, w.Count = newRemote(o.Output, o.TLS, w.Trouble), countFrames
+		w.Out, w.Count = newRemote(o.Output, o.Syslog.Newline, o.TLS, w.Trouble), countFrames
 		w.Trouble = nil // it waits and reports by itself
 	case o.Output == "stdout":
 		w.Out = standard{os.Stdout}

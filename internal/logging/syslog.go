@@ -17,6 +17,7 @@ import (
 type Syslog struct {
 	Facility int    // 0 to 23
 	App      string // APP-NAME
+	Newline  bool   // over a stream, a newline ends each message; otherwise its length precedes it
 }
 
 // maxSyslog bounds a message, in bytes. It must fit into a datagram: UDP allows 65,507

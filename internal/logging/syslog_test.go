@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,6 +55,12 @@ func readFrame(r *bufio.Reader) (string, error) {
 	return string(text), err
 }
 
+// readLine reads a message with a newline after it (RFC 6587 section 3.4.2).
+func readLine(r *bufio.Reader) (string, error) {
+	text, err := r.ReadString('\n')
+	return strings.TrimSuffix(text, "\n"), err
+}
+
 // receiver is a syslog server that passes its messages to a channel.
 type receiver struct {
 	output string
@@ -83,7 +90,7 @@ func receiveDatagrams(t *testing.T, network, address string) *receiver {
 }
 
 // receiveStream reads the messages of all connections of a listener.
-func receiveStream(l net.Listener, got chan string) {
+func receiveStream(l net.Listener, got chan string, next func(*bufio.Reader) (string, error)) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -92,7 +99,7 @@ func receiveStream(l net.Listener, got chan string) {
 		go func() {
 			defer c.Close()
 			for r := bufio.NewReader(c); ; {
-				text, err := readFrame(r)
+				text, err := next(r)
 				if err != nil {
 					return
 				}
@@ -110,18 +117,18 @@ func receiveTLS(t *testing.T) *receiver {
 	}
 	t.Cleanup(func() { l.Close() })
 	r := &receiver{output: "syslog+tls://" + l.Addr().String(), got: make(chan string, 100), tls: &tls.Config{RootCAs: ca.Pool(), ServerName: "logs.example.com"}}
-	go receiveStream(l, r.got)
+	go receiveStream(l, r.got, readFrame)
 	return r
 }
 
-func receiveTCP(t *testing.T) *receiver {
+func receiveTCP(t *testing.T, next func(*bufio.Reader) (string, error)) *receiver {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	r := &receiver{output: "syslog+tcp://" + l.Addr().String(), got: make(chan string, 100)}
-	go receiveStream(l, r.got)
+	go receiveStream(l, r.got, next)
 	return r
 }
 
@@ -141,9 +148,9 @@ func TestSyslog(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]*receiver{
 		"udp": receiveDatagrams(t, "udp", "127.0.0.1:0"), "unix": receiveDatagrams(t, "unixgram", filepath.Join(t.TempDir(), "log")),
-		"tcp": receiveTCP(t), "tls": receiveTLS(t),
+		"tcp": receiveTCP(t, readFrame), "tls": receiveTLS(t), "lines": receiveTCP(t, readLine),
 	} {
-		l, err := Open(Options{Output: r.output, TLS: r.tls, Sample: 1, Syslog: Syslog{Facility: 16, App: "good gate"}})
+		l, err := Open(Options{Output: r.output, TLS: r.tls, Sample: 1, Syslog: Syslog{Facility: 16, App: "good gate", Newline: name == "lines"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +178,7 @@ func TestSyslog(t *testing.T) {
 // for them go to standard error.
 func TestSyslogFormats(t *testing.T) {
 	t.Parallel()
-	r := receiveTCP(t)
+	r := receiveTCP(t, readFrame)
 	for format, want := range map[string]string{"$status $request": "200 GET /a?b=1 HTTP/1.1", "text": "path=/a status=200"} {
 		l, err := Open(Options{Output: r.output, Format: format, Sample: 1, Syslog: Syslog{App: "g"}, Records: Requests})
 		if err != nil {
@@ -249,7 +256,7 @@ func TestSyslogAway(t *testing.T) {
 		t.Skipf("somebody else has taken the port: %v", err)
 	}
 	defer second.Close()
-	go receiveStream(second, got)
+	go receiveStream(second, got, readFrame)
 	for i := range 50 {
 		select {
 		case text := <-got:
@@ -274,7 +281,7 @@ func TestSyslogAway(t *testing.T) {
 // lost messages are counted.
 func TestSyslogNever(t *testing.T) {
 	t.Parallel()
-	w := newRemote("syslog+unix://"+filepath.Join(t.TempDir(), "none"), nil, func(error) {})
+	w := newRemote("syslog+unix://"+filepath.Join(t.TempDir(), "none"), false, nil, func(error) {})
 	out := NewWriter(WriterOptions{Out: w, Count: countFrames})
 	f := newFramer(out, Syslog{})
 	for range 3 {
@@ -294,7 +301,7 @@ func TestSyslogUntrusted(t *testing.T) {
 	t.Parallel()
 	r := receiveTLS(t)
 	failed := make(chan error, 1)
-	w := newRemote(r.output, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "logs.example.com"}, func(err error) { failed <- err })
+	w := newRemote(r.output, false, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "logs.example.com"}, func(err error) { failed <- err })
 	out := NewWriter(WriterOptions{Out: w, Count: countFrames})
 	out.Write([]byte("1 x"))
 	out.wake()
@@ -315,5 +322,14 @@ func TestFrames(t *testing.T) {
 	}
 	if n := countFrames(p); n != 2 {
 		t.Errorf("%d frames", n)
+	}
+}
+
+// TestFramesAsLines: of a partly sent text, exactly the complete messages count.
+func TestFramesAsLines(t *testing.T) {
+	t.Parallel()
+	lines, at := asLines([]byte("3 abc0 2 de"))
+	if string(lines) != "abc\n\nde\n" || !slices.Equal(at, []ends{{4, 5}, {5, 7}, {8, 11}}) {
+		t.Errorf("got %q, %v", lines, at)
 	}
 }
