@@ -102,7 +102,7 @@ func (l *Log) open(o Options) (*output, error) {
 	for _, o := range o.all() {
 		s, err := openSink(o, teller{
 			dropped: func(n int64) {
-				l.Warn("log records dropped: the output is too slow", "count", n, "output", o.Output, "name", o.Name)
+				l.Warn("log records dropped: the output was too slow or failed", "count", n, "output", o.Output, "name", o.Name)
 			},
 			trouble: func(err error) { l.trouble(o, err) },
 			rotate: func(err error) {

@@ -170,6 +170,10 @@ func (o *otlpOutput) Write(p []byte) (sent int, err error) {
 	return sent, nil
 }
 
+// fails reports whether the endpoint did not take the last message completely. Only the
+// goroutine of Write may call it.
+func (o *otlpOutput) fails() bool { return o.trouble.failing }
+
 // Interrupt makes a waiting Write return.
 func (o *otlpOutput) Interrupt() { o.stop() }
 

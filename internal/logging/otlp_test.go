@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -382,4 +384,35 @@ type counting struct{ n *int }
 func (c counting) Write(p []byte) (int, error) {
 	*c.n += len(p)
 	return len(p), nil
+}
+
+// While an endpoint refuses records, the number of lost ones is not reported: the report
+// is a record, which the endpoint refuses as well.
+func TestOTLPRefusalIsReportedAtItsEnd(t *testing.T) {
+	t.Parallel()
+	var refuses atomic.Bool
+	refuses.Store(true)
+	taken := make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if refuses.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		taken <- true
+	}))
+	t.Cleanup(server.Close)
+	var edges, reports, lost atomic.Int64
+	w := openOTLP(Options{Output: "otlp+" + server.URL}, teller{dropped: func(n int64) { reports.Add(1); lost.Add(n) }, trouble: func(error) { edges.Add(1) }})
+	for i := range 4 {
+		refuses.Store(i < 3)
+		w.Write(appendLogRecord(nil, entry{}))
+		w.wake()
+		<-taken
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if reports.Load() != 1 || lost.Load() != 3 || edges.Load() != 2 {
+		t.Errorf("got %d reports of %d records, %d edges; want 1 of 3, 2", reports.Load(), lost.Load(), edges.Load())
+	}
 }

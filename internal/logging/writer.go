@@ -64,6 +64,11 @@ type WriterOptions struct {
 // soon.
 type Interrupter interface{ Interrupt() }
 
+// failer is an output that counts records as lost although its Write succeeds. While it
+// fails, the number of lost records is not reported: the report could be lost as well, and
+// cause the next one.
+type failer interface{ fails() bool }
+
 // NewWriter returns a writer. The caller must close it.
 func NewWriter(o WriterOptions) *Writer {
 	if o.Buffer <= 0 {
@@ -188,7 +193,7 @@ func (w *Writer) run() {
 			return
 		case <-w.flush:
 			var ok bool
-			if spare, ok = w.writeOnce(spare); ok {
+			if spare, ok = w.writeOnce(spare); ok && !w.fails() {
 				w.report()
 			}
 		}
@@ -223,6 +228,13 @@ func (w *Writer) writeOnce(spare []byte) (used []byte, ok bool) {
 		buf = nil
 	}
 	return buf, err == nil
+}
+
+func (w *Writer) fails() bool {
+	w.out.Lock()
+	defer w.out.Unlock()
+	out, ok := w.opts.Out.(failer)
+	return ok && out.fails()
 }
 
 // trouble reports when writing begins to fail, and when it works again.
