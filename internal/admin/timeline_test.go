@@ -108,7 +108,7 @@ func TestTimelineOfGoodgate(t *testing.T) {
 
 // TestTimelineIsBounded: one that goes up and down for ever takes one line of each,
 // and pushes out nothing of others.
-// TestClosed: the time line has the effect on the pool, also of an order that ends the
+// TestClosed: the timeline has the effect on the pool, also of an order that ends the
 // configuration's maintenance, and of the end of that order.
 func TestClosed(t *testing.T) {
 	for _, c := range []struct {

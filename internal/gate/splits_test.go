@@ -125,7 +125,7 @@ func TestSplitGuardIsKept(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		if text := get(t, "http://"+r.gate.AdminAddress()+"/v1/timeline"); !strings.Contains(text, `"split_back"`) || !strings.Contains(text, "v2 fails more than v1") {
-			t.Errorf("the time line: %s", text)
+			t.Errorf("the timeline: %s", text)
 		}
 	})
 	for _, want := range []string{"split guard sent all requests back to the first pool", "msg=change", "v2 fails more than v1"} {

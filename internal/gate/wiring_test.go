@@ -63,7 +63,7 @@ pools: {app: {upstreams: ["http://127.0.0.1:1"]}}
 	}
 }
 
-// TestTimeline: reloads are in the time line, whether they succeed or not.
+// TestTimeline: reloads are in the timeline, whether they succeed or not.
 func TestTimeline(t *testing.T) {
 	socket := "unix:" + filepath.Join(t.TempDir(), "admin.sock")
 	c := parse(t, fmt.Sprintf(`

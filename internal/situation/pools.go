@@ -91,7 +91,7 @@ var pools = []Row{
 		ID: HoldExpired, Level: Error, Reason: reason.HoldExpired,
 		Headline: "Requests wait for an upstream and fail", Past: "Requests waited for an upstream and failed",
 		Cause: "No upstream of pool {pool} became available within hold.for.",
-		Do:    "Bring an upstream back. goodgate status shows the state of each.", DoPast: "The dashboard's time line and the log say what was wrong with the upstreams. If a restart takes this long, raise hold.for or add an upstream.",
+		Do:    "Bring an upstream back. goodgate status shows the state of each.", DoPast: "The dashboard's timeline and the log say what was wrong with the upstreams. If a restart takes this long, raise hold.for or add an upstream.",
 	}, {
 		ID: NoUpstream, Level: Error, Reason: reason.NoUpstream,
 		Headline: "Requests find no upstream", Past: "Requests found no upstream",
