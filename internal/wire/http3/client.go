@@ -137,7 +137,7 @@ func (c *client) leave() {
 		return
 	}
 	c.leaving = true
-	go c.http3.Shutdown(context.Background()) // it returns when the connection has closed
+	c.server.conns.Go(func() { c.http3.Shutdown(context.Background()) }) // returns when the connection has closed
 }
 
 // hurry asks the client to leave, and shortens its idle time.

@@ -78,7 +78,7 @@ func (b *bench) serve(o Options) *Server {
 
 func (b *bench) until(what string, cond func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatal("waited for ", what)
 		}
