@@ -53,7 +53,7 @@ func (c *changing) restart(s syscall.Signal) {
 	c.t.Helper()
 	c.process.signal(s)
 	if s != syscall.SIGKILL {
-		c.process.signal(os.Interrupt)
+		c.process.hurry()
 	}
 	c.process.wait()
 	c.start("")

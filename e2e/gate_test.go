@@ -60,7 +60,7 @@ func (g *gate) finish() {
 	g.t.Helper()
 	g.signal(os.Interrupt)
 	g.waitMessage("shutting down")
-	g.signal(os.Interrupt)
+	g.hurry()
 	if got := g.wait(); got != 0 {
 		g.t.Errorf("exit code %d after SIGINT, want 0", got)
 	}

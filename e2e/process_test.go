@@ -85,6 +85,14 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
+// hurry signals the process to end now. The process may have ended already.
+func (p *process) hurry() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Fatalf("interrupting %s: %v", p.name, err)
+	}
+}
+
 // freeze stops the process, and returns after all of its threads have stopped: a thread
 // on another processor continues for a moment after the signal.
 func (p *process) freeze() {
