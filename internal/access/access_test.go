@@ -107,6 +107,20 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestFileOfWindows: a byte order mark is not a part of the first name.
+func TestFileOfWindows(t *testing.T) {
+	t.Parallel()
+	all, err := parse([]byte("\ufeffalice:" + hashed(t, "a") + "\r\nbob:" + hashed(t, "b") + "\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, password := range map[string]string{"alice": "a", "bob": "b"} {
+		if e, ok := all.by[name]; !ok || !e.hash.matches(password) {
+			t.Errorf("%s is not admitted", name)
+		}
+	}
+}
+
 func TestArgon2(t *testing.T) {
 	t.Parallel()
 	h, err := parseHash(argon + "UYUBxCBYzP2vS9hCYGWBpFDbqXXJHSzGHcWYZB3Mlfs")

@@ -124,6 +124,7 @@ func Check(file string) (n int, weakest string, err error) {
 // parse reads lines of NAME:HASH. It skips empty lines and lines that begin with #.
 func parse(data []byte) (*users, error) {
 	all := &users{by: map[string]entry{}}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows write it
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		text := strings.TrimSpace(string(line))
 		if text == "" || text[0] == '#' {
