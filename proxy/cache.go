@@ -96,8 +96,8 @@ func (x *exchange) kept() (*message.Response, *Error) {
 	}
 }
 
-// revalidate makes the request ask an upstream whether a kept response has changed, in
-// place of whether the client's copy has. The client's conditions then decide about the
+// revalidate makes the request ask an upstream whether a kept response has changed, and not
+// whether the client's copy has changed. The client's conditions then decide about the
 // answer that the upstream confirms.
 func (x *exchange) revalidate(old *stale.Response, fields http.Header) {
 	found := &x.more().found

@@ -104,7 +104,7 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 		return
 	}
 	if x.few().found.refresh {
-		return // without a length, its end would reach the client only after the fetch of the newer response
+		return // a compressed answer has no length, so its end would reach the client only after the fetch of the newer response
 	}
 	if x.request.Method != http.MethodHead {
 		enc := by.take(rawWriter{&x.writer})
@@ -121,8 +121,8 @@ func (x *exchange) compress(status int, length int64, h message.Editor) {
 	}
 }
 
-// compressed gives a 304 the fields of the compressed answer that it confirms. A client
-// would else take its copy for the bytes that the upstream's strong entity tag names.
+// compressed gives a 304 the fields of the compressed answer that it confirms. Otherwise a
+// client would take its copy for the bytes that the upstream's strong entity tag names.
 func (x *exchange) compressed(h message.Editor) {
 	tag := valuesOf(h, "Etag")
 	if len(tag) != 1 || strings.HasPrefix(tag[0], "W/") {

@@ -53,7 +53,7 @@ func (f *flights) open(k stale.Key) bool {
 }
 
 // join returns the flight in progress, or else a flight to lead, if mayLead. It returns
-// neither while waiting for this key has proved useless.
+// neither for a while after a wait for this key has proved useless.
 func (f *flights) join(k stale.Key, mayLead bool) (lead, other *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -31,8 +31,8 @@ func (rt *Route) identityFields() (t fieldTable) {
 	return t
 }
 
-// isCredential reports whether a field is for the checks: they have to read the client's
-// own before another one may replace it.
+// isCredential reports whether access control reads a field. It must read the client's own
+// value before another one replaces this value.
 func isCredential(name string) bool {
 	return header.EqualName(name, header.Authorization.String()) || header.EqualName(name, header.Cookie.String())
 }

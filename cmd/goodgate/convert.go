@@ -32,8 +32,8 @@ func newConvert() *cobra.Command {
 The result begins with comments that list the directives without an equivalent;
 standard error lists them too. convert recognizes the format by the file's name
 (nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text, as for all YAML,
-JSON and TOML; --from overrides that. With Traefik, FILE is the dynamic configuration, and --static names the
-static one.
+JSON and TOML; --from overrides that. With Traefik, FILE is the dynamic
+configuration, and --static names the static one.
 
 If a directive that restricts access, sets a limit or hides something has no
 equivalent, convert writes nothing, unless --accept names the directive.

@@ -43,7 +43,7 @@ first pool when another pool is worse. The change lasts until --reset, until the
 		case len(q.args) == 0 && (o.Reset || o.For+o.Why != ""):
 			return wrong(c, "split needs the argument ROUTE with --reset, --for or --why; goodgate split lists the routes")
 		case len(q.args) > 1 && o.Reset:
-			return wrong(c, "--reset follows the file again, and takes no weights")
+			return wrong(c, "--reset makes the split follow the file again, and takes no weights")
 		case len(q.args) == 1 && !o.Reset && o.For != "":
 			return wrong(c, "--for needs new weights: add POOL=WEIGHT, such as v2=10")
 		case len(q.args) == 1 && !o.Reset && o.Why != "":

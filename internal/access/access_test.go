@@ -165,7 +165,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// The first hash that is cheap to guess is named.
+// The first hash that is cheap to crack is named.
 func TestWeakHashes(t *testing.T) {
 	t.Parallel()
 	strong, err := bcrypt.GenerateFromPassword([]byte("a"), minBcryptCost)
@@ -177,9 +177,9 @@ func TestWeakHashes(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                           "",
 		"a:" + string(strong) + "\n": "",
-		"a:" + string(strong) + "\n\nb:" + hashed(t, "b") + "\nc:" + hashed(t, "c"): "line 3: user b: bcrypt cost 4 is easy",
+		"a:" + string(strong) + "\n\nb:" + hashed(t, "b") + "\nc:" + hashed(t, "c"): "line 3: user b: a bcrypt hash of cost 4 is cheap",
 		"a:$argon2id$v=19$m=19456,t=2,p=1" + salt:                                   "",
-		"a:$argon2id$v=19$m=4096,t=3,p=1" + salt:                                    "line 1: user a: Argon2 with m=4096,t=3 is easy",
+		"a:$argon2id$v=19$m=4096,t=3,p=1" + salt:                                    "line 1: user a: an Argon2 hash with m=4096,t=3 is cheap",
 	} {
 		write(t, file, text, 1)
 		if n, got, err := Check(file); err != nil || n != strings.Count(text, ":") || !strings.HasPrefix(got, want) || got != "" && want == "" {

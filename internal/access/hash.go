@@ -32,7 +32,7 @@ const (
 // hash verifies a password.
 type hash interface {
 	matches(password string) bool
-	weakness() string // what makes the hash cheap to guess; empty = nothing
+	weakness() string // what makes the hash cheap to crack; empty = nothing
 }
 
 // parseHash parses a hash in the form that htpasswd -B and argon2 write.
@@ -65,7 +65,7 @@ func (h bcryptHash) matches(password string) bool {
 
 func (h bcryptHash) weakness() string {
 	if cost, _ := bcrypt.Cost([]byte(h)); cost < minBcryptCost {
-		return fmt.Sprintf("bcrypt cost %d is easy to guess for somebody who has the file; at least %d is recommended: create it anew with htpasswd -B -C %[2]d", cost, minBcryptCost)
+		return fmt.Sprintf("a bcrypt hash of cost %d is cheap to crack for somebody who has the file; at least %d is recommended: create the hash anew with htpasswd -B -C %[2]d", cost, minBcryptCost)
 	}
 	return ""
 }
@@ -109,7 +109,7 @@ func (h argonHash) matches(password string) bool {
 
 func (h argonHash) weakness() string {
 	if uint64(h.memory)*uint64(h.time) < minArgonWork {
-		return fmt.Sprintf("Argon2 with m=%d,t=%d is easy to guess for somebody who has the file; at least m=19456,t=2 is recommended", h.memory, h.time)
+		return fmt.Sprintf("an Argon2 hash with m=%d,t=%d is cheap to crack for somebody who has the file; at least m=19456,t=2 is recommended", h.memory, h.time)
 	}
 	return ""
 }

@@ -112,7 +112,7 @@ func read(file string) (*users, error) {
 }
 
 // Check returns the number of users in a file, or the error in it. weakest describes the
-// first hash that is cheap to guess; empty = there is none.
+// first hash that is cheap to crack; empty = there is none.
 func Check(file string) (n int, weakest string, err error) {
 	all, err := read(file)
 	if err != nil {

@@ -45,7 +45,7 @@ type Place struct {
 }
 
 // errReadyFor refuses a duration that has no effect.
-var errReadyFor = errors.New("the state ready ends a change, so it takes no for: leave it out")
+var errReadyFor = errors.New("the state ready ends a change, and takes no duration: leave out the field for")
 
 // states are the states that an operator can set.
 var states = []string{"ready", "drain", "off"}

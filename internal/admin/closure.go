@@ -334,7 +334,7 @@ func (o *MaintenanceOrder) consistent() error {
 		}
 	}
 	if o.ContentType != "" && o.Page == "" {
-		return fmt.Errorf("content_type %q: it needs page", o.ContentType)
+		return fmt.Errorf("content_type %q needs page", o.ContentType)
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func (j *Journal) Closed(e changes.Event) {
 	if c.Kind == changes.Maintenance {
 		kinds = [2]string{evClosed, evReopened}
 		var terms MaintenanceTerms
-		if json.Unmarshal(c.Value, &terms) == nil && terms.Off { // begins the end of the configuration's maintenance
+		if json.Unmarshal(c.Value, &terms) == nil && terms.Off { // the change ends the maintenance in the configuration
 			kinds = [2]string{evReopened, evClosed}
 		}
 	}

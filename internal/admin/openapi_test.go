@@ -159,8 +159,8 @@ func TestContradictions(t *testing.T) {
 	for _, c := range [][3]string{
 		{"/v1/splits/shop", `{"reset":true,"for":"2h"}`, "for 2h: reset"},
 		{"/v1/splits/shop", `{"reset":true,"weights":{"v2":10}}`, "either weights or reset"},
-		{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"ready","for":"2h"}`, "takes no for"},
-		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"state","value":"ready","for":"2h"}`, "takes no for"},
+		{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"ready","for":"2h"}`, "takes no duration: leave out the field for"},
+		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"state","value":"ready","for":"2h"}`, "takes no duration: leave out the field for"},
 		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"removed","value":3}`, "value 3: kind removed takes no value"},
 		{"/v1/maintenance", `{"pool":"app","off":true,"page":"sorry"}`, "takes no page"},
 		{"/v1/maintenance", `{"pool":"app","off":true,"retry_after":"5m"}`, "takes no retry_after"},

@@ -24,7 +24,7 @@ type Control interface {
 	Draining() bool
 	LastCheck(balancer.Key) Check // the zero value before the first
 	// Weight returns an upstream's weight without its agent's percentage, and this
-	// percentage; 0 = the pool has no agents.
+	// percentage; both are 0 if the pool has no agents.
 	Weight(balancer.Key) (weight, percent int)
 	// Certificates returns the expiry of each of the listeners' certificates, by file;
 	// zero or 1970 = it could not be obtained yet.
@@ -113,7 +113,7 @@ type Server struct {
 const liveText = "live\n"
 
 // New returns the API. Close ends its streams. A name in a path may be a slash, which
-// wildcards of [http.ServeMux] do not match: it is the mark of the end of the path.
+// wildcards of [http.ServeMux] do not match. So New adds a pattern with %2F in its place.
 func New(o Options) *Server {
 	if o.Journal == nil {
 		o.Journal = NewJournal(o.Version)

@@ -101,7 +101,7 @@ func (s *Server) orderSplit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 400, "the body needs either weights or reset")
 		return
 	case o.Reset && o.For != "":
-		refuse(w, 400, "for "+o.For+": reset follows the file again, and takes no duration")
+		refuse(w, 400, "for "+o.For+": a reset makes the split follow the file again, and takes no duration")
 		return
 	case s.opts.Splits == nil:
 		refuse(w, 404, s.noSplit(r.PathValue("route")))

@@ -150,7 +150,7 @@ func (a *advisor) otherForms(path string, c Conditions) {
 		}
 	}
 	if re, err := syntax.Parse(c.HostRegexp, syntax.Perl); err == nil && hasUpper(re) {
-		a.warnf(path+".host_regexp", "has a capital letter, which no host has: goodgate writes the host in lower case first; write small letters")
+		a.warnf(path+".host_regexp", "has a capital letter, which matches no host: goodgate compares the host in lower case; write lower-case letters")
 	}
 }
 

@@ -58,7 +58,7 @@ func TestConditions(t *testing.T) {
 	route(`not: [{headers: {X-Real-IP: "1"}}]`, "routes[0].match.not[0].headers: X-Real-Ip never arrives")
 	route(`path: "/a%20b"`, "routes[0].match.path: has %20: goodgate compares the decoded path, so write the character itself")
 	route(`any: [{path_regexp: "^/a(%2F|/)"}]`, "routes[0].match.any[0].path_regexp: has %2F: goodgate compares the decoded path")
-	route(`host_regexp: "^(api|Shop)\\."`, "routes[0].match.host_regexp: has a capital letter, which no host has")
+	route(`host_regexp: "^(api|Shop)\\."`, "routes[0].match.host_regexp: has a capital letter, which matches no host")
 	checkWarnings(t, minimal+`routes: [{match: {host_regexp: "(?i)^Shop[A-Z]\\.", path_regexp: "(?i)^/50%"}, pool: app}]`)
 	checkWarnings(t, minimal+`routes: [{match: {path: /a}, pool: app, access: {forward: {pool: app, copy_headers: [X-User, Authorization]}}, limits: {rates: [{on: [client_ip, "header:X-User"], requests: 1}, {on: "header:Authorization", requests: 1}]}}]`,
 		"routes[0].limits.rates[0].on: X-User has no value yet: goodgate sets it later, when it checks access")

@@ -29,10 +29,11 @@ type agents struct {
 	words  map[string]health.AgentWord // by address
 	states map[string]agentState       // by address
 	put    string                      // the words in use by the pool
-	shares map[string]agentShare       // by address; what adjust has made the weights of the pool from
+	shares map[string]agentShare       // by address; adjust has computed the weights of the pool from them
 }
 
-// agentState is about the checks of one agent.
+// agentState says whether a check of an agent is in progress, and whether the last one
+// failed.
 type agentState struct{ asking, failing bool }
 
 // agentShare is an upstream's weight without its agent's percentage, and this percentage.
@@ -98,8 +99,8 @@ func (p *pool) askAgents(ctx context.Context, a *agents) {
 	}
 }
 
-// idle returns the upstreams whose agents are not being asked, which the caller asks now.
-// It drops what is known about upstreams that have left the pool.
+// idle returns the upstreams whose agents are not being asked. The caller must ask them
+// now. idle drops what is known about upstreams that have left the pool.
 func (a *agents) idle(members []balancer.Member) (list []*balancer.Upstream) {
 	present := map[string]bool{}
 	a.mu.Lock()
@@ -216,8 +217,8 @@ func (a *agents) adjust(list []balancer.Spec, members []balancer.Member) {
 	a.put = b.String()
 }
 
-// share returns what an upstream's weight in the pool is made from; zero = nothing is known,
-// or a is nil.
+// share returns the weight and the percentage that give an upstream's weight in the pool;
+// zero = unknown, or a is nil.
 func (a *agents) share(addr string) agentShare {
 	if a == nil {
 		return agentShare{}

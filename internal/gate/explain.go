@@ -206,7 +206,7 @@ func trial(c *config.Config) *config.Config {
 	return &t
 }
 
-// certain returns the faults that decide the answer to a request.
+// certain returns the faults that abort every request.
 func certain(faults []config.Fault) (list []config.Fault) {
 	for _, f := range faults {
 		if f.Abort > 0 && f.Share >= 1 {

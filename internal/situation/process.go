@@ -129,7 +129,7 @@ var requests = []Row{
 		ID: TooLarge, Reason: reason.RequestTooLarge,
 		Headline: "The client's request was too large",
 		Cause:    "The request's body, URL or header exceeds its limit.",
-		Do:       "To allow such requests, raise limits.max_body for the body, or max_header of the listener for the header.",
+		Do:       "To allow such requests, raise limits.max_body for the body, or max_header of the listener for the URL and the header.",
 	}, {
 		ID: SentTooSlowly, Reason: reason.RequestTimeout,
 		Headline: "The client sent its request too slowly",

@@ -24,7 +24,7 @@ func keptName(cert []byte) string {
 	return hex.EncodeToString(sum[:]) + ".ocsp"
 }
 
-// load returns the response of a certificate, if it is still good.
+// load returns the response of a certificate, if it is still valid.
 func (k keep) load(c *tls.Certificate, now time.Time) (a answer, ok bool) {
 	if k == "" {
 		return a, false

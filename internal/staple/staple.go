@@ -64,8 +64,8 @@ type entry struct {
 	why    string // text of the last failure
 }
 
-// New returns a stapler without certificates. It keeps the responses in a folder, in memory
-// only if dir is empty.
+// New returns a stapler without certificates. It keeps the responses in the folder dir, or
+// only in memory if dir is empty.
 func New(log *slog.Logger, dir string) *Stapler {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	return &Stapler{log: log, keep: keep(dir), http: newClient(t), places: make(chan struct{}, fetchesMax), entries: map[string]*entry{}}

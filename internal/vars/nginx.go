@@ -2,7 +2,7 @@ package vars
 
 import "strings"
 
-// nginx has nginx's variables, and the text that goodgate has for each.
+// nginx maps nginx's variables to goodgate's texts with the same value.
 var nginx = map[string]string{
 	"remote_addr": "{client_ip}", "remote_port": "{client_port}", "server_port": "{server_port}", "server_protocol": "{protocol}", "http_host": "{host}", "host": "{hostname}", "scheme": "{scheme}",
 	"request_method": "{method}", "request_uri": "{uri}", "request_id": "{request_id}", "uri": "{path}", "document_uri": "{path}",

@@ -39,7 +39,7 @@ function tiles(p, l) {
     p.cache && tile("From the cache", hits(p.cache), null, `of ${count(asked(p.cache))} requests, since the start`));
 }
 
-// asked is the number of requests that asked the cache; hits is the share that it answered.
+// asked is the number of requests that looked in the cache; hits is the share that it answered.
 const asked = (c) => c.hits + c.stale + c.revalidated + c.misses;
 const hits = (c) => (asked(c) ? `${Math.round((100 * (c.hits + c.stale)) / asked(c))}%` : "–");
 

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { shape } from "./state.js";
 import { ago, many, time } from "./format.js";
 
-// sources shows the sources that need look-ups.
+// sources shows the sources that need lookups.
 export function sources(list, now) {
   if (!list?.length) return null;
   return h("section", { "data-key": "sources", "aria-labelledby": "sources" }, h("h2", { id: "sources" }, "Sources of upstreams"),

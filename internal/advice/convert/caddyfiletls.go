@@ -40,7 +40,7 @@ func dnsSettings(at string, settings map[string]string) *tree {
 	return object(at, "provider", provider, "propagation_timeout", settings["propagation_timeout"], "override_domain", settings["dns_challenge_override_domain"], "resolvers", strings.Fields(settings["resolvers"]))
 }
 
-// dnsLine reads a line about the DNS challenge.
+// dnsLine reads a line about the DNS challenge. It reports whether the line is one.
 func dnsLine(l *caddyfile.Directive, settings map[string]string) bool {
 	switch l.Name {
 	case "dns", "acme_dns":

@@ -58,6 +58,9 @@ func challenge(way string, unchecked bool, wait time.Duration, resolvers []strin
 	return "{" + way + "}"
 }
 
+// dnsLeftOut is the note about a provider that goodgate lacks.
+const dnsLeftOut = "left out: goodgate sets DNS records by RFC 2136 or by a program. Until you set acme.dns, it answers challenges on port 443 or 80"
+
 // dnsChallenge converts the DNS challenge of a certificate resolver. Traefik reads the
 // settings of its providers from the environment; goodgate reads the same variables.
 func (t *traefik) dnsChallenge(by *tree) string {
@@ -72,9 +75,9 @@ func (t *traefik) dnsChallenge(by *tree) string {
 		t.note(in.at, "dnsChallenge", "goodgate runs the program in EXEC_PATH, as Traefik does: set this variable for goodgate too (see acme.dns)")
 	case "rfc2136":
 		way = `rfc2136: {server: "${RFC2136_NAMESERVER:-127.0.0.1}", key_name: "${RFC2136_TSIG_KEY:-}", key_secret: "${RFC2136_TSIG_SECRET:-}"}`
-		t.note(in.at, "dnsChallenge", "goodgate reads RFC2136_NAMESERVER, RFC2136_TSIG_KEY and RFC2136_TSIG_SECRET, as Traefik does: set them for goodgate too. Its algorithm is hmac-sha256; set another one in acme.dns.rfc2136")
+		t.note(in.at, "dnsChallenge", "goodgate reads RFC2136_NAMESERVER, RFC2136_TSIG_KEY and RFC2136_TSIG_SECRET, as Traefik does: set them for goodgate too. goodgate uses hmac-sha256; set another algorithm in acme.dns.rfc2136")
 	default:
-		t.note(in.at, "dnsChallenge", "left out: goodgate sets DNS records by RFC 2136 or by a program (see acme.dns). Until then, it answers challenges on port 443 or 80")
+		t.note(in.at, "dnsChallenge", dnsLeftOut)
 		return ""
 	}
 	return challenge(way, in.on("disablePropagationCheck") || in.on("propagation", "disableChecks"), 0, in.strs("resolvers"))
@@ -90,7 +93,7 @@ func (c *caddy) dnsChallenge(issuer *tree) string {
 	}
 	entry, ok := updates(provider.str("server"), provider.str("key_name"), provider.str("key"), provider.str("key_alg"))
 	if provider.str("name") != "rfc2136" || !ok || in.str("override_domain") != "" {
-		c.note(in.at, "dns", "left out: goodgate sets DNS records by RFC 2136 or by a program (see acme.dns). Until then, it answers challenges on port 443 or 80")
+		c.note(in.at, "dns", dnsLeftOut)
 		return ""
 	}
 	wait := in.str("propagation_timeout")

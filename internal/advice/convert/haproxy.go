@@ -433,8 +433,9 @@ func (h *fromHAProxy) backend(s *haproxy.Section, r route) {
 	h.left(s, isRule)
 }
 
-// again begins a further conversion of a backend: a frontend may have changed what its
-// rules are about, so that they cannot be converted this time.
+// again begins a further conversion of a backend: a frontend may have changed the
+// path or the headers that the backend's rules test, so that this conversion must refuse
+// the rules.
 func (h *fromHAProxy) again(s *haproxy.Section) {
 	for _, l := range s.Lines {
 		if isRule(l) {
@@ -443,7 +444,7 @@ func (h *fromHAProxy) again(s *haproxy.Section) {
 	}
 }
 
-// isRule reports whether a line is a rule for requests or responses.
+// isRule reports whether a line is a rule for requests.
 func isRule(l haproxy.Line) bool {
 	return l.Word(0) == "redirect" || strings.HasPrefix(l.Word(0), "http-request") || strings.HasPrefix(l.Word(0), "tcp-request")
 }

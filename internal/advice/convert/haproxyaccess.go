@@ -54,9 +54,7 @@ func (h *fromHAProxy) signIn(s *haproxy.Section, l haproxy.Line) (guards []guard
 // condition.
 func (h *fromHAProxy) userlist(s *haproxy.Section, l haproxy.Line) (list string, rest haproxy.Line, ok bool) {
 	rest = l
-	if l.From != nil {
-		s = l.From // its rules have its own acls
-	}
+	s = aclsOf(s, l)
 	at := slices.IndexFunc(l.Words, func(w string) bool { return w == "if" || w == "unless" })
 	if at < 0 {
 		return "", rest, false

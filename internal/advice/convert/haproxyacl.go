@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,9 +53,7 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	h.anotherPath = h.moved || pathChanged(s, l)
 	h.otherFields = slices.Concat(h.edited, fieldsChanged(s, l))
 	h.otherSource = peerFirst(s, l)
-	if l.From != nil {
-		s = l.From // its rules have its own acls
-	}
+	s = aclsOf(s, l)
 	for _, words := range splitOr(slices.Clone(l.Words[at+1:])) {
 		terms, ok := h.conjunction(s, words, l.Word(0) != "use_backend")
 		if !ok || len(all)+len(terms) > mostTerms {
@@ -68,6 +67,10 @@ func (h *fromHAProxy) terms(s *haproxy.Section, l haproxy.Line) ([]term, bool) {
 	}
 	return all, ok && sayable(all)
 }
+
+// aclsOf returns the section that defines the acls of a line: for a rule of a defaults
+// section, that section.
+func aclsOf(s *haproxy.Section, l haproxy.Line) *haproxy.Section { return cmp.Or(l.From, s) }
 
 // peerFirst reports whether a line is about the other end of the connection, because
 // HAProxy gets the client's address from a header or the PROXY protocol only later.

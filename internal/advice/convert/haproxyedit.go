@@ -186,7 +186,7 @@ func (h *fromHAProxy) setHeader(l haproxy.Line, r *route, conditional bool) {
 	case !ok:
 		h.note(l.At(), l.Word(0)+" "+l.Word(1)+" "+name, "left out: its value has a variable that goodgate lacks")
 	case adds && strings.EqualFold(name, "Set-Cookie") && setsField(r.addResponse, name): // cookies have no lists
-		h.note(l.At(), l.Word(0)+" add-header "+name, "left out: goodgate adds one cookie")
+		h.note(l.At(), l.Word(0)+" add-header "+name, "left out: goodgate adds only one cookie")
 	case isRequest && adds:
 		r.addRequest = also(r.addRequest, name, value)
 	case isRequest:

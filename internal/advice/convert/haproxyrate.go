@@ -22,11 +22,7 @@ func (h *fromHAProxy) rate(s *haproxy.Section, l haproxy.Line, r *route) bool {
 	}
 	text := l.Words[i+1:]
 	if len(text) == 1 {
-		of := s
-		if l.From != nil {
-			of = l.From // its rules have its own acls
-		}
-		if acls := of.All("acl", text[0]); len(acls) == 1 {
+		if acls := aclsOf(s, l).All("acl", text[0]); len(acls) == 1 {
 			text = slices.Concat([]string{"{"}, acls[0].Words[2:], []string{"}"})
 		}
 	}

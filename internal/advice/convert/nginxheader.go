@@ -26,7 +26,7 @@ func (n *nginx) addHeaders(sc scope, status int, f filling) (add, errors map[str
 			n.note(h.At(), "add_header "+name, "left out: goodgate cannot set this header")
 			continue
 		case strings.EqualFold(name, "Set-Cookie") && setsField(add, name): // cookies have no lists
-			n.note(h.At(), "add_header "+name, "left out: goodgate sets one cookie")
+			n.note(h.At(), "add_header "+name, "left out: goodgate sets only one cookie")
 			continue
 		}
 		add = also(add, name, value)
@@ -62,7 +62,7 @@ func also(to map[string]string, name, value string) map[string]string {
 }
 
 // addedTo adds headers to an upstream's answers, as nginx does. It replaces those that
-// an answer has once.
+// an answer can have only once.
 func (r *route) addedTo(fields map[string]string) {
 	for name, value := range fields {
 		if slices.ContainsFunc([]string{"Content-Type", "ETag", "Last-Modified"}, func(s string) bool { return strings.EqualFold(s, name) }) {

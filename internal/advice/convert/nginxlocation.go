@@ -94,7 +94,7 @@ func (n *nginx) server(v vhost) {
 }
 
 // completed adds the redirect from /path to /path/ that nginx answers with if a location
-// /path/ forwards requests, and none is for /path.
+// /path/ forwards requests, and no location is for /path.
 func (n *nginx) completed(v vhost, p *place, all []*place, r route, guards []guard) {
 	short := strings.TrimSuffix(p.path, "/")
 	forwards := slices.ContainsFunc(p.Block, func(d *nginxconf.Directive) bool { return strings.HasSuffix(d.Name, "_pass") })

@@ -24,9 +24,9 @@ type Options struct {
 	Idle        time.Duration     // silence until the client counts as gone; at half of it a packet asks for an answer
 	WriteIdle   time.Duration     // for the client to accept a header; 0 = no limit
 
-	// A connection takes no more requests once it has this age, less a random tenth, or this
-	// number of requests; 0 = no limit. The client gets GOAWAY, and the connection ends with
-	// its last request.
+	// A connection takes no more requests once it has this age, less a random part of up to
+	// a tenth, or this number of requests; 0 = no limit. The client gets GOAWAY, and the
+	// connection ends with its last request.
 	Age      time.Duration
 	Requests int
 

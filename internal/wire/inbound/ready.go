@@ -23,11 +23,11 @@ func (b *body) Coming() int {
 	return int(min(int64(n), b.left))
 }
 
-// AwaitBody lets a handler return while the body of its request has not arrived. Once a
-// read would not wait, or with the error that ended the wait, the server calls the
-// function then, which continues to serve the request. Meanwhile the connection holds no
-// buffer, and soon no grown stack. AwaitBody returns false, and does nothing, where the
-// handler must wait in a read instead.
+// AwaitBody lets a handler return while the body of its request has not arrived. When a
+// read would no longer wait, the server calls the function then, which continues to serve
+// the request. The argument is nil, or the error that ended the wait. Meanwhile the
+// connection holds no buffer, and soon no grown stack. AwaitBody returns false, and does
+// nothing, where the handler must wait in a read instead.
 func (w *response) AwaitBody(then func(error)) bool {
 	if w.c.sock == nil || w.body == nil || w.body.chunks != nil || w.body.expect || w.hijacked || w.c.buffered() > 0 {
 		return false
