@@ -157,7 +157,7 @@ func TestLargeBody(t *testing.T) {
 func TestContradictions(t *testing.T) {
 	f, s := newTest(t, Options{Splits: fakeSplits{split.New(split.Options{Route: "shop", Pools: []string{"v1", "v2"}, Weights: []float64{95, 5}}, time.Now())}})
 	for _, c := range [][3]string{
-		{"/v1/splits/shop", `{"reset":true,"for":"2h"}`, "for 2h: reset"},
+		{"/v1/splits/shop", `{"reset":true,"for":"2h"}`, "for 2h: a reset"},
 		{"/v1/splits/shop", `{"reset":true,"weights":{"v2":10}}`, "either weights or reset"},
 		{"/v1/upstreams", `{"upstream":"10.0.0.1:80","state":"ready","for":"2h"}`, "takes no duration: leave out the field for"},
 		{"/v1/changes", `{"upstream":"10.0.0.1:80","kind":"state","value":"ready","for":"2h"}`, "takes no duration: leave out the field for"},
