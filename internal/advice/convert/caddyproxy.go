@@ -49,7 +49,11 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 		scheme = "https://"
 	}
 	passive := h.get("health_checks", "passive")
-	for _, u := range h.all("upstreams") {
+	var weights []string // of the upstreams
+	if policy := h.get("load_balancing", "selection_policy"); policy.str("policy") == "weighted_round_robin" {
+		weights = policy.strs("weights")
+	}
+	for i, u := range h.all("upstreams") {
 		s := server{url: upstreamURL(u.str("dial"), scheme), limit: u.num("max_requests")}
 		if s.limit == 0 {
 			s.limit = passive.num("unhealthy_request_count")
@@ -61,6 +65,13 @@ func (c *caddy) pool(h *tree, what string, secure bool) string {
 		if !isOwn(c.ownAddresses(), s.url) && !isUpstream(s.url) {
 			c.note(u.at, what+" "+u.str("dial"), "left out: goodgate cannot use this address")
 			continue
+		}
+		if i < len(weights) {
+			if weights[i] == "0" {
+				c.note(u.at, what+" "+u.str("dial"), "left out, because its weight is 0")
+				continue
+			}
+			s.weight, _ = strconv.Atoi(weights[i])
 		}
 		p.addServer(s)
 	}
@@ -137,15 +148,10 @@ func (c *caddy) balancing(h *tree, p *pool) {
 		p.policy = "p2c"
 	case "weighted_round_robin":
 		p.policy = "round_robin"
-		for i, w := range policy.strs("weights") {
-			if n, err := strconv.Atoi(w); err == nil && i < len(p.servers) {
-				p.servers[i].weight = n
-			}
-		}
 	case "ip_hash", "client_ip_hash":
 		p.policy, p.hashOn = "hash", "client_ip"
 	case "uri_hash":
-		p.policy, p.hashOn = "hash", "path"
+		p.policy, p.hashOn = "hash", "uri"
 	case "header":
 		if f := policy.str("field"); isField(f) {
 			p.policy, p.hashOn = "hash", "header:"+f

@@ -28,7 +28,7 @@ func (t *traefik) mirrors(m *tree, d *draft) {
 			t.note(in.at, "mirrors "+in.str("name"), "left out: a route can have only one mirror, the first")
 			continue
 		}
-		t.gather(s, p, 1, false, 1)
+		t.gather(s, p, whole, false, 1)
 		if t.usable(p, s.at, t.ownAddresses()); len(p.servers) == 0 {
 			t.note(in.at, "mirrors "+in.str("name"), "left out: goodgate cannot use any of its servers")
 			continue

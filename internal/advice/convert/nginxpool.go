@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -297,4 +298,44 @@ func (p *pool) addServer(s server) {
 		return
 	}
 	p.servers = append(p.servers, s)
+}
+
+// mostWeight is the highest weight of an upstream.
+const mostWeight = 1000
+
+// reduce makes the weights small, and keeps their ratio.
+func (p *pool) reduce() {
+	weights := make([]int, len(p.servers))
+	for i, s := range p.servers {
+		weights[i] = max(s.weight, 1)
+	}
+	for i, w := range ratio(weights, mostWeight) {
+		p.servers[i].weight = w
+	}
+}
+
+// ratio returns the lowest weights that have the same ratio, or the nearest one with
+// weights up to a limit.
+func ratio(weights []int, limit int) []int {
+	if len(weights) == 0 {
+		return nil
+	}
+	least, most := float64(slices.Min(weights)), float64(slices.Max(weights))
+	scaled := func(by float64) (all []int, exact bool) {
+		exact = true
+		for _, w := range weights {
+			x := float64(w) * by
+			n := max(math.Round(x), 1)
+			exact = exact && math.Abs(x-n) < 1e-3 // the shares of services are rounded
+			all = append(all, int(n))
+		}
+		return all, exact
+	}
+	for k := 1.0; k*most <= float64(limit)*least; k++ {
+		if all, exact := scaled(k / least); exact {
+			return all
+		}
+	}
+	all, _ := scaled(float64(limit) / most)
+	return all
 }

@@ -214,6 +214,7 @@ func TestNginxServers(t *testing.T) {
 	f("server { listen 80; server_name .a.com; if ($host = b.a.com) { return 403; } if ($host = c.com) { return 410; }"+pass+"}", "", `- match: {host: ["c.com"]}`+"\n    respond: {status: 410")
 	f("server { listen 80; server_name x.com;"+pass+"} server { listen 80; server_name .a.com; if ($host = b.a.com) { return 403; } if ($host = c.com) { return 410; }"+pass+"}", "",
 		`- match: {host: ["b.a.com"]}`+"\n    respond: {status: 403, body: \"\"}\n  - match: {host: [\"a.com\", \"*.a.com\"]}")
+	f("upstream u { server 10.0.0.1 weight=4000; server 10.0.0.2 weight=2000; } server { listen 80; location / { proxy_pass http://u; } }", "", `- {url: "http://10.0.0.1:80", weight: 2}`)
 	f("upstream u { server 10.0.0.1 weight=3; server 10.0.0.1; } server { listen 80; location / { proxy_pass http://u; } }", "", `- {url: "http://10.0.0.1:80", weight: 4}`)
 	f("server { listen 80; location / { proxy_pass https://10.0.0.1; proxy_ssl_certificate /c.pem; proxy_ssl_certificate_key /k.pem; proxy_ssl_password_file /p; } }", "noted proxy_ssl_certificate", "tls: {insecure: true}\n")
 	f("upstream Big_Name { server 10.0.0.1; } server { listen 80; location / { proxy_pass http://Big_Name; } }", "", "pool: big_name\n    host: \"Big_Name\"")

@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (t *traefik) service(r *router, name string, d draft) {
 		return
 	}
 	p := &pool{name: freeName(t.file.pools, name), attempts: d.attempts}
-	keep := t.gather(s, p, 1, false, 0)
+	keep := t.gather(s, p, whole, false, 0)
 	t.usable(p, s.at, t.ownAddresses())
 	if len(p.servers) == 0 {
 		t.note(s.at, "service "+name, "goodgate answers 503: it cannot use any server of this service")
@@ -46,19 +47,6 @@ func (t *traefik) service(r *router, name string, d draft) {
 	t.add(d.finished())
 }
 
-// reduce divides the weights by their greatest common divisor.
-func (p *pool) reduce() {
-	common := 0
-	for _, s := range p.servers {
-		for b := max(s.weight, 1); b > 0; {
-			common, b = b, common%b
-		}
-	}
-	for i := range p.servers {
-		p.servers[i].weight = max(p.servers[i].weight, 1) / max(common, 1)
-	}
-}
-
 // pooled adds a pool, or returns an equal one.
 func (t *traefik) pooled(p *pool, name string) string {
 	w := &writer{}
@@ -73,47 +61,55 @@ func (t *traefik) pooled(p *pool, name string) string {
 	return p.name
 }
 
-// gather adds the servers of a service to a pool, with a share of its weight. It
+// whole is the share of a service that gets all requests. Shares are fractions of it.
+const whole = 1 << 40
+
+// gather adds the servers of a service to a pool, with their part of its share. It
 // reports whether goodgate keeps the client's Host.
-func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (keep bool) {
-	child := func(name string, weight int, backup bool) bool {
+func (t *traefik) gather(s *tree, p *pool, share int, backup bool, depth int) (keep bool) {
+	child := func(name string, share int, backup bool) bool {
 		name, here := bare(name)
 		in := t.root.get("http", "services", name)
 		if in == nil || !here || depth > 20 || !t.step() {
 			t.note(s.at, "service "+name, "left out: the file has no such service, or it leads to itself")
 			return true
 		}
-		return t.gather(in, p, weight, backup, depth+1)
+		return t.gather(in, p, share, backup, depth+1)
+	}
+	children := func(list []*tree) {
+		sum := 0
+		for _, c := range list {
+			sum += weightOf(c)
+		}
+		for _, c := range list {
+			if n := weightOf(c); n > 0 {
+				keep = child(c.str("name"), fraction(share, n, sum), backup) && keep
+			}
+		}
 	}
 	keep = true
 	switch {
 	case s.get("loadBalancer") != nil:
-		return t.balancer(s.get("loadBalancer"), p, weight, backup)
+		return t.balancer(s.get("loadBalancer"), p, share, backup)
 	case s.get("weighted") != nil:
 		t.sticky(s.get("weighted", "sticky"), p)
-		for _, c := range s.all("weighted", "services") {
-			if n := cmp.Or(c.num("weight"), 1); c.str("weight") != "0" {
-				keep = child(c.str("name"), min(n, 1000)*60, backup) && keep // 60 can be shared by up to 6 servers
-			}
-		}
+		children(s.all("weighted", "services"))
 		s.get("weighted").use()
 	case s.get("mirroring") != nil:
 		m := s.get("mirroring")
-		keep = child(m.str("service"), weight, backup)
+		keep = child(m.str("service"), share, backup)
 		if depth > 0 {
 			t.note(m.at, "mirroring", "the mirrors are left out: goodgate mirrors all requests of a route, not those of a part of a service")
 		}
 		m.use()
 	case s.get("failover") != nil:
 		f := s.get("failover")
-		keep = child(f.str("service"), weight, backup)
-		keep = child(f.str("fallback"), weight, true) && keep
+		keep = child(f.str("service"), share, backup)
+		keep = child(f.str("fallback"), share, true) && keep
 		f.use()
 	case s.get("highestRandomWeight") != nil:
 		p.policy, p.hashOn = "hash", "client_ip"
-		for _, c := range s.all("highestRandomWeight", "services") {
-			keep = child(c.str("name"), cmp.Or(c.num("weight"), 1), backup) && keep
-		}
+		children(s.all("highestRandomWeight", "services"))
 		s.get("highestRandomWeight").use()
 	default:
 		t.note(s.at, "service", "left out: goodgate has no service of this kind")
@@ -121,16 +117,30 @@ func (t *traefik) gather(s *tree, p *pool, weight int, backup bool, depth int) (
 	return keep
 }
 
-func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool) {
-	list := b.all("servers")
-	shared, joins := weight, len(p.servers) > 0
-	for _, in := range list {
+// weightOf returns the weight of a service in another one, or of a server. Without a
+// weight it is 1.
+func weightOf(t *tree) int {
+	if t.str("weight") == "0" {
+		return 0
+	}
+	return min(max(t.num("weight"), 1), 1_000_000)
+}
+
+// fraction returns the part of a share that n of sum is. It is never 0.
+func fraction(share, n, sum int) int {
+	return max(int(math.Round(float64(share)*float64(n)/float64(sum))), 1)
+}
+
+func (t *traefik) balancer(b *tree, p *pool, share int, backup bool) (keep bool) {
+	joins, sum := len(p.servers) > 0, 0
+	var servers []server
+	for _, in := range b.all("servers") {
 		u, err := url.Parse(in.str("url"))
 		if err != nil || u.Host == "" {
 			t.note(in.at, "servers "+in.str("url"), "left out: goodgate cannot use this address")
 			continue
 		}
-		out := server{url: u.Scheme + "://" + u.Host, backup: backup, weight: max(in.num("weight"), 1) * max(shared/max(len(list), 1), 1)}
+		out := server{url: u.Scheme + "://" + u.Host, backup: backup, weight: weightOf(in)}
 		switch u.Scheme {
 		case "http", "https":
 		case "h2c":
@@ -145,10 +155,15 @@ func (t *traefik) balancer(b *tree, p *pool, weight int, backup bool) (keep bool
 		if u.Path != "" && u.Path != "/" {
 			t.note(in.at, "servers "+in.str("url"), "the path is left out: Traefik, too, ignores it unless preservePath is set")
 		}
-		if in.str("weight") != "0" {
-			p.addServer(out)
+		if out.weight > 0 {
+			servers = append(servers, out)
+			sum += out.weight
 		}
 		in.use()
+	}
+	for _, s := range servers {
+		s.weight = fraction(share, s.weight, sum)
+		p.addServer(s)
 	}
 	t.strategy(b, p)
 	t.sticky(b.get("sticky"), p)

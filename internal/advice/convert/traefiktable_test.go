@@ -233,6 +233,15 @@ func TestTraefikServices(t *testing.T) {
 	f("s: {weighted: {services: [{name: a}, {name: c}]}}, c: {failover: {service: b, fallback: b}}"+careless, "refused serversTransport", "pool: s")
 	f("s: {failover: {service: a, fallback: b}}"+careless, "refused serversTransport", "pool: s")
 	f("s: {weighted: {services: [{name: a}, {name: b}]}}"+strings.Replace(careless, "0.2'}]", "0.2'}], serversTransport: t", 1), "", `tls: {insecure: true, server_name: "x.example"}`)
+	// Each service divides its own share, whatever its servers' weights.
+	const nested = ", n: {weighted: {services: [{name: b}, {name: c}]}}, c: {loadBalancer: {servers: [{url: 'http://10.0.0.3:80', weight: 3}, {url: 'http://10.0.0.4:80'}]}}"
+	f("s: {weighted: {services: [{name: a}, {name: n, weight: 99}]}}"+pair+nested, "", `upstreams:
+      - {url: "http://10.0.0.1:80", weight: 8}
+      - {url: "http://10.0.0.2:80", weight: 396}
+      - {url: "http://10.0.0.3:80", weight: 297}
+      - {url: "http://10.0.0.4:80", weight: 99}`)
+	f("s: {weighted: {services: [{name: a, weight: 40000}, {name: b, weight: 20000}]}}"+pair, "", "{pools: [{pool: a, weight: 2}, {pool: b, weight: 1}]")
+	f("s: {weighted: {services: [{name: a, weight: 30001}, {name: b, weight: 1}]}}"+pair, "", "{pools: [{pool: a, weight: 10000}, {pool: b, weight: 1}]")
 	f("s: {weighted: {services: [{name: s}]}}", "noted service s, noted service s", "status: 503")
 	f("t: {loadBalancer: {"+servers+"}}", "noted service s, noted t", "status: 503")
 }

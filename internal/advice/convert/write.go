@@ -173,6 +173,9 @@ func (p *pool) write(w *writer) {
 	if p.protocol != "" {
 		w.line("    protocol: %s", p.protocol)
 	}
+	if slices.ContainsFunc(p.servers, func(s server) bool { return s.weight > mostWeight }) {
+		p.reduce()
+	}
 	w.line("    upstreams:")
 	for _, s := range p.servers {
 		w.line("      - %s", s)
@@ -221,7 +224,7 @@ func (s server) String() string {
 		text = "{srv: " + quote(s.srv)
 	}
 	if s.weight > 1 {
-		text += fmt.Sprintf(", weight: %d", min(s.weight, 1000))
+		text += fmt.Sprintf(", weight: %d", s.weight)
 	}
 	if s.backup {
 		text += ", tier: 1"
