@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,6 +94,7 @@ func (a *adapter) matcherField(set *tree, at string, args []string) {
 	}
 	fields := set.of["header"]
 	name, absent := strings.CutPrefix(first(args), "!")
+	name = http.CanonicalHeaderKey(name) // values of one header are alternatives
 	switch {
 	case name == "":
 	case absent:

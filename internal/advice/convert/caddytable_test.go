@@ -46,6 +46,8 @@ func TestCaddyfileDirectives(t *testing.T) {
 	f("@o path_regexp old ^/old/([0-9]+)/(?P<rest>.*)$\nredir @o /new/{re.old.rest}?id={re.old.1}", "", `path_regexp: "^/old/([0-9]+)/(?P<rest>.*)$"}`+"\n    redirect: {to: \"/new/{2}?id={1}\", status: 302}")
 	f("@o path_regexp ^/old/(.*)$\nredir @o /new/{re.1}", "", `redirect: {to: "/new/{1}", status: 302}`)
 	f("@o {\npath_regexp p ^/old/(.*)$\nheader_regexp h X-A (b)\n}\nredir @o /new/{re.h.1}", "noted redir /new/{http.regexp.h.1}", "respond: {status: 404")
+	f("@h {\nheader x-a b\nheader X-A c\n}\nrespond @h 403", "", "- match: {headers: {\"X-A\": \"b\"}}\n    respond: {status: 403")
+	f("@h {\nheader_regexp x-a b\nheader_regexp X-A c\n}\nrespond @h 403", "refused respond", "pool")
 	f("@q query a=b\nrespond @q 403", "", `- match: {query: {"a": "b"}}`+"\n    respond: {status: 403")
 	f("@q query a=b a=c d=*\nrespond @q 403", "", `- match: {query: {"a": "c", "d": "*"}}`+"\n    respond: {status: 403")
 	f("@q query a=\nrespond @q 403", "", `- match: {query_regexp: {"a": "^$"}}`)

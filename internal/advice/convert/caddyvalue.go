@@ -86,6 +86,9 @@ func headerPatterns(m *tree, d *draft) ([]term, bool) {
 		if !ok || !isToken(name) || strings.EqualFold(name, "Host") || strings.Contains(re, "{http.") {
 			return nil, false
 		}
+		if what := (asked{askHeaderRegexp, name}); c.spelled(what) != what {
+			return nil, false // a route has one expression for each header
+		}
 		c.ask(askHeaderRegexp, name, re)
 		delete(d.captures, of.str("name"))
 		delete(d.captures, "")

@@ -149,13 +149,14 @@ func (c conditions) and(o conditions) (conditions, verdict) {
 	}
 	out.headers = maps.Clone(c.headers)
 	for name, value := range o.headers {
-		have, set := out.headers[name]
+		have, set := fieldOf(out.headers, name)
 		narrow, met := narrower(have, value)
 		unless(!set || met, unsayable) // a request can have the header on two lines
 		out.headers = with(out.headers, name, narrow)
 	}
 	out.asked = maps.Clone(c.asked)
 	for what, value := range o.asked {
+		what = out.spelled(what)
 		have, set := out.asked[what]
 		narrow, met := narrower(have, value)
 		if set && !met {
@@ -173,6 +174,17 @@ func narrower(have, value string) (string, bool) {
 		return have, true
 	}
 	return value, have == "*" || have == value
+}
+
+// spelled returns what the conditions ask already, if that is the same header in upper or
+// lower case.
+func (c conditions) spelled(what asked) asked {
+	for have := range c.asked {
+		if what.key == askHeaderRegexp && have.key == what.key && strings.EqualFold(have.name, what.name) {
+			return have
+		}
+	}
+	return what
 }
 
 // ask adds a condition on a value.
@@ -219,6 +231,16 @@ func (c conditions) opposite() (conditions, bool) {
 	other := map[string]string{"http": "https", "https": "http"}[c.scheme]
 	c.scheme = ""
 	return conditions{scheme: other}, other != "" && c.match() == "{}"
+}
+
+// fieldOf returns the value of a header, whose name may be in upper or lower case.
+func fieldOf(m map[string]string, name string) (value string, ok bool) {
+	for k, v := range m {
+		if strings.EqualFold(k, name) {
+			return v, true
+		}
+	}
+	return "", false
 }
 
 func with(m map[string]string, name, value string) map[string]string {

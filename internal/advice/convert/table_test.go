@@ -289,6 +289,8 @@ func TestHAProxyRules(t *testing.T) {
 	f(`http-request deny if { path_reg \.php$ }`, "", `path_regexp: "\\.php$"}`+"\n    respond")
 	f("http-request deny if { path_end -i .PHP }", "", `path_regexp: "(?i)\\.PHP$"}`+"\n    respond")
 	f("http-request deny if { hdr(x-bad) yes }", "", `header_regexp: {"x-bad": "(?:^|,)[ \\t]*yes[ \\t]*(?:,|$)"}}`+"\n    respond")
+	f("http-request deny if { hdr(x-bad) yes } { hdr(X-Bad) no }", "refused http-request deny", "pool: b")
+	f("http-request deny if { req.fhdr(x-bad) yes } { req.fhdr(X-Bad) no }", "refused http-request deny", "pool: b")
 	f("http-request deny if { req.fhdr(x-bad) yes }", "", `headers: {"x-bad": "yes"}}`+"\n    respond")
 	f("use_backend b if { hdr(x-a) yes }", "", `headers: {"x-a": "yes"}}`+"\n    pool: b")
 	f("http-request deny if { hdr(user-agent) -i bot }", "", `header_regexp: {"user-agent": "(?i)(?:^|,)[ \\t]*bot[ \\t]*(?:,|$)"}`)
