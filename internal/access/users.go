@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -60,6 +61,8 @@ type users struct {
 	other entry       // an unknown user's password is checked against this, so that both cases take equally long
 	weak  string      // describes the first weak hash; empty = there is none
 	info  fs.FileInfo // of the file; nil = it was missing
+
+	unread string // the reported error of a file that cannot be read; empty = none
 }
 
 type entry struct {
@@ -251,6 +254,13 @@ func (u *Users) look(now time.Time) {
 	if err != nil { // the previous users stay; the same broken file is reported once
 		kept := *old
 		kept.info = seen
+		if _, is := errors.AsType[*fs.PathError](err); is && seen != nil {
+			// A correction of the permissions changes neither size nor time.
+			kept.info, kept.unread = old.info, err.Error()
+			if kept.unread == old.unread {
+				return
+			}
+		}
 		all = &kept
 	}
 	u.live.Store(all)

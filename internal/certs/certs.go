@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,8 @@ type Store struct {
 	log   func(File, error)
 	live  atomic.Pointer[[]*tls.Certificate]
 	seen  []content // of files; belongs to Watch
+
+	unread []string // the reported errors of files that cannot be read; belongs to Watch
 }
 
 // content is the content of a certificate's files.
@@ -44,7 +47,7 @@ func (c content) equal(o content) bool {
 // certificate that it has read again, with an error if the new one is invalid and the
 // previous one stays.
 func Load(files []File, log func(File, error)) (*Store, error) {
-	s := &Store{files: files, log: log, seen: make([]content, len(files))}
+	s := &Store{files: files, log: log, seen: make([]content, len(files)), unread: make([]string, len(files))}
 	list := make([]*tls.Certificate, len(files))
 	var errs []error
 	for i, f := range files {
@@ -171,8 +174,17 @@ func (s *Store) check() {
 	changed := false
 	for i, f := range s.files {
 		c, err := f.read()
-		if err != nil || c.equal(s.seen[i]) {
-			continue // a file may be missing while it is replaced
+		if err != nil {
+			// A file may be missing while it is replaced.
+			if !errors.Is(err, fs.ErrNotExist) && s.unread[i] != err.Error() && s.log != nil {
+				s.unread[i] = err.Error()
+				s.log(f, err)
+			}
+			continue
+		}
+		s.unread[i] = ""
+		if c.equal(s.seen[i]) {
+			continue
 		}
 		s.seen[i] = c
 		cert, err := f.parse(c)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,12 +66,15 @@ func TestReadAgain(t *testing.T) {
 	ca := certtest.NewAuthority(t, "authority")
 	cert, key := ca.Files(dir, "site", ca.Issue("old.example"))
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // protects told
 		var told []string
 		s, err := Load([]File{{Cert: cert, Key: key}}, func(f File, err error) {
 			text := "good"
 			if err != nil {
 				text = err.Error()
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			told = append(told, text)
 		})
 		if err != nil {
@@ -83,6 +87,8 @@ func TestReadAgain(t *testing.T) {
 			change()
 			time.Sleep(2 * checkEvery)
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			leaf := (*s.live.Load())[0].Leaf
 			if got := leaf.DNSNames[0]; got != want || len(told) != notes {
 				t.Errorf("got %s and notes %q, want %s and %d", got, told, want, notes)
@@ -92,7 +98,9 @@ func TestReadAgain(t *testing.T) {
 		step("new.example", 1, func() { ca.Files(dir, "site", ca.Issue("new.example")) })
 		step("new.example", 2, func() { os.WriteFile(cert, []byte("nonsense"), 0o600) })
 		step("new.example", 2, func() { os.Remove(cert) })
-		step("newer.example", 3, func() { ca.Files(dir, "site", ca.Issue("newer.example")) })
+		step("new.example", 3, func() { os.Mkdir(cert, 0o700) }) // stands for any file that cannot be read
+		step("new.example", 3, func() { os.Remove(cert) })
+		step("newer.example", 4, func() { ca.Files(dir, "site", ca.Issue("newer.example")) })
 	})
 }
 

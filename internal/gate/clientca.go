@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -33,6 +34,7 @@ type clientCA struct {
 	seen     clientFiles
 	revoked  *certs.Revocations
 	doubts   []string // the logged doubts about revoked
+	unread   string   // the logged error of a file that cannot be read; empty = none
 }
 
 // newClientCA makes a server follow changes of client_ca and client_crl. It must come
@@ -93,13 +95,14 @@ func lookAtClientFiles(c *config.ListenerTLS) (f clientFiles, err error) {
 }
 
 // check reads the files and applies changes. It ignores a missing file, which may be
-// about to be replaced.
+// about to be replaced. It tries again to read a file that it may not read, because a
+// correction of the permissions changes neither size nor time.
 func (c *clientCA) check() {
 	c.checking.Lock()
 	defer c.checking.Unlock()
 	defer c.warn()
 	now, err := lookAtClientFiles(c.listener.TLS)
-	if err != nil {
+	if c.unreadable(err) {
 		return
 	}
 	var changed []string
@@ -112,10 +115,14 @@ func (c *clientCA) check() {
 		}
 	}
 	if len(changed) == 0 {
+		c.unread = ""
 		return
 	}
-	c.seen = now
 	t, err := assemble.ListenerTLS(c.listener)
+	if c.unreadable(err) {
+		return
+	}
+	c.seen, c.unread = now, ""
 	if err == nil {
 		next := c.base.Clone()
 		next.ClientCAs, next.VerifyConnection = t.Config.ClientCAs, t.Config.VerifyConnection
@@ -126,6 +133,17 @@ func (c *clientCA) check() {
 	for _, name := range changed {
 		c.gate.certChanged(certs.File{Cert: name}, err)
 	}
+}
+
+// unreadable reports whether err is about reading a file. It logs each such error once,
+// but not a missing file. check calls it.
+func (c *clientCA) unreadable(err error) bool {
+	at, is := errors.AsType[*fs.PathError](err)
+	if is && !errors.Is(err, fs.ErrNotExist) && err.Error() != c.unread {
+		c.unread = err.Error()
+		c.gate.certChanged(certs.File{Cert: at.Path}, err)
+	}
+	return is
 }
 
 func sameFile(a, b fs.FileInfo) bool {

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -143,4 +144,69 @@ pools: {app: {upstreams: [%q]}}`, cert, key, file, crl, app(t, "hello")))
 	replace(t, ca.Revoke(t.TempDir(), time.Hour), crl)
 	server.clients.check()
 	check("after nothing is revoked any more", "200", "200")
+}
+
+// A revocation list that cannot be read is reported once, and read when its permissions
+// are corrected, which changes neither its size nor its time. So is a file of
+// authorities.
+func TestClientFilesUnreadableForAWhile(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root can read every file")
+	}
+	ca, dir := certtest.NewAuthority(t, "authority"), t.TempDir()
+	cert, key := ca.Files(dir, "site", ca.Issue("site.example"))
+	file, crl := ca.File(dir), ca.Revoke(dir, time.Hour)
+	var log logtest.Buffer
+	c := parse(t, fmt.Sprintf(`
+listeners: [{address: "127.0.0.1:0", tls: {certificates: [{cert: %q, key: %q}], client_ca: %q, client_crl: %q}}]
+shutdown: {lame_duck: 0s}
+pools: {app: {upstreams: [%q]}}`, cert, key, file, crl, app(t, "hello")))
+	r := start(t, c, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	server := r.gate.current.Load().servers[0]
+	other := certtest.NewAuthority(t, "other")
+	client, stranger := ca.Issue("client"), other.Issue("stranger")
+	visits := func(when string, cert tls.Certificate, want string) {
+		t.Helper()
+		if got, _ := visit(r.addrs[0], &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{cert}}); got != want {
+			t.Errorf("%s: got %s, want %s", when, got, want)
+		}
+	}
+	change := func(from, to string, before, after func()) {
+		t.Helper()
+		if err := os.Chmod(from, 0); err != nil {
+			t.Fatal(err)
+		}
+		replace(t, from, to)
+		server.clients.check()
+		server.clients.check()
+		before()
+		if n := strings.Count(log.String(), "open "+to+": permission denied"); n != 1 {
+			t.Errorf("the log has said %d times that %s cannot be read, want once:\n%s", n, to, log.String())
+		}
+		if err := os.Chmod(to, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		server.clients.check()
+		after()
+	}
+	change(ca.Revoke(t.TempDir(), time.Hour, client), crl,
+		func() { visits("while the list cannot be read", client, "200") },
+		func() { visits("revoked", client, "refused") })
+	replace(t, ca.Revoke(t.TempDir(), time.Hour), crl)
+	server.clients.check()
+	visits("not revoked any more", client, "200")
+	var lists []byte
+	for _, a := range []*certtest.Authority{ca, other} {
+		lists = append(lists, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: a.RevocationList(time.Hour)})...)
+	}
+	if err := os.WriteFile(crl, lists, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.clients.check()
+	change(other.File(t.TempDir()), file,
+		func() { visits("while the authorities cannot be read", client, "200") },
+		func() {
+			visits("removed", client, "refused")
+			visits("added", stranger, "200")
+		})
 }
