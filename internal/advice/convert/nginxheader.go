@@ -102,7 +102,7 @@ func (n *nginx) requestHeaders(l *nginxconf.Location, p *place, r *route) {
 	if strings.HasPrefix(l.Host, "unix:") {
 		r.host = "localhost"
 	}
-	if r.host != "localhost" && !isUpstream("http://"+r.host) {
+	if r.host != "localhost" && !isUpstream("http://"+r.host) || r.split != "" && l.Group(n.Config) == nil { // each pool has another host
 		r.host = "upstream"
 	}
 	for _, h := range p.any(l.Prefix() + "_set_header") {

@@ -36,6 +36,8 @@ func TestNginxSwitches(t *testing.T) {
 	const to = "proxy_pass http://$to;"
 	const said = "noted split_clients"
 	f("split_clients $remote_addr $to { 10% v; * u; }", to, said, `split: {pools: [{pool: u, weight: 9}, {pool: v, weight: 1}], by: "client_ip"}`)
+	hosts := "split_clients $remote_addr $to { 10% a.example; * b.example; } server { listen 80; location / { proxy_pass http://$to; } }"
+	verdict(t, hosts, nginx(t, hosts), said, "by: \"client_ip\"}\n    host: \"upstream\"") // nginx sends each its own name
 	f("split_clients ${cookie_id}salt $to { 0.5% v; * u; }", to, said, `split: {pools: [{pool: u, weight: 199}, {pool: v, weight: 1}], by: "cookie:id"}`)
 	f("split_clients $request_id $to { 50% v; 50% u; }", to, said, `split: {pools: [{pool: v, weight: 1}, {pool: u, weight: 1}], by: request}`)
 	f("split_clients $remote_addr$http_user_agent $to { 10% v; * u; }", to, said+", "+said, "by: client_ip}")
