@@ -26,7 +26,7 @@ func (n *nginx) signIn(sc scope, r *route) {
 		return
 	}
 	r.basic = &basicAuth{file: name, realm: realm}
-	n.note(d.At(), d.Name, "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others. A client gets 429 after 10 wrong passwords in a minute", name)
+	n.note(d.At(), d.Name, "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check names the first line with another hash. A client gets 429 after 10 wrong passwords in a minute", name)
 }
 
 // either returns the networks of "satisfy any", whose clients need neither a password

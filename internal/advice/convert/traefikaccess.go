@@ -33,7 +33,7 @@ func (t *traefik) basicAuth(m *tree, name string, d *draft) {
 			lost = "goodgate cannot read its users"
 		}
 	default:
-		t.note(m.at, "basicAuth", "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check lists the others", b.file)
+		t.note(m.at, "basicAuth", "the hashes in %s must be bcrypt or Argon2 (htpasswd -B); goodgate check names the first line with another hash", b.file)
 	}
 	if lost == "" && !d.asksFor(b) {
 		lost = "a route can have only one list of users"
