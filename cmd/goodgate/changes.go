@@ -63,7 +63,7 @@ func newChangesUndo() *cobra.Command {
 			printLost(q.err, done.Lost)
 		})
 	})
-	c.Flags().StringVar(&why, "why", "", "reason, a `TEXT` for the log")
+	c.Flags().StringVar(&why, "why", "", "`TEXT` that gives the reason, for the log")
 	return c
 }
 

@@ -31,9 +31,9 @@ func newConvert() *cobra.Command {
 		Long: `Convert another proxy's configuration, and write the result to standard output.
 The result begins with comments that list the directives without an equivalent;
 standard error lists them too. convert recognizes the format by the file's name
-(nginx*, *.cfg, Caddyfile*, *.caddyfile), or else by its text, as for all YAML,
-JSON and TOML; --from overrides that. With Traefik, FILE is the dynamic
-configuration, and --static names the static one.
+(nginx*, *.cfg, Caddyfile*, *.caddyfile). If the name does not tell, for example
+with YAML, JSON and TOML, convert looks at the text. --from sets the format. With
+Traefik, FILE is the dynamic configuration, and --static names the static one.
 
 If a directive that restricts access, sets a limit or hides something has no
 equivalent, convert writes nothing, unless --accept names the directive.

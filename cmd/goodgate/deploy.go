@@ -32,7 +32,7 @@ func newDeploy() *cobra.Command {
 		Long: `Replace the upstreams of a pool with new ones. goodgate adds the new upstreams to
 the pool, waits for their health checks, and sends them a growing share of the
 requests, at first only requests that it can retry. It compares them with the old
-upstreams during the same time. If the new ones fail more, refuse more (4xx) or are
+upstreams over the same period. If the new ones fail more, refuse more (4xx) or are
 slower, with statistical certainty, goodgate rolls back. Then the command prints why,
 and ends with exit code 5. After the last step, the old upstreams stay for
 --watch-for, finish their requests and leave the pool. Then you can stop them.
@@ -40,10 +40,10 @@ and ends with exit code 5. After the last step, the old upstreams stay for
 Ctrl-C rolls back and waits; a second Ctrl-C does not wait. The deploy goes on
 if this command dies.
 
-With --restart, the URLs are existing upstreams of the pool. For one after the
-other, deploy drains the upstream, restarts it with COMMAND, and sends it requests
-again once its health check passes. If no other upstream is available meanwhile,
-requests wait (hold.for).`,
+With --restart, the URLs are existing upstreams of the pool. deploy takes one at a
+time: it drains the upstream, restarts it with COMMAND, and sends it requests again
+once its health check passes. If no other upstream is available meanwhile, requests
+wait (hold.for).`,
 		Example:           "  goodgate deploy app --to http://127.0.0.1:3002\n  goodgate deploy app --to http://127.0.0.1:3001 --restart 'systemctl restart app'",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: only(completing(poolNames)),

@@ -88,7 +88,7 @@ may make requests fail.`,
 	c.Flags().StringArrayVar(&f.errors, "error-log", nil, "nginx error log, also gzipped; may be repeated (default: the logs in the configuration)")
 	c.Flags().StringArrayVar(&f.access, "access-log", nil, "nginx access log (default: the logs in the configuration), or HAProxy log; also gzipped; may be repeated")
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "log of nginx, HAProxy, Caddy, Traefik, Envoy, ingress-nginx or goodgate, also gzipped; - reads standard input; may be repeated; use it alone, or with --nginx or --haproxy")
-	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it did not occur in this time before the end of the logs; 0 = never")
+	c.Flags().DurationVar(&f.since, "since", time.Hour, "treat an error as over if it does not occur in this last part of the logs; 0 = never")
 	c.Flags().StringVar(&f.user, "user", "", "user of the proxy, to check socket permissions")
 	c.Flags().DurationVar(&f.wait, "wait", 0, "watch an idle connection for this long, to find each upstream's keep-alive timeout")
 	f.maxWait = 10 * time.Second

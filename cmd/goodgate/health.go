@@ -26,7 +26,7 @@ func newHealth() *cobra.Command {
 		Short: "Exit with 0 if a running goodgate is ready for requests, otherwise with 1",
 		Long: `Exit with 0 if a running goodgate is ready for requests, otherwise with 1.
 
-health requests /ready from the admin listener, which needs no token. If the file of
+health requests /ready from the admin listener; /ready needs no token. If the file of
 --config has no admin.address, health connects to the first listener, and sends nothing.`,
 		Example: `  HEALTHCHECK CMD ["/goodgate", "health", "--config", "/etc/goodgate/goodgate.yaml"]`,
 		Args:    cobra.NoArgs,

@@ -66,7 +66,7 @@ func newState(use, state, short, more string) *cobra.Command {
 			printLost(q.err, done.Lost)
 		})
 	})
-	c.Flags().StringVar(&o.Why, "why", "", "reason, a `TEXT` for the log and the status")
+	c.Flags().StringVar(&o.Why, "why", "", "`TEXT` that gives the reason, for the log and the status")
 	c.Flags().StringVar(&o.Pool, "pool", "", "only in this pool (default every pool that has the upstream)")
 	c.RegisterFlagCompletionFunc("pool", completing(poolNames))
 	if state != "ready" {

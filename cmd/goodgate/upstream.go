@@ -31,7 +31,7 @@ type terms struct {
 }
 
 func (t *terms) flags(c *cobra.Command) {
-	c.Flags().StringVar(&t.why, "why", "", "reason, a `TEXT` for the log and the status")
+	c.Flags().StringVar(&t.why, "why", "", "`TEXT` that gives the reason, for the log and the status")
 	c.Flags().Var(&t.lasts, "for", "undo the change automatically after this time, such as 2h")
 }
 
@@ -105,8 +105,8 @@ func newUpstreamSet() *cobra.Command {
 	c := asking(&cobra.Command{
 		Use:   "set UPSTREAM",
 		Short: "Change the state or the weight of an upstream",
-		Long: `Change the state or the weight of an upstream. To undo a change, set the state ready,
-or the value that the configuration has.
+		Long: `Change the state or the weight of an upstream. To undo a change, set the state
+to ready, or the weight to its value in the configuration.
 ` + upstreamForms + lastUpstream,
 		Example: "  goodgate upstream set 10.0.0.7:3000 --weight 5 --why \"new machine\"",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: only(completing(func(s *admin.Status) []string { return upstreamsNot(s, "") })),
