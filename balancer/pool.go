@@ -30,7 +30,7 @@ type Options struct {
 	Outlier       OutlierOptions
 	MaxEjected    float64       // largest share of the members whose breakers may be open at once; the breaker of the last available member never opens
 	SlowStart     time.Duration // time in which a returning upstream grows to its full share; 0 = at once
-	Overprovision float64       // tier 0 gets all requests while its available share times this is at least 1; 0 = 1.4
+	Overprovision float64       // tier 0 gets all requests while the available share of its members, multiplied by this factor, is at least 1; 0 = 1.4
 	Checked       bool          // a checker calls ObserveProbe: new upstreams wait for their first verdict
 
 	Zone ZoneOptions // the zone of this process, to keep requests there; the zero value ignores zones

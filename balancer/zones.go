@@ -17,7 +17,7 @@ import (
 // zone has: see Peers.
 type ZoneOptions struct {
 	Own   string         // zone of this process; "" = zones are ignored
-	Load  float64        // bound of a member's load, as a multiple of its load if all members shared evenly; a value below 1 counts as 1.2
+	Load  float64        // bound of a member's load, as a multiple of an even spread over all members; a value below 1 counts as 1.2
 	Min   int            // smallest number of members in a tier that uses zones; a value below 1 counts as 6
 	Peers map[string]int // number of the fleet's processes in each zone, this one included; nil = from [Pool.SetPeers]
 }

@@ -69,7 +69,7 @@ type Route struct {
 // HostUpstream in [Route.Host] sends each upstream its own name.
 const HostUpstream = "upstream"
 
-// HostKeep in [ForwardAuth.Host] sends the service the client's Host.
+// HostKeep in [ForwardAuth.Host] keeps the client's Host in requests to the service.
 const HostKeep = "keep"
 
 // prepare checks and compiles the route once, so that no request can fail on it.

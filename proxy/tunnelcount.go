@@ -32,8 +32,8 @@ type Tunnels struct {
 	Open       int
 	Opened     int64
 	Ended      [tunnelEnds]int64 // indexed by TunnelEnd
-	ToUpstream int64             // bytes, with those of open connections
-	ToClient   int64             // bytes, with those of open connections
+	ToUpstream int64             // bytes, including those of open connections
+	ToClient   int64             // bytes, including those of open connections
 }
 
 // TunnelsOf returns the counts of an upstream of a [Pool], since it joined the pool.

@@ -21,11 +21,11 @@ import (
 // Options configure a [Server].
 type Options struct {
 	// Serve serves requests. Do not use w, r or the request's context after Serve has
-	// returned: the next request reuses their memory. w also has the method
-	// AwaitBody(func(error)) bool: a handler that gets true may return early, and the
-	// function that it passed may still use w, r and the context. Three things
-	// stay valid: a context whose Done was called, everything that r.HTTP returns, and a
-	// request with a body.
+	// returned: the next request reuses their memory. Three things are exceptions and stay
+	// valid: a context whose Done was called, everything that r.HTTP returns, and a request
+	// with a body. w also has the method AwaitBody(func(error)) bool: a handler that gets
+	// true may return early, and the function that it passed may still use w, r and the
+	// context.
 	Serve func(w ResponseWriter, r *message.Request)
 	// Handler serves requests in place of Serve.
 	Handler http.Handler
