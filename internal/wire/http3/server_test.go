@@ -139,12 +139,13 @@ var hello = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.W
 func TestSuccession(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	begun, word := make(chan bool, 1), make(chan bool)
+	begun, word := make(chan bool, 1), make(chan bool, 1)
 	old := b.serve(Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		begun <- true
 		<-word
 		io.WriteString(w, "old")
 	})})
+	t.Cleanup(func() { close(word) }) // so that the request ends if the test fails
 	idle := b.dial()
 	got := make(chan string, 1)
 	go func() {
@@ -157,6 +158,7 @@ func TestSuccession(t *testing.T) {
 		got <- string(body)
 	}()
 	<-begun
+	b.until("both connections to be accepted", func() bool { return len(old.open()) == 2 })
 	old.Leave()
 	if got := b.ended(idle); got != "H3_NO_ERROR" {
 		t.Errorf("an idle connection was closed by %s", got)
