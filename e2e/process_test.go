@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -153,12 +154,23 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// freePort returns an unused port. It is below the range of ports for outgoing
-// connections, so that it is still free after a restart.
+// ports is the place of the next port in the range of freePort. It begins at random, for
+// the sake of other runs at the same time.
+var ports = func() *atomic.Int64 {
+	var p atomic.Int64
+	p.Store(rand.N[int64](portRange))
+	return &p
+}()
+
+const portRange = 18_000
+
+// freePort returns an unused port, and none twice: a parallel test may not have opened its
+// port yet. The port is below the range for outgoing connections, so that it is still free
+// after a restart.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		port := 12000 + rand.N(18000)
+		port := 12_000 + int(ports.Add(1)%portRange)
 		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err == nil {
 			ln.Close()
