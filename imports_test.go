@@ -21,7 +21,7 @@ type family struct {
 // families is the table of ARCHITECTURE.md. No package of the path can be changed by
 // advice, the lab or the operator's side, as it knows nothing of them.
 var families = []family{
-	{"tools", []string{"reason", "internal/access", "internal/acme", "internal/certs", "internal/changes", "internal/dns01", "internal/edition", "internal/handover", "internal/jsonpath", "internal/limit", "internal/otlp", "internal/pagetemplate", "internal/plot", "internal/printable", "internal/series", "internal/similar",
+	{"tools", []string{"reason", "internal/access", "internal/acme", "internal/certs", "internal/changes", "internal/dns01", "internal/duration", "internal/edition", "internal/handover", "internal/jsonpath", "internal/limit", "internal/otlp", "internal/pagetemplate", "internal/plot", "internal/printable", "internal/series", "internal/similar",
 		"internal/stale", "internal/staple", "internal/tickets", "internal/vars", "internal/verdict", "internal/watch"}, nil},
 	{"wire", []string{"internal/wire/*"}, []string{"tools"}},
 	{"path", []string{"proxy", "balancer", "health"}, []string{"tools", "wire"}},

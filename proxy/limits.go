@@ -56,9 +56,9 @@ type RateLimiter interface {
 // gets them in headers.
 type RateVerdict = limits.Verdict
 
-// Share makes the rate use l, such as the limiter of a fleet of processes, in place of its own
-// counts. The keys of on must be the same in all these processes; nil counts all requests
-// together. Call Share before the rate is used.
+// Share makes the rate use l, for example the limiter of a fleet of processes, in place of
+// its own counts. The keys of on must be the same in all these processes; nil counts all
+// requests together. Call Share before the rate is used.
 func (r *Rate) Share(l RateLimiter, on RateKey) { r.shared, r.On = l, on }
 
 // Shared reports whether Share was called.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goodgate/goodgate/balancer"
 	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/duration"
 	"github.com/goodgate/goodgate/internal/similar"
 )
 
@@ -283,7 +284,7 @@ func ending(text string) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > longest {
-		return time.Time{}, fmt.Errorf("for %q: expected a duration such as 30m or 2h, of %s at most", text, tidy(longest))
+		return time.Time{}, fmt.Errorf("for %q: expected a duration such as 30m or 2h, of %s at most", text, duration.Text(longest))
 	}
 	return time.Now().Add(d), nil
 }

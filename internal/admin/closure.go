@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/duration"
 )
 
 // Closure holds the operator's orders that keep requests from a pool's upstreams.
@@ -208,7 +209,7 @@ func between[T Span | int | int64](w http.ResponseWriter, name string, n, least,
 
 func shown(n any) any {
 	if d, ok := n.(Span); ok {
-		return tidy(time.Duration(d))
+		return duration.Text(time.Duration(d))
 	}
 	return n
 }

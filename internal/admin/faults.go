@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goodgate/goodgate/internal/changes"
+	"github.com/goodgate/goodgate/internal/duration"
 	"github.com/goodgate/goodgate/internal/similar"
 	"github.com/goodgate/goodgate/internal/situation"
 )
@@ -196,7 +197,7 @@ func (t *FaultTerms) check() error {
 	case !(t.Share > 0 && t.Share <= 1):
 		return fmt.Errorf("share %v (%v %%): it must be above 0 and at most 1 (100 %%)", t.Share, 100*t.Share)
 	case t.Delay != 0 && (t.Delay < Span(time.Millisecond) || t.Delay > Span(longestDelay)):
-		return fmt.Errorf("delay %v: it must be from 1ms to %s", tidy(time.Duration(t.Delay)), tidy(longestDelay))
+		return fmt.Errorf("delay %v: it must be from 1ms to %s", duration.Text(time.Duration(t.Delay)), duration.Text(longestDelay))
 	case t.Abort != 0 && (t.Abort < 400 || t.Abort > 599):
 		return fmt.Errorf("abort %d: it must be a status from 400 to 599", t.Abort)
 	case t.Cut < 0 || t.Cut > mostBytes:

@@ -224,18 +224,6 @@ func headlineOf(id situation.ID, status int) string {
 // inWordsOf has the words of states whose name does not fit into a sentence.
 var inWordsOf = map[string]string{stTrial: "on trial", stLeaving: "shutting down", stTrusted: "used with failing checks", stChecking: "not checked", stUnready: "not ready"}
 
-// tidy formats a duration without zero parts: 24h, not 24h0m0s.
-func tidy(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
 // roughly formats a duration as people say it.
 func roughly(d time.Duration) string {
 	switch {

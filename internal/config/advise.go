@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goodgate/goodgate/internal/duration"
 	"github.com/goodgate/goodgate/internal/vars"
 )
 
@@ -99,7 +100,7 @@ func (a *advisor) listener(path string, l Listener) {
 	a.everybody(path+".proxy_protocol", l.Proxied, "claim any address in a PROXY header")
 	if l.Timeouts.Keepalive < time.Minute {
 		a.warnf(path+".timeouts.keepalive", "%s is shorter than 60s, the time for which nginx and other proxies keep idle connections: they may send requests on connections that goodgate is closing; use 75s",
-			formatDuration(l.Timeouts.Keepalive))
+			duration.Text(l.Timeouts.Keepalive))
 	}
 }
 
@@ -161,11 +162,11 @@ func (a *advisor) health(path string, h Health) {
 	}
 	if h.Timeout > h.Interval {
 		a.warnf(a.either(path, "timeout", "interval"), "timeout %s is longer than interval %s: a check that hangs delays the next; make timeout at most the interval",
-			formatDuration(h.Timeout), formatDuration(h.Interval))
+			duration.Text(h.Timeout), duration.Text(h.Interval))
 	}
 	if h.FastInterval > h.Interval && a.at.given(path+".fast_interval") {
 		a.warnf(a.either(path, "fast_interval", "interval"), "fast_interval %s is longer than interval %s: goodgate uses the interval instead; make fast_interval shorter",
-			formatDuration(h.FastInterval), formatDuration(h.Interval))
+			duration.Text(h.FastInterval), duration.Text(h.Interval))
 	}
 	if h.Type == "http" && h.Method == "HEAD" && h.Expect.Body != "" {
 		a.warnf(path+".expect.body", "the answer to method HEAD has no body: every check will fail; use method: GET")
@@ -182,7 +183,7 @@ func (a *advisor) either(path, first, second string) string {
 
 func (a *advisor) breaker(path string, b Breaker) {
 	if b.Window < time.Second {
-		a.warnf(path+".window", "%s is too short to count enough requests: use 1s or more", formatDuration(b.Window))
+		a.warnf(path+".window", "%s is too short to count enough requests: use 1s or more", duration.Text(b.Window))
 	}
 	if b.MaxEjected >= 1 {
 		a.warnf(path+".max_ejected", "breakers may eject all upstreams but one, which then gets all requests: use about 50%%")

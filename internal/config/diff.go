@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/goodgate/goodgate/internal/duration"
 )
 
 // Change is one difference between two configurations.
@@ -179,7 +181,7 @@ func (f field) tell(v reflect.Value) string {
 func text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case Duration:
-		return formatDuration(x)
+		return duration.Text(x)
 	case string:
 		return x
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/duration"
 )
 
 // Fault is an injected fault, for testing the clients of a route: exactly one of Delay, Abort, Cut and Throttle is set.
@@ -34,7 +36,7 @@ func (f Fault) String() string {
 	what := ""
 	switch {
 	case f.Delay > 0:
-		what = "delay " + formatDuration(f.Delay)
+		what = "delay " + duration.Text(f.Delay)
 	case f.Abort > 0:
 		what = fmt.Sprintf("abort %d", f.Abort)
 	case f.Cut > 0:

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goodgate/goodgate/internal/duration"
 )
 
 // Duration is a span of time, written with its unit: 500ms, 1m30s, 0s.
@@ -68,18 +70,6 @@ func parseDuration(text string) (Duration, error) {
 		return 0, errNegative
 	}
 	return d, nil
-}
-
-// formatDuration formats d without the zero parts of Duration.String: 5m, not 5m0s.
-func formatDuration(d Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 func sizeUnit(unit string) (int64, bool) {
@@ -185,7 +175,7 @@ func (h HedgeAfter) String() string {
 	case h.Share > 0:
 		return fmt.Sprintf("p%.0f", h.Share*100)
 	case h.Time > 0:
-		return formatDuration(h.Time)
+		return duration.Text(h.Time)
 	}
 	return "off"
 }

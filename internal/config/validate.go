@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goodgate/goodgate/internal/duration"
 	"github.com/goodgate/goodgate/internal/edition"
 )
 
@@ -244,7 +245,7 @@ func (v *validator) ordered(path, first, second string, low, high Duration) {
 		at, other, word = second, first, "shorter"
 		low, high = high, low
 	}
-	v.errorf(join(path, at), "found %s: must not be %s than %s (%s)", formatDuration(low), word, other[strings.LastIndexByte(other, '.')+1:], formatDuration(high))
+	v.errorf(join(path, at), "found %s: must not be %s than %s (%s)", duration.Text(low), word, other[strings.LastIndexByte(other, '.')+1:], duration.Text(high))
 }
 
 func (v *validator) upstreams(path string, p Pool) {

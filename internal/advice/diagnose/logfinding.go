@@ -9,6 +9,7 @@ import (
 	"github.com/goodgate/goodgate/internal/advice/finding"
 	"github.com/goodgate/goodgate/internal/advice/nginxlog"
 	"github.com/goodgate/goodgate/internal/advice/proxylog"
+	"github.com/goodgate/goodgate/internal/duration"
 	"github.com/goodgate/goodgate/reason"
 )
 
@@ -104,23 +105,11 @@ func lately(n *finding.Finding, recent int64, since time.Duration) {
 	switch {
 	case since <= 0 || n.Last.IsZero() || recent >= n.Count:
 	case recent > 0:
-		n.Seen += fmt.Sprintf(", %d of them in the last %s of the log", recent, short(since))
+		n.Seen += fmt.Sprintf(", %d of them in the last %s of the log", recent, duration.Text(since))
 	case n.Severity > finding.Notice:
 		n.Severity = finding.Notice
-		n.Seen += fmt.Sprintf("; it is over: not seen in the last %s of the log (--since)", short(since))
+		n.Seen += fmt.Sprintf("; it is over: not seen in the last %s of the log (--since)", duration.Text(since))
 	}
-}
-
-// short formats a duration without zero parts: "1h", not "1h0m0s".
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // ofEnded returns the finding for requests of another proxy.
